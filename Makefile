@@ -1,0 +1,125 @@
+# Lintel.  `make help` lists the targets; docs/testing.md explains them.
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+B      ?= build
+DEBUG  ?= 0
+ifeq ($(DEBUG),1)
+O      := $(B)/debug
+else
+O      := $(B)
+endif
+
+CC     := gcc
+LD     := ld
+NASM   := nasm
+CLANG  := clang
+PYTHON := python3
+
+# ---------------------------------------------------------------- flags
+WARN     := -Wall -Wextra -Werror -Wconversion -Wshadow -Wundef -Wvla -Wstrict-prototypes \
+            -Wmissing-prototypes -Wcast-align -Wpointer-arith -Wformat=2 -fno-common -fno-strict-aliasing
+GCC_WARN := $(WARN) -Wimplicit-fallthrough=5
+REPRO    := -ffile-prefix-map=$(CURDIR)/=
+INC      := -I. -Iinclude -I$(O)/gen
+STD      := -std=gnu17 -O2 -g -MMD -MP $(REPRO) -DDEBUG=$(DEBUG)
+
+HV_FLAGS := $(STD) $(GCC_WARN) $(INC) -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
+            -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
+            -fno-omit-frame-pointer -ftrivial-auto-var-init=zero -Wstack-usage=1024
+EFI_FLAGS := $(STD) $(GCC_WARN) -Wno-error=stack-usage= $(INC) -isystem /usr/include/efi \
+            -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -ffreestanding -fpic -fshort-wchar \
+            -mno-red-zone -mgeneral-regs-only -maccumulate-outgoing-args -fno-stack-protector \
+            -fno-asynchronous-unwind-tables
+HOST_FLAGS := -std=gnu17 -O1 -g -MMD -MP $(WARN) $(INC) -DDEBUG=1 -DHOST_TEST=1 \
+            -fsanitize=address,undefined -fno-sanitize-recover=all
+
+# ---------------------------------------------------------------- what is in which image
+# hv.elf: everything that runs in VMX root mode.
+HV_C   := $(sort $(wildcard arch/x86_64/*.c arch/x86_64/lib/*.c drivers/platform/*.c ept/*.c vmx/*.c \
+            vmm/*.c vmm/policy/*.c vmm/dev/*.c vmm/load/*.c))
+HV_C   := $(filter-out arch/x86_64/asm_offsets.c,$(HV_C))
+HV_ASM := $(sort $(wildcard arch/x86_64/*.asm vmx/*.asm))
+HV_OBJ := $(HV_C:%.c=$(O)/hv/%.o) $(HV_ASM:%.asm=$(O)/hv/%.asm.o) $(O)/hv/font.o
+
+# BOOTX64.EFI: boot/ and the pure or freestanding pieces that it shares with hv.elf.
+BOOT_C := $(sort $(wildcard boot/*.c)) $(sort $(wildcard arch/x86_64/lib/*.c)) drivers/platform/uart.c \
+          drivers/platform/fbcon.c vmx/ctl.c vmx/wishes.c vmx/caps.c
+BOOT_ASM := $(sort $(wildcard boot/*.asm))
+BOOT_OBJ := $(BOOT_C:%.c=$(O)/efi/%.o) $(BOOT_ASM:%.asm=$(O)/efi/%.asm.o) $(O)/efi/font.o
+
+# Modules that know no hardware: compiled for the host by the unit tests and the fuzzers.
+PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c vmm/load/*.c)) vmm/board.c vmm/policy/io.c vmm/pmm.c \
+          vmm/insn.c vmm/acpi_build.c vmx/ctl.c vmx/wishes.c vmx/caps.c vmx/check.c vmx/check_guest.c \
+          vmx/check_host.c boot/config_parse.c boot/elf_load.c boot/memmap.c drivers/platform/fbcon.c \
+          drivers/platform/acpi.c arch/x86_64/lib/fmt.c arch/x86_64/lib/log_ring.c
+PURE_C := $(wildcard $(PURE_C))
+
+-include tools/targets.mk
+
+# ---------------------------------------------------------------- images
+.PHONY: all
+all: $(O)/BOOTX64.EFI $(O)/hv.elf $(O)/lintel.img $(O)/lintel.iso ## build everything
+
+$(O)/gen/asm_offsets.inc: arch/x86_64/asm_offsets.c
+	@mkdir -p $(@D)
+	@$(CC) $(HV_FLAGS) -MF $(O)/gen/asm_offsets.d -MT $@ -S -o $(O)/gen/asm_offsets.s $<
+	@sed -n 's/^[^"]*"->\([A-Z0-9_]*\) \$$*\([-0-9]*\)".*/%define \1 \2/p; s/^->\([A-Z0-9_]*\) \$$*\([-0-9]*\).*/%define \1 \2/p' \
+	    $(O)/gen/asm_offsets.s > $@
+	@test -s $@ || { echo "asm_offsets.inc came out empty" >&2; rm -f $@; exit 1; }
+
+$(O)/gen/font.c: tools/mkfont.py
+	@mkdir -p $(@D)
+	@$(PYTHON) tools/mkfont.py > $@
+
+$(O)/hv/font.o: $(O)/gen/font.c
+	@mkdir -p $(@D)
+	@$(CC) $(HV_FLAGS) -c -o $@ $<
+$(O)/efi/font.o: $(O)/gen/font.c
+	@mkdir -p $(@D)
+	@$(CC) $(EFI_FLAGS) -c -o $@ $<
+
+$(O)/hv/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	@$(CC) $(HV_FLAGS) -c -o $@ $<
+
+$(O)/hv/%.asm.o: %.asm $(O)/gen/asm_offsets.inc
+	@mkdir -p $(@D)
+	@echo "  NASM $<"
+	@$(NASM) -Wall -Werror -f elf64 -i$(O)/gen/ -MD $(@:.o=.d) -o $@ $<
+
+$(O)/efi/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC   $< (UEFI)"
+	@$(CC) $(EFI_FLAGS) -c -o $@ $<
+
+$(O)/efi/%.asm.o: %.asm $(O)/gen/asm_offsets.inc
+	@mkdir -p $(@D)
+	@echo "  NASM $< (UEFI)"
+	@$(NASM) -Wall -Werror -f elf64 -i$(O)/gen/ -MD $(@:.o=.d) -o $@ $<
+
+$(O)/hv.elf: $(HV_OBJ) linker.ld
+	@echo "  LD   $@"
+	@$(LD) -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack --fatal-warnings \
+	    -T linker.ld -Map=$(@:.elf=.map) -o $@ $(HV_OBJ)
+
+$(O)/BOOTX64.so: $(BOOT_OBJ)
+	@$(LD) -nostdlib -znocombreloc --build-id=none -z noexecstack -T /usr/lib/elf_x86_64_efi.lds -shared -Bsymbolic \
+	    -L/usr/lib /usr/lib/crt0-efi-x86_64.o $(BOOT_OBJ) -o $@ -lefi -lgnuefi
+
+$(O)/BOOTX64.EFI: $(O)/BOOTX64.so
+	@echo "  EFI  $@"
+	@objcopy -j .text -j .sdata -j .data -j .dynamic -j .rodata -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' \
+	    -j .reloc --target efi-app-x86_64 --subsystem=10 $< $@
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+.PHONY: clean help
+clean: ## remove build/
+	rm -rf $(B)
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,27 @@
+/* The log: for humans, one line per event, to every console and to the memory ring.
+ * Never on an exit's fast path; a guest causes traces, not log lines. */
+#pragma once
+#include "lib/log_ring.h"
+#include "lib/types.h"
+#include <stdarg.h>
+
+enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+
+struct log_sink {
+    void (*write)(void *ctx, const char *text, size_t len);
+    void *ctx;
+    bool paused; /* a guest's console owns the device now; panics write all the same */
+    struct log_sink *next;
+};
+
+void log_init(struct log_ring *ring);   /* NULL: none */
+void log_set_level(enum log_level max); /* what goes to sinks; the ring takes everything */
+void log_add_sink(struct log_sink *sink);
+void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3); /* adds the newline */
+void log_vline(enum log_level level, const char *format, va_list args);
+void log_force(void); /* panic: all sinks, all levels, no lock from now on */
+
+#define log_error(...)   log_line(LOG_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
+#define log_info(...)    log_line(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)   log_line(LOG_DEBUG, __VA_ARGS__)

@@ -1,0 +1,89 @@
+/* What boot/ (the UEFI application) hands to hv.elf.  All addresses are physical.
+ * Everything that this struct points to lies in memory of type BOOT_MEM_LINTEL,
+ * _MODULE or _ACPI.  hv.elf checks magic, version, size and checksum before it
+ * believes a word. */
+#pragma once
+#include "config.h"
+#include "lib/types.h"
+
+#define BOOT_INFO_MAGIC   0x544f4f424c544e4cull /* "LNTLBOOT" */
+#define BOOT_INFO_VERSION 1u
+#define BOOT_MEM_MAX      512u
+#define BOOT_MODULES_MAX  64u
+#define BOOT_PATH_MAX     CONFIG_PATH_MAX
+#define BOOT_UARTS_MAX    4u
+
+enum boot_mem_type {
+    BOOT_MEM_RESERVED, /* leave alone */
+    BOOT_MEM_USABLE,   /* free RAM, boot services memory included */
+    BOOT_MEM_LINTEL,   /* hv.elf, boot_info, first page tables, log ring */
+    BOOT_MEM_MODULE,   /* files loaded for the guests */
+    BOOT_MEM_ACPI,     /* ACPI tables (reclaimable) and NVS */
+    BOOT_MEM_RUNTIME,  /* UEFI runtime code and data */
+    BOOT_MEM_MMIO,     /* device memory */
+    BOOT_MEM_TYPES
+};
+
+enum boot_mem_cache { BOOT_CACHE_WB = 1, BOOT_CACHE_WT = 2, BOOT_CACHE_WC = 4, BOOT_CACHE_UC = 8 };
+
+/* Sorted by base, page-aligned, not overlapping, neighbours of one kind merged. */
+struct boot_mem {
+    u64 base;
+    u64 len;   /* bytes */
+    u32 type;  /* enum boot_mem_type */
+    u32 cache; /* boot_mem_cache bits that the firmware allows; 0: it did not say */
+};
+
+struct boot_module {
+    char path[BOOT_PATH_MAX]; /* as in lintel.conf */
+    u64 base;
+    u64 size; /* bytes */
+};
+
+enum boot_fb_format { BOOT_FB_NONE, BOOT_FB_BGRX, BOOT_FB_RGBX };
+
+struct boot_fb {
+    u64 base;
+    u64 size;
+    u32 width, height, stride; /* pixels */
+    u32 format;                /* enum boot_fb_format; 32 bits a pixel */
+    u32 column, row;           /* text cursor, so that the console goes on where it was */
+};
+
+struct boot_info {
+    u64 magic;
+    u32 version;
+    u32 size;          /* sizeof(struct boot_info) */
+    u32 checksum;      /* makes the 32-bit sum of all words of this struct 0 */
+    u32 uart_count;
+    u16 uart[BOOT_UARTS_MAX]; /* I/O bases that answered the loop-back test, initialised 115200 8n1 */
+    u64 hv_base, hv_size;     /* hv.elf in memory: one contiguous physical block */
+    u64 hv_virt;              /* linked address of hv_base */
+    u64 tables_root;          /* CR3 of the hand-over page tables (identity + hv.elf) */
+    u64 rsdp;                 /* 0: none */
+    u64 tsc_hz;               /* from CPUID leaf 0x15 or measured by the firmware's Stall; 0: unknown */
+    u64 tsc_at_start;         /* TSC when the application started */
+    u64 wall_time;            /* seconds since 1970-01-01 UTC at wall_tsc; 0: the firmware did not know */
+    u64 wall_tsc;
+    u64 log_ring;             /* struct log_ring */
+    u64 log_ring_size;
+    struct boot_fb fb;
+    u32 mem_count;
+    u32 module_count;
+    struct boot_mem mem[BOOT_MEM_MAX];
+    struct boot_module module[BOOT_MODULES_MAX];
+    struct config config;
+};
+
+/* Sum of the struct as 32-bit words; 0 means intact. */
+static inline u32 boot_info_sum(const struct boot_info *info)
+{
+    const u32 *word = (const u32 *)(const void *)info;
+    u32 sum = 0;
+
+    for (size_t i = 0; i < sizeof(*info) / sizeof(*word); i++)
+        sum += word[i];
+    return sum;
+}
+
+_Static_assert(sizeof(struct boot_info) % 4 == 0, "the checksum works on 32-bit words");

@@ -1,0 +1,62 @@
+/* lintel.conf as data.  boot/config.c (pure) makes it from text, so that mistakes
+ * are shown while the firmware is still there; hv.elf takes the result and has no
+ * text parser.  The keys are documented in docs/config.md. */
+#pragma once
+#include "lib/types.h"
+
+#define CONFIG_NAME_MAX        32u
+#define CONFIG_PATH_MAX        128u
+#define CONFIG_CMDLINE_MAX     1024u
+#define CONFIG_STRING_MAX      128u
+#define CONFIG_GUESTS_MAX      48u
+#define CONFIG_GUEST_MODULES   8u
+
+enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
+
+/* What Lintel does with the machine after the last guest ended. */
+enum config_on_end { CONFIG_END_POWEROFF, CONFIG_END_REBOOT, CONFIG_END_HALT };
+
+/* What happens when a guest asks for a reset. */
+enum config_on_reboot { CONFIG_REBOOT_RESTART, CONFIG_REBOOT_END };
+
+/* Where the guest's COM1 goes.  AUTO: COM2 if it exists, else COM1; and the screen. */
+enum config_console {
+    CONFIG_CONSOLE_AUTO,
+    CONFIG_CONSOLE_COM1,
+    CONFIG_CONSOLE_COM2,
+    CONFIG_CONSOLE_COM3,
+    CONFIG_CONSOLE_COM4,
+    CONFIG_CONSOLE_SCREEN,
+    CONFIG_CONSOLE_NONE
+};
+
+/* Image format; AUTO looks at the bytes. */
+enum config_format { CONFIG_FORMAT_AUTO, CONFIG_FORMAT_LINUX, CONFIG_FORMAT_MULTIBOOT, CONFIG_FORMAT_FLAT };
+
+struct config_module {
+    char path[CONFIG_PATH_MAX];
+    char string[CONFIG_STRING_MAX];
+};
+
+struct config_guest {
+    char name[CONFIG_NAME_MAX];
+    u64 memory; /* bytes, a multiple of 2 MiB */
+    u32 vcpus;
+    u32 format;     /* enum config_format */
+    u32 console;    /* enum config_console */
+    u32 on_reboot;  /* enum config_on_reboot */
+    u32 debug_exit; /* port number, 0: none */
+    u32 module_count;
+    char kernel[CONFIG_PATH_MAX];
+    char initrd[CONFIG_PATH_MAX]; /* empty: none */
+    char cmdline[CONFIG_CMDLINE_MAX];
+    struct config_module module[CONFIG_GUEST_MODULES];
+};
+
+struct config {
+    u32 log_level; /* enum config_log_level */
+    u32 on_end;    /* enum config_on_end */
+    u32 guest_count;
+    u32 reserved;
+    struct config_guest guest[CONFIG_GUESTS_MAX];
+};

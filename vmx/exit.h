@@ -1,0 +1,32 @@
+/* What the processor said at a VM exit, as plain data: handlers never execute VMREAD. */
+#pragma once
+#include "lib/types.h"
+
+enum exit_reason {
+#define EXIT_REASON(number, name) EXIT_##name = (number),
+#include "vmx/exit_reasons.def"
+    EXIT_REASONS = 80,
+};
+
+/* Which parts of struct exit a row of the exit table asks for. */
+enum exit_need {
+    NEED_LEN = 1,   /* insn_len */
+    NEED_QUAL = 2,  /* qual */
+    NEED_GPA = 4,   /* gpa, gla */
+    NEED_INTR = 8,  /* intr_info, intr_error */
+    NEED_IDTV = 16, /* idt_info, idt_error, insn_len */
+    NEED_INSN = 32, /* insn_info */
+};
+
+struct exit {
+    u32 reason; /* enum exit_reason (basic) */
+    u32 insn_len;
+    u64 qual;
+    gpa_t gpa;
+    u64 gla;
+    u32 intr_info, intr_error;
+    u32 idt_info, idt_error;
+    u32 insn_info;
+};
+
+const char *exit_reason_name(u32 reason); /* "?" for unknown numbers */

@@ -1,0 +1,64 @@
+/* The processor's virtualization, with no idea of what a guest is for: what vmm/ calls.
+ * SDM Vol. 3C, chapters "Introduction to VMX" to "VM Exits". */
+#pragma once
+#include "lib/types.h"
+#include "vmx/caps.h"
+#include "vmx/exit.h"
+#include "vmx/guest_state.h"
+
+/* A virtual processor's mechanism half. Owner: the CPU that it is loaded on. */
+struct vmx_vcpu {
+    struct guest_state guest; /* first: vmx_enter() gets &guest.regs */
+    hpa_t vmcs;
+    bool launched;
+    u32 pin, cpu;      /* current pin-based and primary processor-based controls */
+    u32 timer_shift;   /* preemption timer: TSC ticks >> shift */
+};
+
+struct vmx_vcpu_config {
+    hpa_t vmcs_page;   /* one zeroed page, exclusive */
+    hpa_t ept_root;
+    u16 vpid;          /* not 0 */
+    hpa_t msr_bitmap, io_bitmap_a, io_bitmap_b;
+    u32 exception_bitmap;
+    u64 cr0_mask, cr4_mask; /* bits that belong to the hypervisor */
+    u64 tsc_offset;
+};
+
+enum vmx_result { VMX_EXITED, VMX_FAIL_INVALID, VMX_FAIL_VALID, VMX_ENTRY_REFUSED };
+
+/* This CPU: negotiate (report through the log what is wanted and lacking), set and lock
+ * IA32_FEATURE_CONTROL if unlocked, fix CR0/CR4, VMXON with the given zeroed page. Every later
+ * call uses the controls negotiated here. */
+err_t vmx_cpu_enable(hpa_t vmxon_page);
+void vmx_cpu_disable(void);
+const struct vmx_caps *vmx_caps(void);
+const struct vmx_controls *vmx_controls(void);
+
+/* Writes controls and host state; leaves the VMCS current on this CPU. */
+void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config);
+void vmx_vcpu_make_current(struct vmx_vcpu *v); /* VMPTRLD */
+void vmx_vcpu_release(struct vmx_vcpu *v);      /* VMCLEAR; the page may be freed after */
+/* Architectural state after INIT/power-up into the cache (real mode, CS:IP f000:fff0). */
+void vmx_guest_reset(struct guest_state *g);
+
+/* Writes dirty state, enters, returns after the exit with x->reason set and the cache empty.
+ * Anything but VMX_EXITED: no guest instruction ran; x->reason/qual tell why for ENTRY_REFUSED. */
+enum vmx_result vmx_run(struct vmx_vcpu *v, struct exit *x);
+void vmx_read_exit(struct exit *x, u32 needs); /* enum exit_need */
+u32 vmx_instruction_error(void);
+/* Runs the software checker over the current VMCS and logs every violated rule. Returns how many. */
+u32 vmx_check_entry(void);
+void vmx_dump(void); /* every field of the current VMCS into the log */
+
+/* Event for the next entry: SDM "VM-Entry Controls for Event Injection". */
+void vmx_inject(struct vmx_vcpu *v, u32 info, u32 error, u32 insn_len);
+void vmx_set_irq_window(struct vmx_vcpu *v, bool on);
+void vmx_set_nmi_window(struct vmx_vcpu *v, bool on);
+/* Exit after `ticks` TSC ticks in the guest; the remainder is saved at each exit. */
+void vmx_set_timer(struct vmx_vcpu *v, u64 ticks);
+void vmx_set_tsc_offset(struct vmx_vcpu *v, u64 offset);
+
+void vmx_invept_single(hpa_t ept_root);
+void vmx_invvpid_single(u16 vpid);
+void vmx_invept_all(void);
