@@ -1,0 +1,29 @@
+/* The log as bytes in memory.  The loader hands the ring over, so its header is judged on every
+ * use instead of being trusted once.  Pure. */
+#include "lib/log_ring.h"
+#include "lib/mem.h"
+
+void log_ring_init(struct log_ring *ring, u64 total_bytes)
+{
+    ring->magic = LOG_RING_MAGIC;
+    ring->size = total_bytes > sizeof(*ring) ? total_bytes - sizeof(*ring) : 0;
+    ring->written = 0;
+}
+
+void log_ring_put(struct log_ring *ring, const char *text, size_t len)
+{
+    const u64 size = ring->size;
+
+    if (ring->magic != LOG_RING_MAGIC || size == 0)
+        return;
+
+    /* Of a text longer than the ring only the end can stay. */
+    const size_t skip = len > size ? len - (size_t)size : 0;
+    const u64 at = (ring->written + skip) % size;
+    const size_t keep = len - skip;
+    const size_t first = MIN(keep, (size_t)(size - at));
+
+    memcpy(ring->data + at, text + skip, first);
+    memcpy(ring->data, text + skip + first, keep - first);
+    ring->written += len;
+}
