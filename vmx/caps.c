@@ -2,45 +2,41 @@
  * "VMX Capability Reporting Facility".  Pure. */
 #include "vmx/caps.h"
 
-#define BASIC_MEMORY_TYPE(basic) (((basic) >> 50) & 0xf)
-#define BASIC_SIZE(basic)        (((basic) >> 32) & 0x1fff)
-#define BASIC_32BIT_ADDRESSES    BIT(48)
-#define BASIC_TRUE_CONTROLS      BIT(55)
-#define MEMORY_TYPE_WB           6
-
-static bool allowed1(const struct vmx_caps *caps, enum vmx_msr msr, u32 bits)
+static bool allowed1(const struct vmx_caps *caps, u32 msr, u32 bits)
 {
     return (vmx_cap(caps, msr) >> 32) & bits;
 }
 
 /* Which MSRs exist only if something else does. */
-static bool msr_exists(const struct vmx_caps *caps, enum vmx_msr msr)
+static bool msr_exists(const struct vmx_caps *caps, u32 msr)
 {
     switch (msr) {
-    case MSR_VMX_CPU2: return allowed1(caps, MSR_VMX_CPU, CPU_SECONDARY_CONTROLS);
-    case MSR_VMX_EPT_VPID: return allowed1(caps, MSR_VMX_CPU2, CPU2_EPT | CPU2_VPID);
-    case MSR_VMX_TRUE_PIN:
-    case MSR_VMX_TRUE_CPU:
-    case MSR_VMX_TRUE_EXIT:
-    case MSR_VMX_TRUE_ENTRY: return vmx_cap(caps, MSR_VMX_BASIC) & BASIC_TRUE_CONTROLS;
-    case MSR_VMX_VMFUNC: return allowed1(caps, MSR_VMX_CPU2, CPU2_VM_FUNCTIONS);
-    case MSR_VMX_CPU3: return allowed1(caps, MSR_VMX_CPU, CPU_TERTIARY_CONTROLS);
-    case MSR_VMX_EXIT2: return allowed1(caps, MSR_VMX_EXIT, VMEXIT_SECONDARY_CONTROLS);
+    case MSR_VMX_PROCBASED_CTLS2:
+        return allowed1(caps, MSR_VMX_PROCBASED_CTLS, CPU_SECONDARY_CONTROLS);
+    case MSR_VMX_EPT_VPID_CAP: return allowed1(caps, MSR_VMX_PROCBASED_CTLS2, CPU2_EPT | CPU2_VPID);
+    case MSR_VMX_TRUE_PINBASED_CTLS:
+    case MSR_VMX_TRUE_PROCBASED_CTLS:
+    case MSR_VMX_TRUE_EXIT_CTLS:
+    case MSR_VMX_TRUE_ENTRY_CTLS: return vmx_cap(caps, MSR_VMX_BASIC) & VMX_BASIC_TRUE_CTLS;
+    case MSR_VMX_VMFUNC: return allowed1(caps, MSR_VMX_PROCBASED_CTLS2, CPU2_VM_FUNCTIONS);
+    case MSR_VMX_PROCBASED_CTLS3:
+        return allowed1(caps, MSR_VMX_PROCBASED_CTLS, CPU_TERTIARY_CONTROLS);
+    case MSR_VMX_EXIT_CTLS2: return allowed1(caps, MSR_VMX_EXIT_CTLS, VMEXIT_SECONDARY_CONTROLS);
     default: return true;
     }
 }
 
 void vmx_caps_collect(struct vmx_caps *caps, u64 (*rdmsr)(void *ctx, u32 msr), void *ctx)
 {
-    *caps = (struct vmx_caps){.feature_control = rdmsr(ctx, MSR_VMX_FEATURE_CONTROL)};
-    for (u32 msr = MSR_VMX_BASIC; msr < MSR_VMX_END; msr++)
-        if (msr_exists(caps, (enum vmx_msr)msr))
-            caps->msr[msr - MSR_VMX_BASIC] = rdmsr(ctx, msr);
+    *caps = (struct vmx_caps){.feature_control = rdmsr(ctx, MSR_FEATURE_CONTROL)};
+    for (u32 msr = VMX_MSR_FIRST; msr <= VMX_MSR_LAST; msr++)
+        if (msr_exists(caps, msr))
+            caps->msr[msr - VMX_MSR_FIRST] = rdmsr(ctx, msr);
 }
 
-static struct ctl_cap pair(const struct vmx_caps *caps, enum vmx_msr plain, enum vmx_msr true_msr)
+static struct ctl_cap pair(const struct vmx_caps *caps, u32 plain, u32 true_msr)
 {
-    const bool has_true = vmx_cap(caps, MSR_VMX_BASIC) & BASIC_TRUE_CONTROLS;
+    const bool has_true = vmx_cap(caps, MSR_VMX_BASIC) & VMX_BASIC_TRUE_CTLS;
 
     return ctl_cap_pair(vmx_cap(caps, plain), vmx_cap(caps, has_true ? true_msr : plain));
 }
@@ -48,12 +44,12 @@ static struct ctl_cap pair(const struct vmx_caps *caps, enum vmx_msr plain, enum
 struct ctl_cap vmx_cap_controls(const struct vmx_caps *caps, enum vmx_word word)
 {
     switch (word) {
-    case WORD_PIN: return pair(caps, MSR_VMX_PIN, MSR_VMX_TRUE_PIN);
-    case WORD_CPU: return pair(caps, MSR_VMX_CPU, MSR_VMX_TRUE_CPU);
-    case WORD_CPU2: return pair(caps, MSR_VMX_CPU2, MSR_VMX_CPU2);
-    case WORD_CPU3: return ctl_cap_allowed1(vmx_cap(caps, MSR_VMX_CPU3));
-    case WORD_VMEXIT: return pair(caps, MSR_VMX_EXIT, MSR_VMX_TRUE_EXIT);
-    case WORD_VMENTRY: return pair(caps, MSR_VMX_ENTRY, MSR_VMX_TRUE_ENTRY);
+    case WORD_PIN: return pair(caps, MSR_VMX_PINBASED_CTLS, MSR_VMX_TRUE_PINBASED_CTLS);
+    case WORD_CPU: return pair(caps, MSR_VMX_PROCBASED_CTLS, MSR_VMX_TRUE_PROCBASED_CTLS);
+    case WORD_CPU2: return pair(caps, MSR_VMX_PROCBASED_CTLS2, MSR_VMX_PROCBASED_CTLS2);
+    case WORD_CPU3: return ctl_cap_allowed1(vmx_cap(caps, MSR_VMX_PROCBASED_CTLS3));
+    case WORD_VMEXIT: return pair(caps, MSR_VMX_EXIT_CTLS, MSR_VMX_TRUE_EXIT_CTLS);
+    case WORD_VMENTRY: return pair(caps, MSR_VMX_ENTRY_CTLS, MSR_VMX_TRUE_ENTRY_CTLS);
     case VMX_WORDS: break;
     }
     return (struct ctl_cap){0};
@@ -61,32 +57,35 @@ struct ctl_cap vmx_cap_controls(const struct vmx_caps *caps, enum vmx_word word)
 
 static bool firmware_allows(const struct vmx_caps *caps)
 {
-    const u64 allowed = FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX;
+    const u64 allowed = FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX_OUTSIDE_SMX;
 
-    return !(caps->feature_control & FEATURE_CONTROL_LOCKED) ||
+    return !(caps->feature_control & FEATURE_CONTROL_LOCK) ||
            (caps->feature_control & allowed) == allowed;
 }
 
 static bool vmcs_is_write_back(const struct vmx_caps *caps)
 {
-    return BASIC_MEMORY_TYPE(vmx_cap(caps, MSR_VMX_BASIC)) == MEMORY_TYPE_WB;
+    const u64 type = vmx_cap(caps, MSR_VMX_BASIC) >> VMX_BASIC_MEMORY_TYPE_SHIFT;
+
+    return (type & VMX_BASIC_MEMORY_TYPE_MASK) == MEMORY_TYPE_WB;
 }
 
 static bool vmcs_fits_page(const struct vmx_caps *caps)
 {
-    const u64 size = BASIC_SIZE(vmx_cap(caps, MSR_VMX_BASIC));
+    const u64 size =
+        vmx_cap(caps, MSR_VMX_BASIC) >> VMX_BASIC_REGION_SIZE_SHIFT & VMX_BASIC_REGION_SIZE_MASK;
 
     return size > 0 && size <= PAGE_SIZE;
 }
 
 static bool vmcs_anywhere(const struct vmx_caps *caps)
 {
-    return !(vmx_cap(caps, MSR_VMX_BASIC) & BASIC_32BIT_ADDRESSES);
+    return !(vmx_cap(caps, MSR_VMX_BASIC) & VMX_BASIC_PHYS_32BIT);
 }
 
 static bool guest_may_halt(const struct vmx_caps *caps)
 {
-    return vmx_cap(caps, MSR_VMX_MISC) & VMX_MISC_HLT;
+    return vmx_cap(caps, MSR_VMX_MISC) & VMX_MISC_ACTIVITY_HLT;
 }
 
 /* One of the two columns says what is needed. */
@@ -101,12 +100,12 @@ static const struct requirement {
     {"a VMCS of at most one page",       0,                                 vmcs_fits_page},
     {"a VMCS above 4 GiB",               0,                                 vmcs_anywhere},
     {"the HLT activity state",           0,                                 guest_may_halt},
-    {"EPT with 4 levels",                EPT_CAP_4_LEVELS,                         NULL},
-    {"EPT structures in write-back memory", EPT_CAP_WB,                            NULL},
-    {"EPT with 2 MiB pages",             EPT_CAP_2M,                               NULL},
-    {"INVEPT, single-context",           EPT_CAP_INVEPT | EPT_CAP_INVEPT_SINGLE,   NULL},
-    {"INVEPT, all-context",              EPT_CAP_INVEPT | EPT_CAP_INVEPT_ALL,      NULL},
-    {"INVVPID, single-context",          VPID_CAP_INVVPID | VPID_CAP_INVVPID_SINGLE, NULL},
+    {"EPT with 4 levels",                EPT_VPID_WALK_4,                                   NULL},
+    {"EPT structures in write-back memory", EPT_VPID_WB,                                       NULL},
+    {"EPT with 2 MiB pages",             EPT_VPID_2M,                                       NULL},
+    {"INVEPT, single-context",           EPT_VPID_INVEPT | EPT_VPID_INVEPT_SINGLE,          NULL},
+    {"INVEPT, all-context",              EPT_VPID_INVEPT | EPT_VPID_INVEPT_ALL,             NULL},
+    {"INVVPID, single-context",          EPT_VPID_INVVPID | EPT_VPID_INVVPID_SINGLE,       NULL},
 };
 // clang-format on
 
