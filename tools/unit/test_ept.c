@@ -347,7 +347,7 @@ static void test_allocation_failures(void **state)
     u32 most = 0;
 
     memset(model, 0, sizeof model);
-    for (u32 n = 0; n < 300; n++) {
+    for (u32 n = 0; n < 150; n++) {
         const struct op op = random_op(WINDOW_PAGES, 60);
         bool changes;
         const err_t want = model_apply(&op, &changes);
