@@ -18,7 +18,8 @@ struct guest_state {
     u64 field[GS_COUNT];
 };
 
-void guest_state_load(struct guest_state *g, enum guest_field f); /* VMREAD (vmx/) or a test's fake */
+void guest_state_load(struct guest_state *g,
+                      enum guest_field f); /* VMREAD (vmx/) or a test's fake */
 
 static inline u64 gs_get(struct guest_state *g, enum guest_field f)
 {

@@ -11,14 +11,14 @@ struct vmx_vcpu {
     struct guest_state guest; /* first: vmx_enter() gets &guest.regs */
     hpa_t vmcs;
     bool launched;
-    u32 pin, cpu;      /* current pin-based and primary processor-based controls */
-    u32 timer_shift;   /* preemption timer: TSC ticks >> shift */
+    u32 pin, cpu;    /* current pin-based and primary processor-based controls */
+    u32 timer_shift; /* preemption timer: TSC ticks >> shift */
 };
 
 struct vmx_vcpu_config {
-    hpa_t vmcs_page;   /* one zeroed page, exclusive */
+    hpa_t vmcs_page; /* one zeroed page, exclusive */
     hpa_t ept_root;
-    u16 vpid;          /* not 0 */
+    u16 vpid; /* not 0 */
     hpa_t msr_bitmap, io_bitmap_a, io_bitmap_b;
     u32 exception_bitmap;
     u64 cr0_mask, cr4_mask; /* bits that belong to the hypervisor */
@@ -47,7 +47,8 @@ void vmx_guest_reset(struct guest_state *g);
 enum vmx_result vmx_run(struct vmx_vcpu *v, struct exit *x);
 void vmx_read_exit(struct exit *x, u32 needs); /* enum exit_need */
 u32 vmx_instruction_error(void);
-/* Runs the software checker over the current VMCS and logs every violated rule. Returns how many. */
+/* Runs the software checker over the current VMCS and logs every violated rule. Returns how many.
+ */
 u32 vmx_check_entry(void);
 void vmx_dump(void); /* every field of the current VMCS into the log */
 

@@ -1,0 +1,54 @@
+/* Events into the guest, and exits when one could go in.  SDM Vol. 3C, "VM-Entry Controls for Event
+ * Injection", "Event Injection", "Interrupt-Window Exiting", "VMX-Preemption Timer". */
+#include "vmx/controls.h"
+#include "vmx/qual.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+void vmx_inject(struct vmx_vcpu *v, u32 info, u32 error, u32 insn_len)
+{
+    const u32 type = intr_info_type(info);
+
+    (void)v;
+    if (info & INTR_INFO_ERROR_CODE)
+        vmcs_w32(VMCS_ENTRY_INTR_ERROR, error);
+    if (type == INTR_SOFTWARE_INTERRUPT || type == INTR_PRIVILEGED_EXCEPTION ||
+        type == INTR_SOFTWARE_EXCEPTION)
+        vmcs_w32(VMCS_ENTRY_INSN_LEN, insn_len);
+    vmcs_w32(VMCS_ENTRY_INTR_INFO, info);
+}
+
+static void set_cpu_control(struct vmx_vcpu *v, u32 bit, bool on)
+{
+    const u32 cpu = on ? v->cpu | bit : v->cpu & ~bit;
+
+    if (cpu == v->cpu)
+        return;
+    v->cpu = cpu;
+    vmcs_w32(VMCS_CPU_CONTROLS, cpu);
+}
+
+void vmx_set_irq_window(struct vmx_vcpu *v, bool on)
+{
+    set_cpu_control(v, CPU_INTERRUPT_WINDOW_EXITING, on);
+}
+
+void vmx_set_nmi_window(struct vmx_vcpu *v, bool on)
+{
+    set_cpu_control(v, CPU_NMI_WINDOW_EXITING, on);
+}
+
+/* The timer is never switched off: unused it holds the largest value, and the exit that this causes
+ * every few seconds costs less than two writes of the pin-based controls around each use. */
+void vmx_set_timer(struct vmx_vcpu *v, u64 ticks)
+{
+    const u64 count = ticks >> v->timer_shift;
+
+    vmcs_w32(VMCS_PREEMPTION_TIMER, (u32)MIN(count, (u64)UINT32_MAX));
+}
+
+void vmx_set_tsc_offset(struct vmx_vcpu *v, u64 offset)
+{
+    (void)v;
+    vmcs_w64(VMCS_TSC_OFFSET, offset);
+}

@@ -1,0 +1,53 @@
+/* Typed access to the current VMCS.  An access that fails is our own fault (no current VMCS, or a
+ * field that this processor does not have): panic with the field's name.  SDM Vol. 3C, "VMX
+ * Instruction Reference". */
+#pragma once
+#include "lib/types.h"
+#include "vmx/vmcs_fields.h"
+
+NORETURN void vmcs_access_failed(u64 encoding, bool write);
+const char *vmcs_field_name(u64 encoding); /* "?" for an unknown one */
+
+/* False: VMfail. */
+static inline bool vmcs_try_read(u64 encoding, u64 *value)
+{
+    bool ok;
+
+    __asm__ volatile("vmread %2, %0" : "=r"(*value), "=@cca"(ok) : "r"(encoding));
+    return ok;
+}
+
+static inline u64 vmread(u64 encoding)
+{
+    u64 value;
+
+    if (unlikely(!vmcs_try_read(encoding, &value)))
+        vmcs_access_failed(encoding, false);
+    return value;
+}
+
+static inline void vmwrite(u64 encoding, u64 value)
+{
+    bool ok;
+
+    __asm__ volatile("vmwrite %1, %2" : "=@cca"(ok) : "rm"(value), "r"(encoding));
+    if (unlikely(!ok))
+        vmcs_access_failed(encoding, true);
+}
+
+#define VMCS_ACCESSORS(suffix, type, fields)                                                       \
+    static inline type vmcs_r##suffix(enum fields field)                                           \
+    {                                                                                              \
+        return (type)vmread((u64)field);                                                           \
+    }                                                                                              \
+                                                                                                   \
+    static inline void vmcs_w##suffix(enum fields field, type value)                               \
+    {                                                                                              \
+        vmwrite((u64)field, value);                                                                \
+    }
+
+VMCS_ACCESSORS(16, u16, vmcs16)
+VMCS_ACCESSORS(32, u32, vmcs32)
+VMCS_ACCESSORS(64, u64, vmcs64)
+VMCS_ACCESSORS(n, u64, vmcsn)
+#undef VMCS_ACCESSORS
