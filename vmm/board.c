@@ -1,0 +1,223 @@
+/* The models wired together; see board.h.  A model's outputs are levels and deadlines in
+ * its struct; after an access, the row of the port table says which of them to look at.
+ * Pure. */
+#include "vmm/board.h"
+#include "vmm/policy/io.h"
+
+enum { IRQ_PIT = 0, IRQ_COM1 = 4, IRQ_RTC = 8, IRQ_SCI = 9 };
+
+static u32 size_mask(u8 size)
+{
+    return size == 4 ? 0xffffffff : BIT32(8 * size) - 1;
+}
+
+/* ---------------------------------------------------- wires */
+static void set_deadline(struct board *b)
+{
+    b->deadline = MIN(MIN(b->pit.deadline, b->rtc.deadline), b->pm.deadline);
+}
+
+static void after_pit(struct board *b)
+{
+    if (b->pit.risen) { /* seen late or not: the PIC gets its edge */
+        b->pit.risen = false;
+        pic_set_irq(&b->pic, IRQ_PIT, false);
+        pic_set_irq(&b->pic, IRQ_PIT, true);
+    } else {
+        pic_set_irq(&b->pic, IRQ_PIT, b->pit.out0);
+    }
+    set_deadline(b);
+}
+
+static void after_rtc(struct board *b)
+{
+    pic_set_irq(&b->pic, IRQ_RTC, b->rtc.irq);
+    set_deadline(b);
+}
+
+static void after_pm(struct board *b)
+{
+    pic_set_irq(&b->pic, IRQ_SCI, b->pm.sci);
+    set_deadline(b);
+}
+
+static void after_uart(struct board *b)
+{
+    u8 byte;
+    while (b->com1.tx.count && b->host.tx_room(b->host.ctx) && uart_tx_take(&b->com1, &byte))
+        b->host.tx(b->host.ctx, byte);
+    pic_set_irq(&b->pic, IRQ_COM1, b->com1.irq);
+}
+
+static void after(struct board *b, u8 what)
+{
+    switch (what) {
+    case AFTER_PIT: after_pit(b); break;
+    case AFTER_RTC: after_rtc(b); break;
+    case AFTER_UART: after_uart(b); break;
+    case AFTER_PM: after_pm(b); break;
+    default: break;
+    }
+}
+
+/* ---------------------------------------------------- accesses */
+static bool takes(const struct io_row *row, u16 port, u8 size)
+{
+    return (row->sizes & size) && (u32)port + size - 1 <= row->last;
+}
+
+static u32 read_row(struct board *b, const struct io_row *row, u16 port, u8 size, u64 now)
+{
+    const u32 value = row->read(b, port, size, now);
+    if (row->after_read != AFTER_NONE)
+        after(b, row->after_read);
+    return value;
+}
+
+static void write_row(struct board *b, const struct io_row *row, u16 port, u8 size, u32 value,
+                      u64 now)
+{
+    row->write(b, port, size, value, now);
+    if (row->after_write != AFTER_NONE)
+        after(b, row->after_write);
+}
+
+/* Byte by byte, low one first, as the ISA bus does; bytes beyond port 0xffff are nobody's.
+ * True if every byte had a taker. */
+static bool read_split(struct board *b, u16 port, u8 size, u64 now, u32 *value)
+{
+    bool all = true;
+    *value = size_mask(size);
+    for (u32 i = 0; i < size; i++) {
+        const struct io_row *row = port + i <= 0xffff ? io_find((u16)(port + i)) : &io_rows[0];
+        if (!takes(row, (u16)(port + i), 1)) {
+            all = false;
+            continue;
+        }
+        const u32 byte = read_row(b, row, (u16)(port + i), 1, now) & 0xff;
+        *value = (*value & ~(0xffu << 8 * i)) | byte << 8 * i;
+    }
+    return all;
+}
+
+static bool write_byte(struct board *b, u32 port, u8 byte, u64 now)
+{
+    const struct io_row *row = port <= 0xffff ? io_find((u16)port) : &io_rows[0];
+    if (takes(row, (u16)port, 1)) {
+        write_row(b, row, (u16)port, 1, byte, now);
+        return true;
+    }
+    if (port != b->debug_exit_port || port == 0)
+        return false;
+    if (b->wish == BOARD_NOTHING) {
+        b->wish = BOARD_DEBUG_EXIT;
+        b->wish_value = byte;
+    }
+    return true;
+}
+
+static bool write_split(struct board *b, u16 port, u8 size, u32 value, u64 now)
+{
+    bool all = true;
+    for (u32 i = 0; i < size; i++)
+        all &= write_byte(b, port + i, (u8)(value >> 8 * i), now);
+    return all;
+}
+
+bool board_port_read(struct board *b, u16 port, u8 size, u64 now, u32 *value)
+{
+    const struct io_row *row = io_find(port);
+    if (likely(takes(row, port, size))) {
+        *value = read_row(b, row, port, size, now) & size_mask(size);
+        return true;
+    }
+    if (read_split(b, port, size, now, value))
+        return true;
+    b->refused++;
+    return false;
+}
+
+bool board_port_write(struct board *b, u16 port, u8 size, u32 value, u64 now)
+{
+    const struct io_row *row = io_find(port);
+    if (likely(takes(row, port, size))) {
+        write_row(b, row, port, size, value & size_mask(size), now);
+        return true;
+    }
+    if (write_split(b, port, size, value, now))
+        return true;
+    b->refused++;
+    return false;
+}
+
+/* ---------------------------------------------------- time and characters */
+void board_tick(struct board *b, u64 now)
+{
+    if (now >= b->pit.deadline) {
+        pit_tick(&b->pit, now);
+        after_pit(b);
+    }
+    if (now >= b->rtc.deadline) {
+        rtc_tick(&b->rtc, now);
+        after_rtc(b);
+    }
+    if (now >= b->pm.deadline) {
+        pm_tick(&b->pm, now);
+        after_pm(b);
+    }
+}
+
+bool board_console_room(const struct board *b)
+{
+    return uart_rx_room(&b->com1);
+}
+
+void board_console_input(struct board *b, u8 byte)
+{
+    uart_rx_put(&b->com1, byte);
+    after_uart(b);
+}
+
+void board_console_drained(struct board *b, u64 now UNUSED)
+{
+    after_uart(b);
+}
+
+u8 board_irq_ack(struct board *b)
+{
+    return pic_ack(&b->pic);
+}
+
+/* ---------------------------------------------------- life */
+static void connect(struct board *b)
+{
+    after_pit(b);
+    after_rtc(b);
+    after_uart(b);
+    after_pm(b);
+}
+
+void board_init(struct board *b, const struct board_host *host, u64 tsc_hz, u64 now, u64 wall_time,
+                u64 memory, u16 debug_exit_port)
+{
+    *b = (struct board){.tsc_hz = tsc_hz, .host = *host, .debug_exit_port = debug_exit_port};
+    pit_init(&b->pit, tsc_hz, now);
+    rtc_init(&b->rtc, tsc_hz, now, wall_time, memory);
+    pm_init(&b->pm, tsc_hz, now);
+    board_reset(b, now);
+}
+
+void board_reset(struct board *b, u64 now)
+{
+    pic_reset(&b->pic);
+    pit_reset(&b->pit);
+    rtc_reset(&b->rtc, now);
+    uart_reset(&b->com1);
+    i8042_reset(&b->i8042);
+    pm_reset(&b->pm, now);
+    pci_ports_reset(&b->pci);
+    fwports_reset(&b->fw);
+    b->wish = BOARD_NOTHING;
+    b->wish_value = 0;
+    connect(b);
+}

@@ -1,0 +1,31 @@
+/* ACPI fixed hardware: PM1a event and control blocks, the power management timer.
+ * Always in ACPI mode.  ACPI Specification, 4.8 "ACPI Register Model".  Pure. */
+#pragma once
+#include "lib/types.h"
+#include "vmm/dev/clock.h"
+
+#define PM_TIMER_HZ   3579545
+#define PM1_EVENT     0x600 /* status 0x600, enable 0x602 */
+#define PM1_CONTROL   0x604
+#define PM_TIMER      0x608
+#define PM_SLP_TYP_S5 5
+
+struct pm {
+    struct clock clock;
+    u64 clk; /* PM timer of the last pm_tick() */
+    u16 status, enable, control;
+    u64 deadline; /* TSC of the next enabled timer carry */
+    bool sci;     /* level of IRQ 9 */
+};
+
+void pm_init(struct pm *p, u64 tsc_hz, u64 now);
+void pm_reset(struct pm *p, u64 now);
+
+/* A byte of 0x600..0x607. pm_write: true if the guest asks for S5 (power off). */
+u8 pm_read(const struct pm *p, u16 port);
+bool pm_write(struct pm *p, u16 port, u8 value, u64 now);
+
+/* The 32-bit free-running counter. */
+u32 pm_timer(const struct pm *p, u64 now);
+
+void pm_tick(struct pm *p, u64 now); /* brings status, sci and deadline up to now */
