@@ -24,7 +24,7 @@ struct load_plan {
     struct load_segment segment[LOAD_SEGMENTS_MAX];
     enum load_mode mode;
     u64 rip, rsp, rax, rbx, rsi, rdi, cr3;
-    gpa_t gdt;      /* a GDT with flat segments lies there: 0x10 code, 0x18 data */
+    gpa_t gdt; /* a GDT with flat segments lies there: 0x10 code, 0x18 data */
     u16 gdt_limit;
     char reason[LOAD_REASON_MAX]; /* why the plan was refused: what, where, remedy */
     u32 scratch_used;
@@ -63,3 +63,8 @@ err_t load_plan(const struct load_request *req, struct load_plan *plan);
 err_t load_linux(const struct load_request *req, struct load_plan *plan);
 err_t load_multiboot(const struct load_request *req, struct load_plan *plan);
 err_t load_flat(const struct load_request *req, struct load_plan *plan);
+
+/* Do the image's magic numbers say that it is one of these? */
+bool load_linux_matches(const struct load_file *kernel);
+bool load_multiboot_matches(const struct load_file *kernel);
+bool load_flat_matches(const struct load_file *kernel);
