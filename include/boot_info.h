@@ -53,19 +53,20 @@ struct boot_fb {
 struct boot_info {
     u64 magic;
     u32 version;
-    u32 size;          /* sizeof(struct boot_info) */
-    u32 checksum;      /* makes the 32-bit sum of all words of this struct 0 */
+    u32 size;     /* sizeof(struct boot_info) */
+    u32 checksum; /* makes the 32-bit sum of all words of this struct 0 */
     u32 uart_count;
-    u16 uart[BOOT_UARTS_MAX]; /* I/O bases that answered the loop-back test, initialised 115200 8n1 */
+    u16 uart[BOOT_UARTS_MAX]; /* I/O bases that answered the loop-back test, initialised 115200 8n1
+                               */
     u64 hv_base, hv_size;     /* hv.elf in memory: one contiguous physical block */
     u64 hv_virt;              /* linked address of hv_base */
     u64 tables_root;          /* CR3 of the hand-over page tables (identity + hv.elf) */
     u64 rsdp;                 /* 0: none */
-    u64 tsc_hz;               /* from CPUID leaf 0x15 or measured by the firmware's Stall; 0: unknown */
-    u64 tsc_at_start;         /* TSC when the application started */
-    u64 wall_time;            /* seconds since 1970-01-01 UTC at wall_tsc; 0: the firmware did not know */
+    u64 tsc_hz;       /* from CPUID leaf 0x15 or measured by the firmware's Stall; 0: unknown */
+    u64 tsc_at_start; /* TSC when the application started */
+    u64 wall_time;    /* seconds since 1970-01-01 UTC at wall_tsc; 0: the firmware did not know */
     u64 wall_tsc;
-    u64 log_ring;             /* struct log_ring */
+    u64 log_ring; /* struct log_ring */
     u64 log_ring_size;
     struct boot_fb fb;
     u32 mem_count;

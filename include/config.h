@@ -4,12 +4,12 @@
 #pragma once
 #include "lib/types.h"
 
-#define CONFIG_NAME_MAX        32u
-#define CONFIG_PATH_MAX        128u
-#define CONFIG_CMDLINE_MAX     1024u
-#define CONFIG_STRING_MAX      128u
-#define CONFIG_GUESTS_MAX      48u
-#define CONFIG_GUEST_MODULES   8u
+#define CONFIG_NAME_MAX      32u
+#define CONFIG_PATH_MAX      128u
+#define CONFIG_CMDLINE_MAX   1024u
+#define CONFIG_STRING_MAX    128u
+#define CONFIG_GUESTS_MAX    48u
+#define CONFIG_GUEST_MODULES 8u
 
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 
@@ -31,7 +31,12 @@ enum config_console {
 };
 
 /* Image format; AUTO looks at the bytes. */
-enum config_format { CONFIG_FORMAT_AUTO, CONFIG_FORMAT_LINUX, CONFIG_FORMAT_MULTIBOOT, CONFIG_FORMAT_FLAT };
+enum config_format {
+    CONFIG_FORMAT_AUTO,
+    CONFIG_FORMAT_LINUX,
+    CONFIG_FORMAT_MULTIBOOT,
+    CONFIG_FORMAT_FLAT
+};
 
 struct config_module {
     char path[CONFIG_PATH_MAX];

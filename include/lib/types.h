@@ -22,28 +22,28 @@ typedef struct {
     u64 v;
 } gva_t; /* guest-linear   */
 
-#define BIT(n)             (1ull << (n))
-#define BIT32(n)           (1u << (n))
-#define ARRAY_LEN(a)       (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b)          ((a) < (b) ? (a) : (b))
-#define MAX(a, b)          ((a) > (b) ? (a) : (b))
-#define ALIGN_DOWN(x, a)   ((x) & ~((a) - 1))
-#define ALIGN_UP(x, a)     ALIGN_DOWN((x) + (a) - 1, (a))
-#define IS_ALIGNED(x, a)   (((x) & ((a) - 1)) == 0)
-#define CONTAINER_OF(p, type, member) ((type *)(void *)((char *)(p) - offsetof(type, member)))
+#define BIT(n)                        (1ull << (n))
+#define BIT32(n)                      (1u << (n))
+#define ARRAY_LEN(a)                  (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)                     ((a) < (b) ? (a) : (b))
+#define MAX(a, b)                     ((a) > (b) ? (a) : (b))
+#define ALIGN_DOWN(x, a)              ((x) & ~((a)-1))
+#define ALIGN_UP(x, a)                ALIGN_DOWN((x) + (a)-1, (a))
+#define IS_ALIGNED(x, a)              (((x) & ((a)-1)) == 0)
+#define CONTAINER_OF(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
 
-#define KiB                1024ull
-#define MiB                (1024ull * KiB)
-#define GiB                (1024ull * MiB)
-#define PAGE_SIZE          4096ull
-#define LARGE_PAGE_SIZE    (2 * MiB)
+#define KiB                           1024ull
+#define MiB                           (1024ull * KiB)
+#define GiB                           (1024ull * MiB)
+#define PAGE_SIZE                     4096ull
+#define LARGE_PAGE_SIZE               (2 * MiB)
 
-#define likely(x)          __builtin_expect(!!(x), 1)
-#define unlikely(x)        __builtin_expect(!!(x), 0)
-#define NORETURN           __attribute__((noreturn))
-#define PACKED             __attribute__((packed))
-#define UNUSED             __attribute__((unused))
-#define PRINTF_LIKE(f, a)  __attribute__((format(printf, f, a)))
+#define likely(x)                     __builtin_expect(!!(x), 1)
+#define unlikely(x)                   __builtin_expect(!!(x), 0)
+#define NORETURN                      __attribute__((noreturn))
+#define PACKED                        __attribute__((packed))
+#define UNUSED                        __attribute__((unused))
+#define PRINTF_LIKE(f, a)             __attribute__((format(printf, f, a)))
 
 #if defined(__CPPCHECK__) /* its C parser knows neither form */
 #define NODISCARD

@@ -1,0 +1,178 @@
+/* The CPUID policy on a processor that has everything, and on one that has little. */
+#include "arch/x86_64/cpuid_bits.h"
+#include "arch/x86_64/cr.h"
+#include "vmm/policy/cpuid.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Every bit of every leaf is 1, but for what has to be a number. */
+static struct cpuid_answer all_ones(void *ctx, u32 leaf, u32 subleaf)
+{
+    struct cpuid_answer a = {~0u, ~0u, ~0u, ~0u};
+
+    (void)ctx;
+    if (leaf == 0)
+        a.eax = 0x20;
+    if (leaf == 0x80000000)
+        a.eax = 0x80000008;
+    if (leaf == 0xd && subleaf >= 2) { /* components of 64 bytes, one after another */
+        a.eax = 64;
+        a.ebx = 576 + 64 * (subleaf - 2);
+        a.ecx = 0;
+    }
+    return a;
+}
+
+static struct cpuid_answer nothing(void *ctx, u32 leaf, u32 subleaf)
+{
+    (void)ctx, (void)subleaf;
+    return (struct cpuid_answer){.eax = leaf == 0 ? 1 : 0};
+}
+
+static struct cpuid_policy policy;
+
+static void build(struct cpuid_answer (*read)(void *, u32, u32), bool controls)
+{
+    cpuid_policy_build(&policy, &(struct cpuid_source){.read = read,
+                                                       .tsc_hz = 50000000,
+                                                       .rdtscp = controls,
+                                                       .invpcid = controls,
+                                                       .xsaves = controls});
+}
+
+static struct cpuid_answer ask(u32 leaf, u32 subleaf, u64 cr4, u64 xcr0)
+{
+    const struct cpuid_view view = {cr4, xcr0};
+    u32 live;
+    struct cpuid_answer a = *cpuid_find(&policy, leaf, subleaf, &live);
+
+    cpuid_touch_up(&policy, live, &view, &a);
+    return a;
+}
+
+static void test_hides_what_a_guest_must_not_see(void **state)
+{
+    (void)state;
+    build(all_ones, true);
+    const struct cpuid_answer f1 = ask(1, 0, 0, 1), f7 = ask(7, 0, 0, 1);
+    const u32 hidden_1_ecx = CPUID_1_ECX_VMX | CPUID_1_ECX_SMX | CPUID_1_ECX_MONITOR |
+                             CPUID_1_ECX_X2APIC | CPUID_1_ECX_TSC_DEADLINE | CPUID_1_ECX_PDCM;
+    const u32 hidden_1_edx = CPUID_1_EDX_APIC | CPUID_1_EDX_MCE | CPUID_1_EDX_MCA |
+                             CPUID_1_EDX_ACPI | CPUID_1_EDX_HTT | CPUID_1_EDX_DS;
+
+    assert_int_equal(f1.ecx & hidden_1_ecx, 0);
+    assert_int_equal(f1.edx & hidden_1_edx, 0);
+    assert_true(f1.ecx & CPUID_1_ECX_HYPERVISOR);
+    assert_int_equal(f7.ebx & (CPUID_7_EBX_SGX | CPUID_7_EBX_RTM | CPUID_7_EBX_HLE |
+                               CPUID_7_EBX_INTEL_PT | CPUID_7_EBX_MPX | CPUID_7_EBX_RDT_M),
+                     0);
+    assert_int_equal(f7.ecx & (CPUID_7_ECX_LA57 | CPUID_7_ECX_CET_SS | CPUID_7_ECX_WAITPKG |
+                               CPUID_7_ECX_ENQCMD | CPUID_7_ECX_PKS),
+                     0);
+    assert_int_equal(f7.edx & (CPUID_7_EDX_IBRS_IBPB | CPUID_7_EDX_ARCH_CAPABILITIES |
+                               CPUID_7_EDX_CET_IBT | CPUID_7_EDX_PCONFIG | CPUID_7_EDX_AMX_TILE),
+                     0);
+    for (u32 leaf = 0; leaf < 0x20; leaf++) { /* leaves without a row are empty */
+        static const u32 with_row[] = {0, 1, 2, 4, 7, 0xb, 0xd, 0x15, 0x16};
+        const struct cpuid_answer a = ask(leaf, 0, 0, 1);
+        bool listed = leaf > 0x16; /* reads as leaf 0x16 */
+
+        for (size_t i = 0; i < ARRAY_LEN(with_row); i++)
+            listed |= leaf == with_row[i];
+        if (!listed)
+            assert_int_equal(a.eax | a.ebx | a.ecx | a.edx, 0);
+    }
+}
+
+static void test_says_who_it_is(void **state)
+{
+    char name[13] = {0};
+
+    (void)state;
+    build(nothing, false);
+    const struct cpuid_answer a = ask(0x40000000, 0, 0, 1);
+
+    memcpy(name, &a.ebx, 4);
+    memcpy(name + 4, &a.ecx, 4);
+    memcpy(name + 8, &a.edx, 4);
+    assert_string_equal(name, "LintelLintel");
+    assert_int_equal(a.eax, 0x40000001);
+    assert_int_equal(ask(0x40000050, 0, 0, 1).eax, 0);
+    assert_int_equal(ask(0x40000100, 0, 0, 1).eax, ask(0x16, 0, 0, 1).eax);
+}
+
+static void test_clock_leaves_are_true(void **state)
+{
+    (void)state;
+    build(all_ones, true);
+    const struct cpuid_answer a = ask(0x15, 0, 0, 1);
+
+    assert_int_equal((u64)a.ecx * a.ebx / a.eax, 50000000);
+    assert_int_equal(ask(0x16, 0, 0, 1).eax, 50);
+    cpuid_policy_build(&policy, &(struct cpuid_source){.read = all_ones, .tsc_hz = 5000000000ull});
+    const struct cpuid_answer fast = ask(0x15, 0, 0, 1);
+
+    assert_int_equal((u64)fast.ecx * fast.ebx / fast.eax, 5000000000ull);
+    assert_int_equal(ask(0x99, 3, 0, 1).eax, 5000); /* above the maximum: the highest basic leaf */
+    assert_int_equal(ask(0x8000dead, 0, 0, 1).eax, 5000);
+}
+
+static void test_live_bits(void **state)
+{
+    (void)state;
+    build(all_ones, true);
+    assert_false(ask(1, 0, 0, 1).ecx & CPUID_1_ECX_OSXSAVE);
+    assert_true(ask(1, 0, CR4_OSXSAVE, 1).ecx & CPUID_1_ECX_OSXSAVE);
+    assert_false(ask(7, 0, 0, 1).ecx & CPUID_7_ECX_OSPKE);
+    assert_true(ask(7, 0, CR4_PKE, 1).ecx & CPUID_7_ECX_OSPKE);
+    assert_int_equal(policy.xcr0_mask, 0x2e7);
+    assert_int_equal(ask(0xd, 0, 0, 1).ebx, 576);
+    assert_int_equal(ask(0xd, 0, 0, 7).ebx, 576 + 64);
+    assert_int_equal(ask(0xd, 0, 0, 0x207).ebx, 576 + 64 * 8); /* PKRU lies at its fixed offset */
+    assert_int_equal(ask(0xd, 0, 0, 1).ecx, 576 + 64 * 8);
+    assert_int_equal(ask(0xd, 1, 0, 0x207).ebx, 576 + 64 * 2); /* compacted */
+    assert_int_equal(ask(0xd, 3, 0, 1).eax, 0);                /* MPX is not offered */
+    assert_int_equal(ask(0xd, 64, 0, 1).eax, 0);
+    assert_int_equal(ask(0xd, ~0u, 0, 1).eax, 0);
+}
+
+static void test_follows_the_controls(void **state)
+{
+    (void)state;
+    build(all_ones, false);
+    assert_false(ask(0x80000001, 0, 0, 1).edx & CPUID_80000001_EDX_RDTSCP);
+    assert_false(ask(7, 0, 0, 1).ebx & CPUID_7_EBX_INVPCID);
+    assert_false(ask(0xd, 1, 0, 1).eax & CPUID_D_1_EAX_XSAVES);
+    build(all_ones, true);
+    assert_true(ask(0x80000001, 0, 0, 1).edx & CPUID_80000001_EDX_RDTSCP);
+    assert_true(ask(0xd, 1, 0, 1).eax & CPUID_D_1_EAX_XSAVES);
+}
+
+static void test_cr4_follows_the_features(void **state)
+{
+    (void)state;
+    build(all_ones, true);
+    assert_true(policy.cr4_mask & CR4_SMEP);
+    assert_true(policy.cr4_mask & CR4_UMIP);
+    assert_false(policy.cr4_mask & (CR4_VMXE | CR4_SMXE | CR4_MCE | CR4_LA57 | CR4_CET | CR4_PKS));
+    build(nothing, false);
+    assert_int_equal(policy.cr4_mask, CR4_PCE);
+    assert_int_equal(policy.xcr0_mask & ~XCR0_X87, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hides_what_a_guest_must_not_see),
+        cmocka_unit_test(test_says_who_it_is),
+        cmocka_unit_test(test_clock_leaves_are_true),
+        cmocka_unit_test(test_live_bits),
+        cmocka_unit_test(test_follows_the_controls),
+        cmocka_unit_test(test_cr4_follows_the_features),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

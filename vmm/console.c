@@ -1,0 +1,195 @@
+/* Consoles.  A guest's output waits in a ring for the port: the guest never waits for a baud
+ * rate, unless it fills the ring. */
+#include "vmm/console.h"
+#include "arch/x86_64/insn.h"
+#include "arch/x86_64/log.h"
+#include "arch/x86_64/paging.h"
+#include "arch/x86_64/tsc.h"
+#include "drivers/platform/fbcon.h"
+#include "drivers/platform/uart.h"
+#include "vmm/board.h"
+
+#define RING_SIZE    65536u /* a power of two */
+#define BAUD         115200u
+#define BITS_A_CHAR  10u
+#define INPUT_HZ     100u /* how often a silent port is looked at */
+#define SCREEN_BATCH 512u
+
+static struct {
+    u16 port[BOOT_UARTS_MAX];
+    struct log_sink port_sink[BOOT_UARTS_MAX];
+    u32 ports;
+    bool has_screen;
+    struct fbcon screen;
+    struct log_sink screen_sink;
+} host;
+
+/* What is connected to the running guest. */
+static struct {
+    u32 port; /* index; host.ports: none */
+    bool on_screen;
+    u64 deadline;
+    u32 head, port_tail, screen_tail; /* counters; modulo RING_SIZE in ring[] */
+    u8 ring[RING_SIZE];
+} guest = {.port = BOOT_UARTS_MAX};
+
+static void write_port(void *ctx, const char *text, size_t len)
+{
+    const u16 port = *(const u16 *)ctx;
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\n' && !uart_put(port, '\r'))
+            return;
+        if (!uart_put(port, (u8)text[i]))
+            return;
+    }
+}
+
+static void write_screen(void *ctx, const char *text, size_t len)
+{
+    fbcon_write(ctx, text, len);
+}
+
+void console_init(const struct boot_info *info)
+{
+    host.ports = MIN(info->uart_count, BOOT_UARTS_MAX);
+    for (u32 i = 0; i < host.ports; i++) {
+        host.port[i] = info->uart[i];
+        host.port_sink[i] = (struct log_sink){.write = write_port, .ctx = &host.port[i]};
+        log_add_sink(&host.port_sink[i]);
+    }
+    if (info->fb.format != BOOT_FB_NONE) {
+        void *pixels = paging_map_device((hpa_t){info->fb.base}, info->fb.size, PAGING_WC);
+
+        if (fbcon_init(&host.screen, &info->fb, pixels) == OK) {
+            host.has_screen = true;
+            host.screen_sink = (struct log_sink){.write = write_screen, .ctx = &host.screen};
+            log_add_sink(&host.screen_sink);
+        }
+    }
+    guest.port = host.ports;
+}
+
+static u32 find_port(u32 number)
+{
+    for (u32 i = 0; i < host.ports; i++)
+        if (host.port[i] == uart_bases[number])
+            return i;
+    return host.ports;
+}
+
+static u32 choose_port(u32 which)
+{
+    if (which >= CONFIG_CONSOLE_COM1 && which <= CONFIG_CONSOLE_COM4)
+        return find_port(which - CONFIG_CONSOLE_COM1);
+    if (which != CONFIG_CONSOLE_AUTO)
+        return host.ports;
+    return find_port(1) < host.ports ? find_port(1) : 0; /* 0 is host.ports if there is none */
+}
+
+static bool has_port(void)
+{
+    return guest.port < host.ports;
+}
+
+/* Characters that the slower consumer has not taken yet. */
+static u32 waiting(void)
+{
+    const u32 to_port = has_port() ? guest.head - guest.port_tail : 0;
+    const u32 to_screen = guest.on_screen ? guest.head - guest.screen_tail : 0;
+
+    return MAX(to_port, to_screen);
+}
+
+static bool tx_room(void *ctx)
+{
+    (void)ctx;
+    return waiting() < RING_SIZE;
+}
+
+static void tx(void *ctx, u8 byte)
+{
+    const u64 soon = rdtsc() + tsc_hz * BITS_A_CHAR / BAUD;
+
+    (void)ctx;
+    guest.ring[guest.head++ % RING_SIZE] = byte;
+    guest.deadline = MIN(guest.deadline, soon); /* a few more may come and share the FIFO */
+}
+
+void console_attach(struct board_host *board, u32 which)
+{
+    guest.port = choose_port(which);
+    guest.on_screen =
+        host.has_screen && (which == CONFIG_CONSOLE_AUTO || which == CONFIG_CONSOLE_SCREEN);
+    guest.head = guest.port_tail = guest.screen_tail = 0;
+    guest.deadline = 0;
+    if (has_port())
+        host.port_sink[guest.port].paused = true;
+    else if (which != CONFIG_CONSOLE_NONE && which != CONFIG_CONSOLE_SCREEN)
+        log_warning("console: this machine does not have the serial port that the guest wants");
+    if (guest.on_screen)
+        host.screen_sink.paused = true;
+    *board = (struct board_host){.tx = tx, .tx_room = tx_room};
+}
+
+static void drain_port(void)
+{
+    while (has_port() && guest.port_tail != guest.head) {
+        const u32 at = guest.port_tail % RING_SIZE;
+        const u32 count = MIN(guest.head - guest.port_tail, RING_SIZE - at);
+        const u32 sent = uart_fill(host.port[guest.port], &guest.ring[at], count);
+
+        if (sent == 0)
+            return;
+        guest.port_tail += sent;
+    }
+}
+
+static void drain_screen(void)
+{
+    u32 budget = SCREEN_BATCH;
+
+    while (guest.on_screen && guest.screen_tail != guest.head && budget) {
+        const u32 at = guest.screen_tail % RING_SIZE;
+        const u32 count = MIN(MIN(guest.head - guest.screen_tail, RING_SIZE - at), budget);
+
+        fbcon_write(&host.screen, (const char *)&guest.ring[at], count);
+        guest.screen_tail += count;
+        budget -= count;
+    }
+}
+
+void console_poll(u64 now)
+{
+    drain_port();
+    drain_screen();
+    guest.deadline =
+        now + (waiting() ? tsc_hz * (UART_TX_FIFO * BITS_A_CHAR) / BAUD : tsc_hz / INPUT_HZ);
+}
+
+u64 console_deadline(void)
+{
+    return guest.deadline;
+}
+
+bool console_get(u8 *byte)
+{
+    return has_port() && uart_get(host.port[guest.port], byte);
+}
+
+void console_detach(void)
+{
+    const u64 patience = rdtsc() + 10 * tsc_hz; /* a full ring takes 6 s; a dead port is left */
+
+    while (waiting() && rdtsc() < patience) {
+        drain_port();
+        drain_screen();
+        cpu_pause();
+    }
+    if (has_port())
+        host.port_sink[guest.port].paused = false;
+    if (guest.on_screen)
+        host.screen_sink.paused = false;
+    guest.port = host.ports;
+    guest.on_screen = false;
+}

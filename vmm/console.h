@@ -1,0 +1,22 @@
+/* Consoles: Lintel's log goes to every serial port and the screen; a guest's COM1 goes to
+ * one port of its own (and the screen), which the log leaves alone meanwhile. */
+#pragma once
+#include "boot_info.h"
+#include "lib/types.h"
+
+struct board_host;
+
+/* Registers the log's sinks: the UARTs and framebuffer that the loader found. */
+void console_init(const struct boot_info *info);
+
+/* Connects a guest's COM1: fills the board's callbacks.  `which` is an enum config_console. */
+void console_attach(struct board_host *host, u32 which);
+/* Sends what is left of the guest's output and gives the port back to the log. */
+void console_detach(void);
+
+/* Moves characters from the ring to the port and the screen. */
+void console_poll(u64 now);
+/* The TSC by which console_poll() and console_get() are due again. */
+u64 console_deadline(void);
+/* One character typed for the guest. */
+bool console_get(u8 *byte);

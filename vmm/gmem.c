@@ -1,0 +1,167 @@
+/* The guest-memory gate. */
+#include "vmm/gmem.h"
+#include "arch/x86_64/cr.h"
+#include "arch/x86_64/msr.h"
+#include "arch/x86_64/paging.h"
+#include "ept/gva_walk.h"
+#include "lib/mem.h"
+
+static const struct vm_extent *find_extent(const struct vm *vm, gpa_t gpa)
+{
+    for (u32 i = 0; i < vm->extents; i++)
+        if (gpa.v - vm->extent[i].gpa.v < vm->extent[i].len)
+            return &vm->extent[i];
+    return NULL;
+}
+
+void *gmem_pointer(const struct vm *vm, gpa_t gpa, u64 len)
+{
+    const struct vm_extent *e = find_extent(vm, gpa);
+    const u64 offset = e ? gpa.v - e->gpa.v : 0;
+
+    if (!e || len > e->len - offset)
+        return NULL;
+    return (u8 *)phys_to_virt(e->hpa) + offset;
+}
+
+/* Bytes from gpa to the end of its extent, at most len; 0: not RAM. */
+static u64 run_length(const struct vm *vm, gpa_t gpa, u64 len)
+{
+    const struct vm_extent *e = find_extent(vm, gpa);
+
+    return e ? MIN(len, e->len - (gpa.v - e->gpa.v)) : 0;
+}
+
+static bool is_ram(const struct vm *vm, gpa_t gpa, u64 len)
+{
+    while (len) {
+        const u64 run = run_length(vm, gpa, len);
+
+        if (!run)
+            return false;
+        gpa.v += run;
+        len -= run;
+    }
+    return true;
+}
+
+err_t gmem_read(const struct vm *vm, gpa_t gpa, void *out, u64 len)
+{
+    u8 *to = out;
+
+    if (!is_ram(vm, gpa, len))
+        return E_RANGE;
+    while (len) {
+        const u64 run = run_length(vm, gpa, len);
+
+        copy_opaque(to, gmem_pointer(vm, gpa, run), run);
+        gpa.v += run;
+        to += run;
+        len -= run;
+    }
+    return OK;
+}
+
+err_t gmem_write(const struct vm *vm, gpa_t gpa, const void *from, u64 len)
+{
+    const u8 *source = from;
+
+    if (!is_ram(vm, gpa, len))
+        return E_RANGE;
+    while (len) {
+        const u64 run = run_length(vm, gpa, len);
+
+        copy_opaque(gmem_pointer(vm, gpa, run), source, run);
+        gpa.v += run;
+        source += run;
+        len -= run;
+    }
+    return OK;
+}
+
+static bool read_table(void *ctx, gpa_t gpa, void *out, u32 len)
+{
+    return gmem_read(ctx, gpa, out, len) == OK;
+}
+
+static struct gva_space space_of(struct vcpu *v)
+{
+    struct guest_state *g = &v->vmx.guest;
+
+    struct gva_space space = {
+        .cr0 = gs_get(g, GS_CR0),
+        .cr3 = gs_get(g, GS_CR3),
+        .cr4 = gs_get(g, GS_CR4),
+        .efer = gs_get(g, GS_EFER),
+        .user = vcpu_cpl(v) == 3,
+        .ac = gs_get(g, GS_RFLAGS) & RFLAGS_AC,
+        .read = read_table,
+        .ctx = v->vm,
+    };
+
+    if ((space.cr4 & CR4_PAE) && !(space.efer & EFER_LMA))
+        for (u32 i = 0; i < ARRAY_LEN(space.pdpte); i++)
+            space.pdpte[i] = gs_get(g, (enum guest_field)(GS_PDPTE0 + i));
+    return space;
+}
+
+static err_t translate(struct vcpu *v, const struct gva_space *space, u64 gva, u32 access,
+                       gpa_t *out, struct gmem_fault *fault)
+{
+    struct gva_result r = {0};
+    err_t err;
+
+    if (!(gs_get(&v->vmx.guest, GS_CR0) & CR0_PG)) {
+        *out = (gpa_t){(u32)gva};
+        return OK;
+    }
+    err = gva_walk(space, gva, access, &r);
+    *out = r.gpa;
+    *fault = (struct gmem_fault){gva, r.fault_error};
+    return err;
+}
+
+err_t gmem_translate(struct vcpu *v, u64 gva, u32 access, gpa_t *out, struct gmem_fault *fault)
+{
+    const struct gva_space space = space_of(v);
+
+    return translate(v, &space, gva, access, out, fault);
+}
+
+/* Calls gmem_read or gmem_write page by page. */
+static err_t copy_gva(struct vcpu *v, u64 gva, u32 access, u8 *buf, u32 len,
+                      struct gmem_fault *fault)
+{
+    const struct gva_space space = space_of(v);
+
+    while (len) {
+        const u32 run = MIN(len, (u32)(PAGE_SIZE - (gva & (PAGE_SIZE - 1))));
+        gpa_t gpa;
+
+        TRY(translate(v, &space, gva, access, &gpa, fault));
+        if (access & GVA_WRITE)
+            TRY(gmem_write(v->vm, gpa, buf, run));
+        else
+            TRY(gmem_read(v->vm, gpa, buf, run));
+        gva += run;
+        buf += run;
+        len -= run;
+    }
+    return OK;
+}
+
+err_t gmem_read_gva(struct vcpu *v, u64 gva, u32 access, void *out, u32 len,
+                    struct gmem_fault *fault)
+{
+    return copy_gva(v, gva, access & ~(u32)GVA_WRITE, out, len, fault);
+}
+
+err_t gmem_write_gva(struct vcpu *v, u64 gva, const void *from, u32 len, struct gmem_fault *fault)
+{
+    u8 copy[16];
+
+    if (len > sizeof(copy))
+        return E_INVAL;
+    memcpy(copy, from, len);
+    return copy_gva(v, gva, GVA_WRITE, copy, len, fault);
+}

@@ -1,0 +1,23 @@
+/* THE gate to guest memory: bounds first, then one opaque copy.  Nothing else touches it
+ * once the guest runs.  gpa ranges may cross extents. */
+#pragma once
+#include "lib/types.h"
+#include "vmm/vm.h"
+
+/* Host pointer to gpa..gpa+len if that lies in one extent of RAM; NULL otherwise. */
+void *gmem_pointer(const struct vm *vm, gpa_t gpa, u64 len);
+err_t gmem_read(const struct vm *vm, gpa_t gpa, void *out, u64 len);         /* E_RANGE */
+err_t gmem_write(const struct vm *vm, gpa_t gpa, const void *from, u64 len); /* E_RANGE */
+
+/* Through the guest's page tables, at its current privilege. access: GVA_* of ept/gva_walk.h.
+ * E_PERM/E_NOENT: the guest would fault; *fault_error is the #PF error code, *fault_gva the
+ * address. E_RANGE: not RAM, or not canonical. */
+struct gmem_fault {
+    u64 gva;
+    u32 error;
+};
+err_t gmem_read_gva(struct vcpu *v, u64 gva, u32 access, void *out, u32 len,
+                    struct gmem_fault *fault);
+err_t gmem_write_gva(struct vcpu *v, u64 gva, const void *from, u32 len, struct gmem_fault *fault);
+/* Translates one address. */
+err_t gmem_translate(struct vcpu *v, u64 gva, u32 access, gpa_t *out, struct gmem_fault *fault);

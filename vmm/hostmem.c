@@ -1,0 +1,76 @@
+/* The machine's frames. */
+#include "vmm/hostmem.h"
+#include "arch/x86_64/log.h"
+#include "arch/x86_64/paging.h"
+#include "arch/x86_64/panic.h"
+#include "lib/mem.h"
+
+static struct pmm frames;
+
+static u64 top_of_ram(const struct boot_info *info)
+{
+    u64 top = 0;
+
+    for (u32 i = 0; i < info->mem_count; i++)
+        if (info->mem[i].type == BOOT_MEM_USABLE)
+            top = MAX(top, info->mem[i].base + info->mem[i].len);
+    return MIN(top, paging_ram_end().v);
+}
+
+/* The frame table itself: the first usable range above 1 MiB that is large enough. */
+static hpa_t place_table(const struct boot_info *info, u64 bytes)
+{
+    for (u32 i = 0; i < info->mem_count; i++) {
+        const struct boot_mem *m = &info->mem[i];
+        const u64 base = MAX(m->base, (u64)MiB);
+
+        if (m->type == BOOT_MEM_USABLE && base < m->base + m->len &&
+            m->base + m->len - base >= bytes)
+            return (hpa_t){base};
+    }
+    panic("no room for the frame table: %llu bytes", (unsigned long long)bytes);
+}
+
+void hostmem_init(const struct boot_info *info)
+{
+    static const u16 owner_of[BOOT_MEM_TYPES] = {
+        [BOOT_MEM_USABLE] = FRAME_FREE,
+        [BOOT_MEM_LINTEL] = FRAME_LINTEL,
+        [BOOT_MEM_MODULE] = FRAME_MODULE,
+    };
+    const u64 top = top_of_ram(info);
+    const u64 bytes = ALIGN_UP(pmm_table_bytes(top), PAGE_SIZE);
+    const hpa_t table = place_table(info, bytes);
+
+    pmm_init(&frames, phys_to_virt(table), top);
+    for (u32 i = 0; i < info->mem_count; i++)
+        if (info->mem[i].type < BOOT_MEM_TYPES && owner_of[info->mem[i].type] == FRAME_FREE)
+            pmm_set_owner(&frames, (hpa_t){info->mem[i].base}, info->mem[i].len, FRAME_FREE);
+    for (u32 i = 0; i < info->mem_count; i++)
+        if (info->mem[i].type < BOOT_MEM_TYPES && owner_of[info->mem[i].type] != FRAME_FREE)
+            pmm_set_owner(&frames, (hpa_t){info->mem[i].base}, info->mem[i].len,
+                          owner_of[info->mem[i].type]);
+    pmm_set_owner(&frames, table, bytes, FRAME_LINTEL);
+    log_info("memory: %llu MiB free of %llu MiB", (unsigned long long)(frames.free_frames >> 8),
+             (unsigned long long)(top >> 20));
+}
+
+struct pmm *hostmem(void)
+{
+    return &frames;
+}
+
+void *hostmem_page(void)
+{
+    hpa_t page;
+
+    if (pmm_alloc(&frames, PAGE_SIZE, PAGE_SIZE, FRAME_LINTEL, &page) != OK)
+        return NULL;
+    return memset(phys_to_virt(page), 0, PAGE_SIZE);
+}
+
+void hostmem_page_free(void *page)
+{
+    if (page && pmm_free(&frames, virt_to_phys(page), PAGE_SIZE, FRAME_LINTEL) != OK)
+        panic("freeing a page that is not Lintel's: %p", page);
+}

@@ -1,0 +1,102 @@
+/* The guests of the configuration, one after another, and the end of the machine. */
+#include "vmm/machine.h"
+#include "arch/x86_64/insn.h"
+#include "arch/x86_64/log.h"
+#include "arch/x86_64/tsc.h"
+#include "drivers/platform/power.h"
+#include "vmm/audit.h"
+#include "vmm/dump.h"
+#include "vmm/run.h"
+#include "vmm/vm.h"
+
+#define STATUS_POWEROFF 0u
+#define STATUS_STOPPED  125u
+
+static const struct boot_info *boot;
+static struct vm vm;
+
+static const struct {
+    const char *name;
+    u32 status;
+} end_of[] = {
+    [VM_RUNNING] = {"running", STATUS_STOPPED},
+    [VM_END_POWEROFF] = {"poweroff", STATUS_POWEROFF},
+    [VM_END_REBOOT] = {"reboot", STATUS_POWEROFF},
+    [VM_END_DEBUG_EXIT] = {"debug-exit", STATUS_POWEROFF},
+    [VM_END_HALTED] = {"halted", STATUS_POWEROFF},
+    [VM_END_STOPPED] = {"stopped", STATUS_STOPPED},
+};
+
+void machine_init(const struct boot_info *info)
+{
+    boot = info;
+}
+
+const struct boot_info *machine_boot_info(void)
+{
+    return boot;
+}
+
+u64 machine_wall_time(void)
+{
+    return boot->wall_time + (rdtsc() - boot->wall_tsc) / tsc_hz;
+}
+
+bool machine_ends_with_power_off(void)
+{
+    return boot && boot->config.on_end == CONFIG_END_POWEROFF;
+}
+
+/* One life of a guest, from creation to its end. */
+static void run_once(u32 id, const struct config_guest *config)
+{
+    log_info("guest %s: %llu MiB, %s", config->name, (unsigned long long)(config->memory >> 20),
+             config->kernel);
+    if (vm_create(&vm, id, config) != OK) {
+        vm.end = VM_END_STOPPED;
+        return;
+    }
+    audit(&vm);
+    vm_run(&vm);
+    if (vm.end != VM_END_STOPPED)
+        dump_exit_counts(&vm.vcpu);
+    audit(&vm);
+    vm_destroy(&vm);
+}
+
+/* Returns the status that the guest ended with. */
+static u32 run_guest(u32 id, const struct config_guest *config)
+{
+    u32 status;
+
+    do {
+        run_once(id, config);
+        status = vm.end == VM_END_DEBUG_EXIT ? vm.end_value : end_of[vm.end].status;
+        log_info("LINTEL-GUEST name=%s end=%s status=%u", config->name, end_of[vm.end].name,
+                 status);
+    } while (vm.end == VM_END_REBOOT && config->on_reboot == CONFIG_REBOOT_RESTART);
+    return status;
+}
+
+static NORETURN void halt(void)
+{
+    for (;;) {
+        cli();
+        hlt();
+    }
+}
+
+void machine_run(void)
+{
+    u32 status = STATUS_STOPPED;
+
+    for (u32 i = 0; i < boot->config.guest_count; i++)
+        status = run_guest(i, &boot->config.guest[i]);
+    audit(NULL);
+    log_info("LINTEL-EXIT status=%u", status);
+    switch (boot->config.on_end) {
+    case CONFIG_END_REBOOT: power_reboot();
+    case CONFIG_END_HALT: halt();
+    default: power_off();
+    }
+}

@@ -1,0 +1,95 @@
+/* hv_main: the story of the hypervisor, one line per step. */
+#include "arch/x86_64/apic.h"
+#include "arch/x86_64/fpu.h"
+#include "arch/x86_64/log.h"
+#include "arch/x86_64/paging.h"
+#include "arch/x86_64/panic.h"
+#include "arch/x86_64/percpu.h"
+#include "arch/x86_64/trap.h"
+#include "arch/x86_64/tsc.h"
+#include "drivers/platform/acpi.h"
+#include "drivers/platform/power.h"
+#include "vmm/console.h"
+#include "vmm/dump.h"
+#include "vmm/hostmem.h"
+#include "vmm/machine.h"
+#include "vmm/percpu.h"
+#include "vmm/policy/msr.h"
+#include "vmx/vmx.h"
+
+#define PANIC_TRACE_RECORDS 16u
+
+void hv_main(const struct boot_info *info);
+
+static struct vmm_cpu boot_cpu;
+static struct acpi_info acpi;
+
+static void check_boot_info(const struct boot_info *info)
+{
+    if (info->magic != BOOT_INFO_MAGIC || info->version != BOOT_INFO_VERSION ||
+        info->size != sizeof(*info))
+        panic("boot_info version %u, size %u: hv.elf wants version %u, size %zu; BOOTX64.EFI and "
+              "hv.elf are not of one build",
+              info->version, info->size, BOOT_INFO_VERSION, sizeof(*info));
+    if (boot_info_sum(info) != 0)
+        panic("boot_info: the checksum is wrong; memory or the loader is broken");
+}
+
+static void panic_dump(void)
+{
+    trace_dump(&boot_cpu.trace, PANIC_TRACE_RECORDS);
+    if (boot_cpu.current)
+        log_info("vCPU %x was on this CPU", boot_cpu.current->trace_id);
+}
+
+static void panic_end(void)
+{
+    if (machine_ends_with_power_off())
+        power_off();
+}
+
+static void start_acpi(u64 rsdp)
+{
+    const struct acpi_map map = {.map = paging_view};
+
+    if (rsdp == 0 || acpi_parse(&map, rsdp, &acpi) != OK) {
+        log_info("acpi: no tables");
+        power_init(NULL);
+        return;
+    }
+    log_info("acpi: %u CPUs, %u I/O APICs%s", acpi.cpu_count, acpi.ioapic_count,
+             acpi.has_dmar ? ", DMA remapping" : "");
+    power_init(&acpi);
+}
+
+static void start_vmx(void)
+{
+    void *vmxon = hostmem_page();
+
+    if (!vmxon || vmx_cpu_enable(virt_to_phys(vmxon)) != OK)
+        panic("VMX cannot be entered on this CPU");
+}
+
+void hv_main(const struct boot_info *info)
+{
+    check_boot_info(info);
+    percpu_init(0);
+    this_cpu()->vmm = &boot_cpu;
+    trap_init();
+    fpu_init();
+    paging_init(info);
+    info = phys_to_virt((hpa_t){(u64)info});
+    log_init(phys_to_virt((hpa_t){info->log_ring}));
+    log_set_level((enum log_level)info->config.log_level);
+    console_init(info);
+    panic_set_hooks(panic_dump, panic_end);
+    tsc_init(info->tsc_hz);
+    log_set_clock(tsc_hz);
+    machine_init(info);
+    apic_init();
+    hostmem_init(info);
+    start_acpi(info->rsdp);
+    start_vmx();
+    msr_policy_init();
+    machine_run();
+}

@@ -1,0 +1,138 @@
+/* Exits of single instructions: CPUID, HLT, VMCALL, RDMSR, WRMSR, XSETBV, and the refusals. */
+#include "arch/x86_64/cr.h"
+#include "arch/x86_64/insn.h"
+#include "vmm/handlers.h"
+#include "vmm/hypercall.h"
+#include "vmm/msr_models.h"
+#include "vmm/policy/cr.h"
+#include "vmm/vm.h"
+
+enum verdict on_cpuid(struct vcpu *v, const struct exit *x)
+{
+    u64 *r = v->vmx.guest.regs.r;
+    u32 live;
+    const struct cpuid_answer *a = cpuid_find(&v->vm->cpuid, (u32)r[RAX], (u32)r[RCX], &live);
+    struct cpuid_answer touched;
+
+    (void)x;
+    if (live != CPUID_STATIC) {
+        const struct cpuid_view view = {.cr4 = gs_get(&v->vmx.guest, GS_CR4), .xcr0 = v->xcr0};
+
+        touched = *a;
+        cpuid_touch_up(&v->vm->cpuid, live, &view, &touched);
+        a = &touched;
+    }
+    r[RAX] = a->eax;
+    r[RBX] = a->ebx;
+    r[RCX] = a->ecx;
+    r[RDX] = a->edx;
+    return NEXT;
+}
+
+enum verdict on_hlt(struct vcpu *v, const struct exit *x)
+{
+    (void)x;
+    v->todo |= TODO_HALT | TODO_BOARD;
+    return NEXT;
+}
+
+enum verdict on_vmcall(struct vcpu *v, const struct exit *x)
+{
+    u64 *r = v->vmx.guest.regs.r;
+
+    (void)x;
+    if (vcpu_cpl(v) != 0)
+        return FAULT_UD;
+    r[RAX] = (u64)hypercall(v->vm, r[RAX], &(struct hc_args){{r[RDI], r[RSI], r[RDX], r[R10]}});
+    return NEXT;
+}
+
+static enum verdict refuse_msr(struct vcpu *v, u32 msr, bool write, u64 value)
+{
+    v->msr_refused++;
+    trace(v->trace, TRACE_MSR_REFUSED, v->trace_id, msr, write, value);
+    return FAULT_GP;
+}
+
+enum verdict on_rdmsr(struct vcpu *v, const struct exit *x)
+{
+    u64 *r = v->vmx.guest.regs.r;
+    const u32 msr = (u32)r[RCX];
+    const struct msr_row *row = msr_find(msr);
+    u64 value;
+
+    (void)x;
+    if (!row)
+        return refuse_msr(v, msr, false, 0);
+    if (row->read == MSR_HELD)
+        value = v->msr_held[row->slot + (msr - row->first)];
+    else if (row->read != MSR_CALL || msr_model_read(v, msr, &value) != OK)
+        return refuse_msr(v, msr, false, 0);
+    r[RAX] = (u32)value;
+    r[RDX] = value >> 32;
+    return NEXT;
+}
+
+enum verdict on_wrmsr(struct vcpu *v, const struct exit *x)
+{
+    u64 *r = v->vmx.guest.regs.r;
+    const u32 msr = (u32)r[RCX];
+    const u64 value = (u64)(u32)r[RDX] << 32 | (u32)r[RAX];
+    const struct msr_row *row = msr_find(msr);
+
+    (void)x;
+    if (!row)
+        return refuse_msr(v, msr, true, value);
+    if (row->write == MSR_HELD) {
+        u64 *held = &v->msr_held[row->slot + (msr - row->first)];
+
+        if ((*held ^ value) & ~row->writable)
+            return refuse_msr(v, msr, true, value);
+        *held = value;
+        return NEXT;
+    }
+    if (row->write == MSR_IGNORE)
+        return NEXT;
+    if (row->write != MSR_CALL || msr_model_write(v, msr, value) != OK)
+        return refuse_msr(v, msr, true, value);
+    return NEXT;
+}
+
+enum verdict on_xsetbv(struct vcpu *v, const struct exit *x)
+{
+    const u64 *r = v->vmx.guest.regs.r;
+    const u64 value = (u64)(u32)r[RDX] << 32 | (u32)r[RAX];
+
+    (void)x;
+    if (!(gs_get(&v->vmx.guest, GS_CR4) & CR4_OSXSAVE))
+        return FAULT_UD;
+    if (vcpu_cpl(v) != 0 || (u32)r[RCX] != 0 || xcr0_check(value, v->vm->cpuid.xcr0_mask) != OK)
+        return FAULT_GP;
+    v->xcr0 = value;
+    xsetbv(0, value); /* Lintel uses no extended state: the guest's value stays loaded */
+    return NEXT;
+}
+
+enum verdict skip_insn(struct vcpu *v, const struct exit *x)
+{
+    (void)v, (void)x;
+    return NEXT;
+}
+
+enum verdict refuse_ud(struct vcpu *v, const struct exit *x)
+{
+    (void)v, (void)x;
+    return FAULT_UD;
+}
+
+enum verdict refuse_gp(struct vcpu *v, const struct exit *x)
+{
+    (void)v, (void)x;
+    return FAULT_GP;
+}
+
+enum verdict stop_guest(struct vcpu *v, const struct exit *x)
+{
+    (void)v, (void)x;
+    return KILL;
+}

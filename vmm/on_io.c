@@ -1,0 +1,107 @@
+/* IN, OUT, INS, OUTS.  SDM Vol. 3C, "Exit Qualification for I/O Instructions". */
+#include "arch/x86_64/cr.h"
+#include "arch/x86_64/insn.h"
+#include "ept/gva_walk.h"
+#include "vmm/gmem.h"
+#include "vmm/handlers.h"
+#include "vmm/vm.h"
+#include "vmx/qual.h"
+
+/* Iterations of REP INS/OUTS done in one exit: bounds the time spent here. */
+#define STRING_BATCH 64u
+
+static u32 port_read(struct vcpu *v, u16 port, u8 size)
+{
+    u32 value;
+
+    if (unlikely(!board_port_read(&v->vm->board, port, size, rdtsc(), &value)))
+        trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 0, size);
+    return value;
+}
+
+static void port_write(struct vcpu *v, u16 port, u8 size, u32 value)
+{
+    if (unlikely(!board_port_write(&v->vm->board, port, size, value, rdtsc())))
+        trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 1, (u64)size << 32 | value);
+}
+
+static u64 size_mask(u32 bytes)
+{
+    return bytes >= 8 ? ~0ull : BIT(8 * bytes) - 1;
+}
+
+/* Registers that REP INS/OUTS counts with are as wide as the address size. */
+static u64 merge(u64 old, u64 value, u32 bytes)
+{
+    if (bytes == 4)
+        return (u32)value;
+    return (old & ~size_mask(bytes)) | (value & size_mask(bytes));
+}
+
+static err_t string_step(struct vcpu *v, const struct qual_io *q, u64 gva, struct gmem_fault *fault)
+{
+    u32 value = 0;
+    gpa_t probe;
+
+    if (!q->in) {
+        TRY(gmem_read_gva(v, gva, 0, &value, q->size, fault));
+        port_write(v, q->port, q->size, value);
+        return OK;
+    }
+    /* The destination is checked first: reading a port may have an effect that cannot be undone. */
+    TRY(gmem_translate(v, gva, GVA_WRITE, &probe, fault));
+    TRY(gmem_translate(v, gva + q->size - 1, GVA_WRITE, &probe, fault));
+    value = port_read(v, q->port, q->size);
+    return gmem_write_gva(v, gva, &value, q->size, fault);
+}
+
+static enum verdict string_io(struct vcpu *v, const struct exit *x, const struct qual_io *q)
+{
+    u64 *r = v->vmx.guest.regs.r;
+    const u32 address_size = 2u << (x->insn_info >> 7 & 3);
+    const u32 pointer = q->in ? RDI : RSI;
+    const u64 mask = size_mask(address_size);
+    const bool down = gs_get(&v->vmx.guest, GS_RFLAGS) & RFLAGS_DF;
+    const u64 segment_base = x->gla - (r[pointer] & mask);
+
+    if (q->rep && (r[RCX] & mask) == 0)
+        return NEXT;
+    for (u32 i = 0; i < STRING_BATCH; i++) {
+        struct gmem_fault fault = {0};
+        const u64 offset = r[pointer] & mask;
+        const err_t err = string_step(v, q, segment_base + offset, &fault);
+
+        if (err == E_PERM || err == E_NOENT) {
+            vcpu_raise_page_fault(v, fault.gva, fault.error);
+            return RESUME;
+        }
+        if (err != OK)
+            return KILL;
+        r[pointer] = merge(r[pointer], down ? offset - q->size : offset + q->size, address_size);
+        if (!q->rep)
+            return NEXT;
+        r[RCX] = merge(r[RCX], (r[RCX] & mask) - 1, address_size);
+        if ((r[RCX] & mask) == 0)
+            return NEXT;
+    }
+    return RESUME; /* the instruction goes on with what it has left */
+}
+
+enum verdict on_io(struct vcpu *v, const struct exit *x)
+{
+    const struct qual_io q = qual_io(x->qual);
+    u64 *rax = &v->vmx.guest.regs.r[RAX];
+    enum verdict verdict = NEXT;
+
+    if (unlikely(q.string)) {
+        verdict = string_io(v, x, &q);
+    } else if (q.in) {
+        const u32 value = port_read(v, q.port, q.size);
+
+        *rax = q.size == 4 ? value : (*rax & ~size_mask(q.size)) | value;
+    } else {
+        port_write(v, q.port, q.size, (u32)(*rax & size_mask(q.size)));
+    }
+    v->todo |= TODO_BOARD;
+    return verdict;
+}

@@ -1,0 +1,216 @@
+/* EPT violations: accesses to what is not RAM.  An address with a row in the MMIO table is
+ * emulated, one instruction; any other stops the guest.
+ * SDM Vol. 3C, "Exit Qualification for EPT Violations". */
+#include "arch/x86_64/cr.h"
+#include "arch/x86_64/msr.h"
+#include "arch/x86_64/panic.h"
+#include "ept/gva_walk.h"
+#include "lib/mem.h"
+#include "vmm/event.h"
+#include "vmm/gmem.h"
+#include "vmm/handlers.h"
+#include "vmm/insn.h"
+#include "vmm/mmio.h"
+#include "vmm/vm.h"
+#include "vmx/qual.h"
+
+#define SEG_ES 0u
+
+static bool mmio_read(struct vcpu *v, gpa_t gpa, u32 size, u64 *value)
+{
+    if (mmio_find(gpa, size) == MMIO_NONE)
+        return false;
+    trace(v->trace, TRACE_MMIO_REFUSED, v->trace_id, 0, gpa.v, size);
+    *value = size == 8 ? ~0ull : BIT(8 * size) - 1;
+    return true;
+}
+
+static bool mmio_write(struct vcpu *v, gpa_t gpa, u32 size)
+{
+    if (mmio_find(gpa, size) == MMIO_NONE)
+        return false;
+    trace(v->trace, TRACE_MMIO_REFUSED, v->trace_id, 1, gpa.v, size);
+    return true;
+}
+
+/* One side of an instruction: RAM through the gate, everything else through the MMIO table. */
+static err_t load(struct vcpu *v, u64 gva, u32 size, u64 *value, struct gmem_fault *fault)
+{
+    gpa_t gpa;
+
+    *value = 0;
+    TRY(gmem_translate(v, gva, 0, &gpa, fault));
+    if (gmem_pointer(v->vm, gpa, 1))
+        return gmem_read_gva(v, gva, 0, value, size, fault);
+    return mmio_read(v, gpa, size, value) ? OK : E_RANGE;
+}
+
+static err_t store(struct vcpu *v, u64 gva, u32 size, u64 value, struct gmem_fault *fault)
+{
+    gpa_t gpa;
+
+    TRY(gmem_translate(v, gva, GVA_WRITE, &gpa, fault));
+    if (gmem_pointer(v->vm, gpa, 1))
+        return gmem_write_gva(v, gva, &value, size, fault);
+    return mmio_write(v, gpa, size) ? OK : E_RANGE;
+}
+
+static u64 get_reg(struct vcpu *v, const struct insn *insn)
+{
+    const u32 reg = insn->high_byte ? insn->reg & 3u : insn->reg;
+
+    return reg == RSP ? gs_get(&v->vmx.guest, GS_RSP) : v->vmx.guest.regs.r[reg];
+}
+
+static void put_reg(struct vcpu *v, const struct insn *insn, u64 value)
+{
+    const u32 reg = insn->high_byte ? insn->reg & 3u : insn->reg;
+
+    if (reg == RSP)
+        gs_set(&v->vmx.guest, GS_RSP, value);
+    else
+        v->vmx.guest.regs.r[reg] = value;
+}
+
+static u64 address_mask(const struct insn *insn)
+{
+    return insn->address_size == 8 ? ~0ull : BIT(8 * insn->address_size) - 1;
+}
+
+/* Linear address of a string operand: 64-bit code ignores the bases of ES, CS, SS and DS. */
+static u64 string_address(struct vcpu *v, const struct insn *insn, u32 segment, u32 pointer)
+{
+    const u64 offset = v->vmx.guest.regs.r[pointer] & address_mask(insn);
+
+    if (vcpu_code_bits(v) == 64 && segment < 4)
+        return offset;
+    return offset + gs_get(&v->vmx.guest, (enum guest_field)(GS_ES_BASE + segment));
+}
+
+static void advance(struct vcpu *v, const struct insn *insn, u32 reg, u64 by)
+{
+    u64 *r = &v->vmx.guest.regs.r[reg];
+    const u64 mask = address_mask(insn), value = (*r + by) & mask;
+
+    *r = insn->address_size == 2 ? (*r & ~mask) | value : value;
+}
+
+static bool is_string(const struct insn *insn)
+{
+    return insn->op == INSN_STOS || insn->op == INSN_LODS || insn->op == INSN_MOVS;
+}
+
+/* One iteration; REP comes back for the next through the instruction itself. */
+static err_t string_step(struct vcpu *v, const struct insn *insn, struct gmem_fault *fault)
+{
+    const u64 step = gs_get(&v->vmx.guest, GS_RFLAGS) & RFLAGS_DF ? 0ull - insn->size : insn->size;
+    const bool reads = insn->op != INSN_STOS, writes = insn->op != INSN_LODS;
+    struct insn_effect effect;
+    u64 mem = 0;
+
+    if (reads)
+        TRY(load(v, string_address(v, insn, insn->segment, RSI), insn->size, &mem, fault));
+    insn_execute(insn, mem, v->vmx.guest.regs.r[RAX], gs_get(&v->vmx.guest, GS_RFLAGS), &effect);
+    if (writes)
+        TRY(store(v, string_address(v, insn, SEG_ES, RDI), insn->size, effect.mem, fault));
+    if (effect.writes_reg)
+        v->vmx.guest.regs.r[RAX] = effect.reg;
+    if (reads)
+        advance(v, insn, RSI, step);
+    if (writes)
+        advance(v, insn, RDI, step);
+    if (insn->rep)
+        advance(v, insn, RCX, ~0ull);
+    return OK;
+}
+
+static err_t plain_step(struct vcpu *v, const struct insn *insn, u64 gva, struct gmem_fault *fault)
+{
+    const u64 flags = gs_get(&v->vmx.guest, GS_RFLAGS);
+    struct insn_effect effect;
+    u64 mem;
+
+    if (insn->op == INSN_MOV && insn->mem_dest)
+        mem = 0; /* a plain store does not read: a device's register may notice */
+    else
+        TRY(load(v, gva, insn->size, &mem, fault));
+    insn_execute(insn, mem, get_reg(v, insn), flags, &effect);
+    if (effect.writes_mem)
+        TRY(store(v, gva, insn->size, effect.mem, fault));
+    if (effect.writes_reg)
+        put_reg(v, insn, effect.reg);
+    if (effect.flags != flags)
+        gs_set(&v->vmx.guest, GS_RFLAGS, effect.flags);
+    return OK;
+}
+
+/* The instruction's bytes, as many as can be fetched: a short one may end right before a page
+ * that is not there. */
+static u32 fetch(struct vcpu *v, u8 bytes[INSN_MAX_LEN])
+{
+    const u64 rip = gs_get(&v->vmx.guest, GS_RIP) +
+                    (vcpu_code_bits(v) == 64 ? 0 : gs_get(&v->vmx.guest, GS_CS_BASE));
+    const u32 first = MIN(INSN_MAX_LEN, (u32)(PAGE_SIZE - (rip & (PAGE_SIZE - 1))));
+    struct gmem_fault fault;
+
+    if (gmem_read_gva(v, rip, GVA_EXEC, bytes, first, &fault) != OK)
+        return 0;
+    if (first < INSN_MAX_LEN &&
+        gmem_read_gva(v, rip + first, GVA_EXEC, bytes + first, INSN_MAX_LEN - first, &fault) == OK)
+        return INSN_MAX_LEN;
+    return first;
+}
+
+/* The bytes may have been changed since the processor executed them: what they say must fit
+ * what it reported (threats.md, S13). */
+static bool fits(const struct insn *insn, const struct qual_ept *q)
+{
+    const bool writes = is_string(insn) ? insn->op != INSN_LODS
+                                        : insn->mem_dest && insn->op != INSN_CMP &&
+                                              insn->op != INSN_TEST && insn->op != INSN_BT;
+
+    return !q->write || writes || insn->op == INSN_XCHG;
+}
+
+static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct qual_ept *q)
+{
+    u8 bytes[INSN_MAX_LEN];
+    struct gmem_fault fault = {0};
+    struct insn insn;
+    err_t err;
+    const u32 have = fetch(v, bytes);
+
+    if (!have || insn_decode(bytes, have, vcpu_code_bits(v), &insn) != OK || !fits(&insn, q))
+        return KILL;
+    err = is_string(&insn) ? string_step(v, &insn, &fault) : plain_step(v, &insn, x->gla, &fault);
+    if (err == E_PERM || err == E_NOENT) {
+        vcpu_raise_page_fault(v, fault.gva, fault.error);
+        return RESUME;
+    }
+    if (err != OK)
+        return KILL;
+    if (is_string(&insn) && insn.rep && (v->vmx.guest.regs.r[RCX] & address_mask(&insn)) != 0)
+        return RESUME;
+    vcpu_skip_insn(v, insn.len);
+    return RESUME;
+}
+
+enum verdict on_ept_violation(struct vcpu *v, const struct exit *x)
+{
+    const struct qual_ept q = qual_ept(x->qual);
+
+    event_nmi_unblocked_by_iret(v, x, q.nmi_iret);
+    if (mmio_find(x->gpa, 1) == MMIO_NONE || q.fetch || !q.linear_valid || !q.final)
+        return KILL;
+    if (x->idt_info &
+        EVENT_VALID) /* an event's stack or table lies in a device: cannot be emulated */
+        return KILL;
+    return emulate(v, x, &q);
+}
+
+/* Our tables are wrong: not the guest's doing. */
+enum verdict on_ept_misconfig(struct vcpu *v, const struct exit *x)
+{
+    panic("EPT misconfiguration at guest-physical %llx (vm %u)", (unsigned long long)x->gpa.v,
+          v->vm->id);
+}

@@ -1,0 +1,16 @@
+/* vmm/'s private data of one CPU, behind this_cpu()->vmm. */
+#pragma once
+#include "arch/x86_64/percpu.h"
+#include "vmm/trace.h"
+
+struct vcpu;
+
+struct vmm_cpu {
+    struct vcpu *current; /* the vCPU whose VMCS is current, or NULL */
+    struct trace_ring trace;
+};
+
+static inline struct vmm_cpu *this_vmm_cpu(void)
+{
+    return this_cpu()->vmm;
+}

@@ -1,0 +1,367 @@
+/* THE CPUID table: which bits of the host's answer a guest sees, per leaf.  A bit that is
+ * not named here is 0; a leaf that is not here is empty.  Pure.
+ * SDM Vol. 2A, "CPUID -- CPU Identification". */
+#include "vmm/policy/cpuid.h"
+#include "arch/x86_64/cpuid_bits.h"
+#include "arch/x86_64/cr.h"
+#include "lib/mem.h"
+
+#define ALL               0xffffffffu
+#define MAX_BASIC         0x16u
+#define XSAVE_LEGACY_SIZE (512u + 64u)
+
+#define KEEP_1_ECX                                                                                 \
+    (CPUID_1_ECX_SSE3 | CPUID_1_ECX_PCLMULQDQ | CPUID_1_ECX_SSSE3 | CPUID_1_ECX_FMA |              \
+     CPUID_1_ECX_CMPXCHG16B | CPUID_1_ECX_PCID | CPUID_1_ECX_SSE4_1 | CPUID_1_ECX_SSE4_2 |         \
+     CPUID_1_ECX_MOVBE | CPUID_1_ECX_POPCNT | CPUID_1_ECX_AESNI | CPUID_1_ECX_XSAVE |              \
+     CPUID_1_ECX_AVX | CPUID_1_ECX_F16C | CPUID_1_ECX_RDRAND)
+#define KEEP_1_EDX                                                                                 \
+    (CPUID_1_EDX_FPU | CPUID_1_EDX_VME | CPUID_1_EDX_DE | CPUID_1_EDX_PSE | CPUID_1_EDX_TSC |      \
+     CPUID_1_EDX_MSR | CPUID_1_EDX_PAE | CPUID_1_EDX_CX8 | CPUID_1_EDX_SEP | CPUID_1_EDX_MTRR |    \
+     CPUID_1_EDX_PGE | CPUID_1_EDX_CMOV | CPUID_1_EDX_PAT | CPUID_1_EDX_PSE36 |                    \
+     CPUID_1_EDX_CLFSH | CPUID_1_EDX_MMX | CPUID_1_EDX_FXSR | CPUID_1_EDX_SSE | CPUID_1_EDX_SSE2)
+#define KEEP_7_EBX                                                                                 \
+    (CPUID_7_EBX_FSGSBASE | CPUID_7_EBX_TSC_ADJUST | CPUID_7_EBX_BMI1 | CPUID_7_EBX_AVX2 |         \
+     CPUID_7_EBX_FDP_EXCPTN_ONLY | CPUID_7_EBX_SMEP | CPUID_7_EBX_BMI2 | CPUID_7_EBX_ERMS |        \
+     CPUID_7_EBX_INVPCID | CPUID_7_EBX_FCS_FDS_DEPRECATED | CPUID_7_EBX_AVX512F |                  \
+     CPUID_7_EBX_AVX512DQ | CPUID_7_EBX_RDSEED | CPUID_7_EBX_ADX | CPUID_7_EBX_SMAP |              \
+     CPUID_7_EBX_AVX512_IFMA | CPUID_7_EBX_CLFLUSHOPT | CPUID_7_EBX_CLWB | CPUID_7_EBX_AVX512CD |  \
+     CPUID_7_EBX_SHA | CPUID_7_EBX_AVX512BW | CPUID_7_EBX_AVX512VL)
+#define KEEP_7_ECX                                                                                 \
+    (CPUID_7_ECX_AVX512_VBMI | CPUID_7_ECX_UMIP | CPUID_7_ECX_PKU | CPUID_7_ECX_AVX512_VBMI2 |     \
+     CPUID_7_ECX_GFNI | CPUID_7_ECX_VAES | CPUID_7_ECX_VPCLMULQDQ | CPUID_7_ECX_AVX512_VNNI |      \
+     CPUID_7_ECX_AVX512_BITALG | CPUID_7_ECX_AVX512_VPOPCNTDQ | CPUID_7_ECX_RDPID)
+#define KEEP_7_EDX  (CPUID_7_EDX_FSRM | CPUID_7_EDX_MD_CLEAR)
+#define KEEP_71_EAX (CPUID_7_1_EAX_AVX_VNNI | CPUID_7_1_EAX_AVX512_BF16)
+#define KEEP_81_ECX                                                                                \
+    (CPUID_80000001_ECX_LAHF | CPUID_80000001_ECX_LZCNT | CPUID_80000001_ECX_PREFETCHW)
+#define KEEP_81_EDX                                                                                \
+    (CPUID_80000001_EDX_SYSCALL | CPUID_80000001_EDX_NX | CPUID_80000001_EDX_1G |                  \
+     CPUID_80000001_EDX_RDTSCP | CPUID_80000001_EDX_LM)
+#define XCR0_AVX512 (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
+#define KEEP_XCR0   (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
+
+struct cpuid_row {
+    u32 leaf;
+    u8 first_sub, last_sub;
+    u8 live; /* enum cpuid_live */
+    u32 eax, ebx, ecx, edx;
+    void (*fix)(struct cpuid_policy *p, const struct cpuid_source *s, u32 subleaf,
+                struct cpuid_answer *a);
+};
+
+static void fix_max_basic(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                          struct cpuid_answer *a);
+static void fix_signature(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                          struct cpuid_answer *a);
+static void fix_caches(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                       struct cpuid_answer *a);
+static void fix_features_7(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                           struct cpuid_answer *a);
+static void fix_topology(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                         struct cpuid_answer *a);
+static void fix_xsave(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                      struct cpuid_answer *a);
+static void fix_tsc_ratio(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                          struct cpuid_answer *a);
+static void fix_frequency(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                          struct cpuid_answer *a);
+static void fix_lintel(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                       struct cpuid_answer *a);
+static void fix_max_extended(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                             struct cpuid_answer *a);
+static void fix_features_81(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                            struct cpuid_answer *a);
+
+// clang-format off
+static const struct cpuid_row rows[] = {
+/* leaf        subleaves  live                 EAX      EBX         ECX          EDX          fix-up              what */
+{ 0x00000000,  0, 0,  CPUID_STATIC,       0,       ALL,        ALL,         ALL,         fix_max_basic    }, /* vendor                   */
+{ 0x00000001,  0, 0,  CPUID_LIVE_OSXSAVE, ALL,     0x0000ffff, KEEP_1_ECX,  KEEP_1_EDX,  fix_signature    }, /* signature, features      */
+{ 0x00000002,  0, 0,  CPUID_STATIC,       ALL,     ALL,        ALL,         ALL,         NULL             }, /* cache descriptors        */
+{ 0x00000004,  0, 4,  CPUID_STATIC,       0x3fff,  ALL,        ALL,         ALL,         fix_caches       }, /* caches: nobody shares    */
+{ 0x00000007,  0, 1,  CPUID_LIVE_OSPKE,   KEEP_71_EAX,       KEEP_7_EBX, KEEP_7_ECX,  KEEP_7_EDX,  fix_features_7   }, /* extended features        */
+{ 0x0000000b,  0, 2,  CPUID_STATIC,       0,       0,          0,           0,           fix_topology     }, /* one thread, one core     */
+{ 0x0000000d,  0, 63, CPUID_LIVE_XSAVE,   ALL,     ALL,        ALL,         ALL,         fix_xsave        }, /* extended state           */
+{ 0x00000015,  0, 0,  CPUID_STATIC,       0,       0,          0,           0,           fix_tsc_ratio    }, /* TSC / crystal, made true */
+{ 0x00000016,  0, 0,  CPUID_STATIC,       0,       0,          0,           0,           fix_frequency    }, /* core MHz, made true      */
+{ 0x40000000,  0, 0,  CPUID_STATIC,       0,       0,          0,           0,           fix_lintel       }, /* who runs this guest      */
+{ 0x40000001,  0, 0,  CPUID_STATIC,       0,       0,          0,           0,           fix_lintel       }, /* interface                */
+{ 0x80000000,  0, 0,  CPUID_STATIC,       0,       ALL,        ALL,         ALL,         fix_max_extended },
+{ 0x80000001,  0, 0,  CPUID_STATIC,       ALL,     0,          KEEP_81_ECX, KEEP_81_EDX, fix_features_81  },
+{ 0x80000002,  0, 0,  CPUID_STATIC,       ALL,     ALL,        ALL,         ALL,         NULL             }, /* brand string             */
+{ 0x80000003,  0, 0,  CPUID_STATIC,       ALL,     ALL,        ALL,         ALL,         NULL             },
+{ 0x80000004,  0, 0,  CPUID_STATIC,       ALL,     ALL,        ALL,         ALL,         NULL             },
+{ 0x80000006,  0, 0,  CPUID_STATIC,       ALL,     ALL,        ALL,         ALL,         NULL             }, /* L2 cache                 */
+{ 0x80000007,  0, 0,  CPUID_STATIC,       0,       0,          0,           BIT32(8),    NULL             }, /* invariant TSC            */
+{ 0x80000008,  0, 0,  CPUID_STATIC,       0xffff,  0,          0,           0,           NULL             }, /* address widths           */
+};
+// clang-format on
+/* A leaf without a row reads as zeros up to the maximum; above it, as the highest basic leaf. */
+
+static void fix_max_basic(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                          struct cpuid_answer *a)
+{
+    (void)s, (void)sub;
+    a->eax = p->max_basic;
+}
+
+static void fix_signature(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                          struct cpuid_answer *a)
+{
+    static const struct {
+        u32 edx, ecx;
+        u64 cr4;
+    } cr4_bits[] = {
+        {CPUID_1_EDX_VME, 0, CR4_VME | CR4_PVI},
+        {CPUID_1_EDX_TSC, 0, CR4_TSD},
+        {CPUID_1_EDX_DE, 0, CR4_DE},
+        {CPUID_1_EDX_PSE, 0, CR4_PSE},
+        {CPUID_1_EDX_PAE, 0, CR4_PAE},
+        {CPUID_1_EDX_PGE, 0, CR4_PGE},
+        {CPUID_1_EDX_FXSR, 0, CR4_OSFXSR},
+        {CPUID_1_EDX_SSE, 0, CR4_OSXMMEXCPT},
+        {0, CPUID_1_ECX_PCID, CR4_PCIDE},
+        {0, CPUID_1_ECX_XSAVE, CR4_OSXSAVE},
+    };
+
+    (void)s, (void)sub;
+    a->ebx |= 1u << 16; /* one logical processor, APIC ID 0 */
+    a->ecx |= CPUID_1_ECX_HYPERVISOR;
+    p->cr4_mask |= CR4_PCE;
+    for (size_t i = 0; i < ARRAY_LEN(cr4_bits); i++)
+        if ((a->edx & cr4_bits[i].edx) || (a->ecx & cr4_bits[i].ecx))
+            p->cr4_mask |= cr4_bits[i].cr4;
+}
+
+static void fix_caches(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                       struct cpuid_answer *a)
+{
+    (void)p, (void)s, (void)sub;
+    if ((a->eax & 0x1f) == 0) /* no more caches */
+        *a = (struct cpuid_answer){0};
+}
+
+static void fix_features_7(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                           struct cpuid_answer *a)
+{
+    static const struct {
+        u32 ebx, ecx;
+        u64 cr4;
+    } cr4_bits[] = {
+        {CPUID_7_EBX_FSGSBASE, 0, CR4_FSGSBASE}, {CPUID_7_EBX_SMEP, 0, CR4_SMEP},
+        {CPUID_7_EBX_SMAP, 0, CR4_SMAP},         {0, CPUID_7_ECX_UMIP, CR4_UMIP},
+        {0, CPUID_7_ECX_PKU, CR4_PKE},
+    };
+
+    if (sub > 0) {
+        *a = (struct cpuid_answer){.eax = a->eax};
+        return;
+    }
+    a->eax = 1;                       /* the highest subleaf */
+    a->ebx |= CPUID_7_EBX_TSC_ADJUST; /* the MSR is emulated, whatever the processor has */
+    if (!s->invpcid)
+        a->ebx &= ~(u32)CPUID_7_EBX_INVPCID;
+    if (!s->rdtscp)
+        a->ecx &= ~(u32)CPUID_7_ECX_RDPID;
+    for (size_t i = 0; i < ARRAY_LEN(cr4_bits); i++)
+        if ((a->ebx & cr4_bits[i].ebx) || (a->ecx & cr4_bits[i].ecx))
+            p->cr4_mask |= cr4_bits[i].cr4;
+}
+
+static void fix_topology(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                         struct cpuid_answer *a)
+{
+    (void)p, (void)s;
+    a->ebx = sub < 2 ? 1 : 0;
+    a->ecx = sub < 2 ? (sub + 1) << 8 | sub : sub;
+}
+
+static void fix_xsave(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                      struct cpuid_answer *a)
+{
+    if (sub == 0) {
+        p->xcr0_mask = ((u64)a->edx << 32 | a->eax) & KEEP_XCR0;
+        if ((p->xcr0_mask & XCR0_AVX512) != XCR0_AVX512)
+            p->xcr0_mask &= ~(u64)XCR0_AVX512;
+        a->eax = (u32)p->xcr0_mask;
+        a->edx = (u32)(p->xcr0_mask >> 32);
+        a->ebx = XSAVE_LEGACY_SIZE;
+        a->ecx = XSAVE_LEGACY_SIZE; /* grows as the components come */
+    } else if (sub == 1) {
+        a->eax &= CPUID_D_1_EAX_XSAVEOPT | CPUID_D_1_EAX_XSAVEC | CPUID_D_1_EAX_XGETBV_1 |
+                  (s->xsaves ? (u32)CPUID_D_1_EAX_XSAVES : 0u);
+        a->ebx = a->ecx = a->edx = 0; /* no supervisor states */
+    } else if (p->xcr0_mask & BIT(sub)) {
+        struct cpuid_answer *sizes = &p->entry[p->basic[0xd].first];
+
+        p->xsave_size[sub] = a->eax;
+        p->xsave_offset[sub] = a->ebx;
+        sizes->ecx = MAX(sizes->ecx, a->eax + a->ebx);
+        a->ecx &= 2; /* aligned in the compacted format; never a supervisor state */
+        a->edx = 0;
+    } else {
+        *a = (struct cpuid_answer){0};
+    }
+}
+
+static void fix_tsc_ratio(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                          struct cpuid_answer *a)
+{
+    (void)p, (void)sub;
+    if (s->tsc_hz <= ALL) { /* the "crystal" is the TSC itself; ECX holds up to 4.29 GHz */
+        a->eax = a->ebx = 1;
+        a->ecx = (u32)s->tsc_hz;
+    } else {
+        a->eax = 1;
+        a->ebx = 4;
+        a->ecx = (u32)(s->tsc_hz / 4);
+    }
+}
+
+static void fix_frequency(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                          struct cpuid_answer *a)
+{
+    (void)p, (void)sub;
+    a->eax = a->ebx = (u32)((s->tsc_hz + 500000) / 1000000);
+}
+
+static void fix_lintel(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                       struct cpuid_answer *a)
+{
+    static const char name[13] = "LintelLintel";
+
+    (void)s, (void)sub;
+    if (p->lintel[0].count == 0) {
+        a->eax = CPUID_LINTEL_BASE + 1;
+        memcpy(&a->ebx, name, 4);
+        memcpy(&a->ecx, name + 4, 4);
+        memcpy(&a->edx, name + 8, 4);
+    } else {
+        a->eax = 1; /* hypercall interface version: include/abi/hypercalls.def */
+    }
+}
+
+static void fix_max_extended(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                             struct cpuid_answer *a)
+{
+    (void)p, (void)s, (void)sub;
+    a->eax = 0x80000000u + CPUID_EXTENDED_MAX - 1;
+}
+
+static void fix_features_81(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                            struct cpuid_answer *a)
+{
+    (void)p, (void)sub;
+    if (!s->rdtscp)
+        a->edx &= ~(u32)CPUID_80000001_EDX_RDTSCP;
+}
+
+static struct cpuid_leaf *leaf_of(struct cpuid_policy *p, u32 leaf)
+{
+    if (leaf < CPUID_BASIC_MAX)
+        return &p->basic[leaf];
+    if (leaf - CPUID_LINTEL_BASE < ARRAY_LEN(p->lintel))
+        return &p->lintel[leaf - CPUID_LINTEL_BASE];
+    return &p->extended[leaf - 0x80000000u];
+}
+
+/* Whether the host has the leaf; reading beyond its maximum gives some other leaf's data. */
+static bool host_has(const struct cpuid_source *s, u32 leaf)
+{
+    return leaf <= s->read(s->ctx, leaf & 0x80000000u, 0).eax;
+}
+
+void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *s)
+{
+    *p = (struct cpuid_policy){.max_basic = MAX_BASIC, .xcr0_mask = XCR0_X87};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct cpuid_row *row = &rows[i];
+        struct cpuid_leaf *leaf = leaf_of(p, row->leaf);
+        const u32 first = p->entries;
+
+        leaf->first = (u8)first;
+        leaf->live = row->live;
+        for (u32 sub = row->first_sub; sub <= row->last_sub; sub++) {
+            struct cpuid_answer a = {0};
+
+            if ((row->eax | row->ebx | row->ecx | row->edx) && host_has(s, row->leaf))
+                a = s->read(s->ctx, row->leaf, sub);
+            a.eax &= row->eax;
+            a.ebx &= row->ebx;
+            a.ecx &= row->ecx;
+            a.edx &= row->edx;
+            if (row->fix)
+                row->fix(p, s, sub, &a);
+            p->entry[p->entries++] = a;
+        }
+        leaf->count = (u8)(p->entries - first);
+    }
+}
+
+const struct cpuid_answer *cpuid_find(const struct cpuid_policy *p, u32 leaf, u32 subleaf,
+                                      u32 *live)
+{
+    static const struct cpuid_answer nothing;
+    const struct cpuid_leaf *l;
+
+    *live = CPUID_STATIC;
+    if (leaf <= p->max_basic)
+        l = &p->basic[leaf];
+    else if (leaf - 0x80000000u < CPUID_EXTENDED_MAX)
+        l = &p->extended[leaf - 0x80000000u];
+    else if (leaf - CPUID_LINTEL_BASE < 0x100)
+        l = leaf - CPUID_LINTEL_BASE < ARRAY_LEN(p->lintel) ? &p->lintel[leaf - CPUID_LINTEL_BASE]
+                                                            : NULL;
+    else
+        l = &p->basic[p->max_basic];
+    if (!l || l->count == 0)
+        return &nothing;
+    if (l->count == 1)
+        subleaf = 0; /* a leaf without subleaves ignores ECX */
+    if (subleaf >= l->count)
+        return &nothing;
+    if (subleaf == 0)
+        *live = l->live;
+    else if (l->live == CPUID_LIVE_XSAVE && subleaf == 1)
+        *live = CPUID_LIVE_XSAVES;
+    return &p->entry[l->first + subleaf];
+}
+
+/* Bytes that XSAVE (standard) or XSAVEC (compacted) needs for the components in `states`. */
+static u32 xsave_bytes(const struct cpuid_policy *p, u64 states, bool compacted)
+{
+    u32 end = XSAVE_LEGACY_SIZE;
+
+    for (u64 left = states & ~(XCR0_X87 | XCR0_SSE); left; left &= left - 1) {
+        const u32 i = (u32)__builtin_ctzll(left);
+        const bool aligned = p->entry[p->basic[0xd].first + i].ecx & 2;
+
+        if (!compacted)
+            end = MAX(end, p->xsave_offset[i] + p->xsave_size[i]);
+        else
+            end = (aligned ? ALIGN_UP(end, 64u) : end) + p->xsave_size[i];
+    }
+    return end;
+}
+
+void cpuid_touch_up(const struct cpuid_policy *p, u32 live, const struct cpuid_view *view,
+                    struct cpuid_answer *a)
+{
+    switch (live) {
+    case CPUID_LIVE_OSXSAVE:
+        if (view->cr4 & CR4_OSXSAVE)
+            a->ecx |= CPUID_1_ECX_OSXSAVE;
+        break;
+    case CPUID_LIVE_OSPKE:
+        if (view->cr4 & CR4_PKE)
+            a->ecx |= CPUID_7_ECX_OSPKE;
+        break;
+    case CPUID_LIVE_XSAVE: a->ebx = xsave_bytes(p, view->xcr0, false); break;
+    case CPUID_LIVE_XSAVES:
+        if (a->eax & CPUID_D_1_EAX_XSAVEC)
+            a->ebx = xsave_bytes(p, view->xcr0, true);
+        break;
+    default: break;
+    }
+}

@@ -1,0 +1,63 @@
+/* The CPUID policy: what a guest's processor says of itself.  Pure: the host's leaves come
+ * through a reader.  Answers are computed once per guest; only the few leaves that mirror
+ * CR4 or XCR0 are touched up when asked. */
+#pragma once
+#include "lib/types.h"
+
+struct cpuid_answer {
+    u32 eax, ebx, ecx, edx;
+};
+
+#define CPUID_BASIC_MAX    0x20u /* leaves 0 .. 0x1f are looked at */
+#define CPUID_EXTENDED_MAX 0x09u /* 0x80000000 .. 0x80000008 */
+#define CPUID_ENTRIES_MAX  128u
+#define CPUID_LINTEL_BASE  0x40000000u
+
+/* What must be put in when the guest asks, because the guest can change it. */
+enum cpuid_live {
+    CPUID_STATIC,
+    CPUID_LIVE_OSXSAVE,
+    CPUID_LIVE_OSPKE,
+    CPUID_LIVE_XSAVE,
+    CPUID_LIVE_XSAVES
+};
+
+/* Where a leaf's subleaves lie in entry[]. */
+struct cpuid_leaf {
+    u8 first, count; /* count 0: the leaf is not there */
+    u8 live;         /* enum cpuid_live, of subleaf 0 (of 1 for XSAVES) */
+};
+
+struct cpuid_policy {
+    struct cpuid_leaf basic[CPUID_BASIC_MAX];
+    struct cpuid_leaf extended[CPUID_EXTENDED_MAX];
+    struct cpuid_leaf lintel[2];
+    u32 max_basic;
+    u32 entries;
+    struct cpuid_answer entry[CPUID_ENTRIES_MAX];
+    u64 xcr0_mask;        /* what XSETBV may set */
+    u64 cr4_mask;         /* CR4 bits that the guest may set */
+    u32 xsave_size[64];   /* bytes: component i's size ... */
+    u32 xsave_offset[64]; /* ... and its offset in the standard format */
+};
+
+/* The guest's state that live leaves mirror. */
+struct cpuid_view {
+    u64 cr4, xcr0;
+};
+
+struct cpuid_source {
+    struct cpuid_answer (*read)(void *ctx, u32 leaf, u32 subleaf);
+    void *ctx;
+    u64 tsc_hz;
+    bool rdtscp, invpcid, xsaves; /* the VMX controls that let a guest execute them are on */
+};
+
+void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *source);
+
+/* What CPUID returns for EAX=leaf, ECX=subleaf.  *live tells which part cpuid_touch_up() must add.
+ */
+const struct cpuid_answer *cpuid_find(const struct cpuid_policy *p, u32 leaf, u32 subleaf,
+                                      u32 *live);
+void cpuid_touch_up(const struct cpuid_policy *p, u32 live, const struct cpuid_view *view,
+                    struct cpuid_answer *answer);

@@ -1,0 +1,32 @@
+/* The MSR policy: every MSR that a guest can see, and how.  Pure. */
+#pragma once
+#include "lib/types.h"
+
+enum msr_action {
+    MSR_DENY,   /* #GP(0), counted and traced */
+    MSR_PASS,   /* straight to the processor, no exit; switched by VMX or nobody else's */
+    MSR_HELD,   /* a plain value per vCPU; writes may change the row's `writable` bits */
+    MSR_CALL,   /* a model decides (vmm/msr_models.c) */
+    MSR_IGNORE, /* writes are dropped */
+};
+
+#define MSR_HELD_MAX 48u
+
+struct msr_row {
+    u32 first, last;
+    u8 read, write; /* enum msr_action */
+    u8 slot;        /* HELD: of `first` in vcpu.msr_held; given by msr_policy_init() */
+    u64 reset;      /* HELD: value after reset */
+    u64 writable;   /* HELD: bits that a write may change; others must keep their value */
+    const char *name;
+};
+
+/* Gives the HELD rows their slots and builds the lookup tables. Once, before anything else. */
+void msr_policy_init(void);
+/* NULL: not in the table, hence denied. Constant time. */
+const struct msr_row *msr_find(u32 msr);
+/* The rows, for tests and documents: NULL after the last. */
+const struct msr_row *msr_row(u32 index);
+/* Fills the 4 KiB MSR bitmap: 1 = exit.  SDM Vol. 3C, "MSR-Bitmap Address". */
+void msr_bitmap_build(u8 bitmap[4096]);
+void msr_held_reset(u64 held[MSR_HELD_MAX]);

@@ -1,0 +1,177 @@
+/* The run loop: one vCPU on this CPU, until its guest ends.  What must happen before an
+ * entry is one word (vcpu.todo); when it is 0, the way from exit to entry is exit_dispatch()
+ * and vmx_run(). */
+#include "vmm/run.h"
+#include "arch/x86_64/apic.h"
+#include "arch/x86_64/cr.h"
+#include "arch/x86_64/insn.h"
+#include "arch/x86_64/log.h"
+#include "vmm/console.h"
+#include "vmm/irq.h"
+#include "vmm/policy/exit.h"
+#include "vmm/vm.h"
+
+#define BLOCKED_STI    BIT(0)
+#define BLOCKED_MOV_SS BIT(1)
+#define BLOCKED_NMI    BIT(3)
+
+/* The guest asked its board for something: end, as `vm->end` says. */
+static void obey_wish(struct vm *vm)
+{
+    switch (vm->board.wish) {
+    case BOARD_NOTHING: return;
+    case BOARD_POWER_OFF: vm->end = VM_END_POWEROFF; break;
+    case BOARD_RESET: vm->end = VM_END_REBOOT; break;
+    case BOARD_DEBUG_EXIT:
+        vm->end = VM_END_DEBUG_EXIT;
+        vm->end_value = vm->board.wish_value;
+        break;
+    }
+    vm->board.wish = BOARD_NOTHING;
+}
+
+static void run_console(struct board *b, u64 now)
+{
+    u8 byte;
+
+    console_poll(now);
+    board_console_drained(b, now);
+    while (board_console_room(b) && console_get(&byte))
+        board_console_input(b, byte);
+}
+
+/* Devices and consoles up to now; returns when they want to be looked at again. */
+static u64 run_devices(struct vm *vm)
+{
+    struct board *b = &vm->board;
+    const u64 now = rdtsc();
+
+    if (now >= console_deadline())
+        run_console(b, now);
+    if (now >= b->deadline)
+        board_tick(b, now);
+    return MIN(b->deadline, console_deadline());
+}
+
+static void inject(struct vcpu *v, struct event e)
+{
+    vmx_inject(&v->vmx, e.info, e.error, e.insn_len);
+    trace(v->trace, TRACE_INJECT, v->trace_id, e.info, e.error, 0);
+}
+
+/* Decides what goes in with the next entry, and which windows to ask for. */
+static void plan_events(struct vcpu *v)
+{
+    struct guest_state *g = &v->vmx.guest;
+    struct board *b = &v->vm->board;
+    const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
+    const struct irq_view view = {
+        .exception = v->pending.info,
+        .nmi = v->nmi_pending,
+        .nmi_blocked = blocking & BLOCKED_NMI,
+        .irq = board_irq_pending(b),
+        .iflag = gs_get(g, GS_RFLAGS) & RFLAGS_IF,
+        .sti_blocking = blocking & BLOCKED_STI,
+        .movss_blocking = blocking & BLOCKED_MOV_SS,
+    };
+    const struct irq_plan plan = irq_plan(&view);
+
+    if (plan.ack_irq) {
+        inject(v, (struct event){.info = EVENT_VALID | EVENT_TYPE_EXT_INT << 8 | board_irq_ack(b)});
+    } else if (plan.inject) {
+        inject(v, v->pending.info ? v->pending : (struct event){.info = plan.inject});
+        if (v->pending.info)
+            v->pending = (struct event){0};
+        else
+            v->nmi_pending = false;
+    }
+    vmx_set_irq_window(&v->vmx, plan.irq_window);
+    vmx_set_nmi_window(&v->vmx, plan.nmi_window);
+}
+
+static bool can_wake(struct vcpu *v)
+{
+    return gs_get(&v->vmx.guest, GS_RFLAGS) & RFLAGS_IF;
+}
+
+/* HLT: this CPU sleeps until an interrupt is due for the guest. */
+static void wait_for_event(struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+
+    if (!can_wake(v) && !v->nmi_pending) {
+        vm->end = VM_END_HALTED;
+        return;
+    }
+    for (;;) {
+        const u64 deadline = run_devices(vm);
+
+        obey_wish(vm);
+        if (vm->end != VM_RUNNING || v->pending.info || v->nmi_pending ||
+            board_irq_pending(&vm->board))
+            break;
+        apic_wait_until(deadline);
+    }
+    v->todo &= ~(u32)TODO_HALT;
+}
+
+static void do_todo(struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+
+    if (v->triple_fault) {
+        vm_stop(vm, NULL, "triple fault: an exception while delivering a double fault");
+        return;
+    }
+    if (v->todo & TODO_BOARD) {
+        const u64 deadline = run_devices(vm);
+        const u64 now = rdtsc();
+
+        obey_wish(vm);
+        vmx_set_timer(&v->vmx, deadline > now ? deadline - now : 0);
+    }
+    if (vm->end == VM_RUNNING && (v->todo & TODO_HALT)) {
+        wait_for_event(v);
+        return; /* once more: the timer was set before the sleep */
+    }
+    v->todo = 0;
+    if (vm->end == VM_RUNNING)
+        plan_events(v);
+}
+
+/* No instruction of the guest ran: say which rule of the manual its state breaks. */
+static void entry_failed(struct vcpu *v, enum vmx_result result, const struct exit *x)
+{
+    if (result == VMX_ENTRY_REFUSED)
+        log_error("vm %u: VM entry refused: %s, qualification %llu", v->vm->id,
+                  exit_reason_name(x->reason), (unsigned long long)x->qual);
+    else
+        log_error("vm %u: VM entry failed, VM-instruction error %u", v->vm->id,
+                  result == VMX_FAIL_VALID ? vmx_instruction_error() : 0);
+    if (vmx_check_entry() == 0)
+        log_error("vm %u: the software checker finds no violated rule", v->vm->id);
+    vm_stop(v->vm, x, "its state cannot be entered");
+}
+
+void vm_run(struct vm *vm)
+{
+    struct vcpu *v = &vm->vcpu;
+    struct exit x = {0};
+
+    for (;;) {
+        while (unlikely(v->todo)) {
+            do_todo(v);
+            if (vm->end != VM_RUNNING)
+                return;
+        }
+        const enum vmx_result result = vmx_run(&v->vmx, &x);
+
+        if (unlikely(result != VMX_EXITED)) {
+            entry_failed(v, result, &x);
+            return;
+        }
+        exit_dispatch(v, &x);
+        if (unlikely(vm->end != VM_RUNNING))
+            return;
+    }
+}

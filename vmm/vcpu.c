@@ -1,0 +1,97 @@
+/* What every handler needs of a vCPU: its mode, raising events, going on after an instruction. */
+#include "vmm/vcpu.h"
+#include "arch/x86_64/cr.h"
+#include "arch/x86_64/insn.h"
+#include "arch/x86_64/msr.h"
+#include "vmm/irq.h"
+#include "vmm/policy/cr.h"
+#include "vmm/vm.h"
+
+#define AR_L             BIT32(13)
+#define AR_DB            BIT32(14)
+#define BLOCKED_STI      BIT32(0)
+#define BLOCKED_MOV_SS   BIT32(1)
+#define PENDING_DEBUG_BS BIT32(14)
+
+void vcpu_reset(struct vcpu *v)
+{
+    struct guest_state *g = &v->vmx.guest;
+
+    vmx_guest_reset(g);
+    gs_set(g, GS_CR0, CR0_ET | CR0_NE);
+    gs_set(g, GS_CR0_SHADOW, CR0_ET);
+    gs_set(g, GS_CR4, CR4_FORCED);
+    gs_set(g, GS_CR4_SHADOW, 0);
+    v->todo = TODO_BOARD;
+    v->pending = (struct event){0};
+    v->irq_window = v->nmi_window = v->nmi_pending = v->triple_fault = false;
+    v->xcr0 = XCR0_X87;
+    v->cr8 = 0;
+    v->tsc_adjust = 0;
+    msr_held_reset(v->msr_held);
+}
+
+u8 vcpu_cpl(struct vcpu *v)
+{
+    return (u8)(gs_get(&v->vmx.guest, GS_SS_AR) >> 5 & 3);
+}
+
+u32 vcpu_code_bits(struct vcpu *v)
+{
+    const u64 ar = gs_get(&v->vmx.guest, GS_CS_AR);
+
+    if ((gs_get(&v->vmx.guest, GS_EFER) & EFER_LMA) && (ar & AR_L))
+        return 64;
+    return ar & AR_DB ? 32 : 16;
+}
+
+void vcpu_raise_event(struct vcpu *v, struct event e)
+{
+    if (v->pending.info) {
+        const u32 merged = irq_merge(v->pending.info, e.info);
+
+        if (merged == IRQ_TRIPLE_FAULT) {
+            v->triple_fault = true;
+            v->todo |= TODO_EVENT;
+            return;
+        }
+        if (merged != e.info)
+            e = (struct event){.info = merged}; /* #DF: error code 0 */
+    }
+    v->pending = e;
+    v->todo |= TODO_EVENT;
+}
+
+void vcpu_raise(struct vcpu *v, u8 vector, i64 error)
+{
+    const bool has_error = error != NO_ERROR_CODE && (gs_get(&v->vmx.guest, GS_CR0) & CR0_PE);
+
+    vcpu_raise_event(v, (struct event){
+                            .info = EVENT_VALID | EVENT_TYPE_HW_EXC << 8 | vector |
+                                    (has_error ? (u32)EVENT_HAS_ERROR : 0u),
+                            .error = has_error ? (u32)error : 0,
+                        });
+}
+
+void vcpu_raise_page_fault(struct vcpu *v, u64 gva, u32 error)
+{
+    v->vmx.guest.regs.cr2 = gva;
+    vcpu_raise(v, VEC_PF, error);
+}
+
+void vcpu_skip_insn(struct vcpu *v, u32 len)
+{
+    struct guest_state *g = &v->vmx.guest;
+    const u64 old = gs_get(g, GS_RIP);
+    const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
+    u64 rip = old + len;
+
+    /* Outside 64-bit code EIP wraps at 4 GiB. */
+    if (unlikely((rip ^ old) >> 32) && vcpu_code_bits(v) != 64)
+        rip = (u32)rip;
+    gs_set(g, GS_RIP, rip);
+    if (unlikely(blocking & (BLOCKED_STI | BLOCKED_MOV_SS)))
+        gs_set(g, GS_INTERRUPTIBILITY, blocking & ~(u64)(BLOCKED_STI | BLOCKED_MOV_SS));
+    if (unlikely(gs_get(g, GS_RFLAGS) & RFLAGS_TF) && !(gs_get(g, GS_DEBUGCTL) & DEBUGCTL_BTF))
+        gs_set(g, GS_PENDING_DEBUG, gs_get(g, GS_PENDING_DEBUG) | PENDING_DEBUG_BS);
+}

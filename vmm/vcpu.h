@@ -1,0 +1,73 @@
+/* One virtual processor.  Owner: the CPU that runs it (no lock); lifetime: its VM's. */
+#pragma once
+#include "lib/types.h"
+#include "vmm/policy/msr.h"
+#include "vmm/trace.h"
+#include "vmx/vmx.h"
+
+struct vm;
+
+/* Work to do before the next entry; one word, tested once. */
+enum vcpu_todo {
+    TODO_BOARD = 1, /* a device's interrupt line, deadline or wish may have changed */
+    TODO_EVENT = 2, /* an event is waiting to be injected, or a window is open */
+    TODO_HALT = 4,  /* HLT: no entry until an event */
+};
+
+#define EVENT_VALID      BIT32(31)
+#define EVENT_HAS_ERROR  BIT32(11)
+#define EVENT_TYPE(info) ((info) >> 8 & 7)
+
+/* An event in the format of the VM-entry interruption-information field. */
+struct event {
+    u32 info;     /* 0: none */
+    u32 error;    /* if EVENT_HAS_ERROR */
+    u32 insn_len; /* software interrupts and exceptions */
+};
+
+struct vcpu {
+    struct vmx_vcpu vmx; /* first */
+    struct vm *vm;
+    u32 id;
+    u32 todo;             /* enum vcpu_todo */
+    struct event pending; /* an exception, or an interrupted delivery to repeat */
+    bool irq_window, nmi_window;
+    bool nmi_pending;
+    bool triple_fault; /* raising an exception during #DF ended in shutdown */
+    u64 xcr0;
+    u64 cr8;
+    u64 tsc_offset;
+    u64 tsc_adjust;
+    u64 msr_held[MSR_HELD_MAX]; /* slots of the HELD rows */
+    u64 exits[EXIT_REASONS];
+    u64 msr_refused;
+    struct trace_ring *trace; /* of the CPU that runs it */
+    u16 trace_id;             /* vm << 8 | vcpu */
+    u16 vpid;
+};
+
+#define EVENT_TYPE_EXT_INT     0u
+#define EVENT_TYPE_NMI         2u
+#define EVENT_TYPE_HW_EXC      3u
+#define EVENT_TYPE_SW_INT      4u
+#define EVENT_TYPE_PRIV_SW_EXC 5u
+#define EVENT_TYPE_SW_EXC      6u
+
+#define NO_ERROR_CODE          (-1)
+
+/* Power-up state: everything that INIT or RESET defines and the reset values of the MSR table. */
+void vcpu_reset(struct vcpu *v);
+
+/* Raise a fault in the guest at its next entry; merges with one already pending by the
+ * double-fault rules (SDM Vol. 3A, "Double Fault Exception").  error: NO_ERROR_CODE or a code. */
+void vcpu_raise(struct vcpu *v, u8 vector, i64 error);
+void vcpu_raise_event(struct vcpu *v, struct event e);
+void vcpu_raise_page_fault(struct vcpu *v, u64 gva, u32 error);
+
+/* The instruction that exited is done: advance RIP, end STI and MOV-SS blocking, and
+ * single-step if RFLAGS.TF says so. */
+void vcpu_skip_insn(struct vcpu *v, u32 len);
+
+u8 vcpu_cpl(struct vcpu *v);
+/* Code segment's default size in bits: 16, 32 or 64. */
+u32 vcpu_code_bits(struct vcpu *v);

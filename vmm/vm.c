@@ -1,0 +1,159 @@
+/* The life of a guest: created from its configuration, run, stopped, destroyed. */
+#include "vmm/vm.h"
+#include "arch/x86_64/cr.h"
+#include "arch/x86_64/fpu.h"
+#include "arch/x86_64/insn.h"
+#include "arch/x86_64/log.h"
+#include "arch/x86_64/msr.h"
+#include "arch/x86_64/paging.h"
+#include "arch/x86_64/tsc.h"
+#include "lib/mem.h"
+#include "vmm/console.h"
+#include "vmm/dump.h"
+#include "vmm/hostmem.h"
+#include "vmm/machine.h"
+#include "vmm/percpu.h"
+#include "vmm/policy/cr.h"
+#include "vmm/policy/io.h"
+#include "vmm/vm_image.h"
+#include "vmm/vm_memory.h"
+#include "vmx/wishes.h"
+
+#define PAGE(n) __attribute__((aligned(4096))) n
+
+/* The same for every guest: nothing but the tables decides what they say. */
+static u8 PAGE(msr_bitmap)[PAGE_SIZE];
+static u8 PAGE(io_bitmap)[2][PAGE_SIZE];
+
+static struct cpuid_answer read_host_cpuid(void *ctx, u32 leaf, u32 subleaf)
+{
+    const struct cpuid_regs r = cpuid(leaf, subleaf);
+
+    (void)ctx;
+    return (struct cpuid_answer){r.eax, r.ebx, r.ecx, r.edx};
+}
+
+static void build_cpuid(struct vm *vm)
+{
+    const struct vmx_controls *c = vmx_controls();
+
+    cpuid_policy_build(&vm->cpuid, &(struct cpuid_source){
+                                       .read = read_host_cpuid,
+                                       .tsc_hz = tsc_hz,
+                                       .rdtscp = vmx_has_control(c, WORD_CPU2, CPU2_RDTSCP),
+                                       .invpcid = vmx_has_control(c, WORD_CPU2, CPU2_INVPCID),
+                                       .xsaves = vmx_has_control(c, WORD_CPU2, CPU2_XSAVES),
+                                   });
+}
+
+static err_t setup_vcpu(struct vm *vm)
+{
+    struct vcpu *v = &vm->vcpu;
+    void *vmcs = hostmem_page();
+
+    if (!vmcs)
+        return E_NOMEM;
+    vm->vmcs_page = virt_to_phys(vmcs);
+    msr_bitmap_build(msr_bitmap);
+    io_bitmap_build(io_bitmap[0], io_bitmap[1]);
+    *v = (struct vcpu){
+        .vm = vm,
+        .vpid = (u16)(vm->id + 1),
+        .trace = &this_vmm_cpu()->trace,
+        .trace_id = (u16)(vm->id << 8),
+    };
+    vmx_vcpu_setup(&v->vmx, &(struct vmx_vcpu_config){
+                                .vmcs_page = vm->vmcs_page,
+                                .ept_root = virt_to_phys(vm->ept.root),
+                                .vpid = v->vpid,
+                                .msr_bitmap = virt_to_phys(msr_bitmap),
+                                .io_bitmap_a = virt_to_phys(io_bitmap[0]),
+                                .io_bitmap_b = virt_to_phys(io_bitmap[1]),
+                                .exception_bitmap = BIT32(VEC_DB) | BIT32(VEC_AC) | BIT32(VEC_MC),
+                                .cr0_mask = CR0_OWNED,
+                                .cr4_mask = cr4_owned(vm->cpuid.cr4_mask),
+                            });
+    vmx_invvpid_single(v->vpid);
+    vcpu_reset(v);
+    return OK;
+}
+
+/* State that the processor keeps and VMX does not switch: nothing of an earlier guest stays. */
+static void reset_processor(void)
+{
+    static const u32 zero_msrs[] = {MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_FMASK, MSR_KERNEL_GS_BASE};
+
+    for (size_t i = 0; i < ARRAY_LEN(zero_msrs); i++)
+        wrmsr(zero_msrs[i], 0);
+    if (vmx_has_control(vmx_controls(), WORD_CPU2, CPU2_RDTSCP))
+        wrmsr(MSR_TSC_AUX, 0);
+    write_dr0(0);
+    write_dr1(0);
+    write_dr2(0);
+    write_dr3(0);
+    write_dr6(DR6_INIT);
+    fpu_init_guest(XCR0_X87);
+}
+
+static void start_clock(struct vcpu *v)
+{
+    v->tsc_offset = 0 - rdtsc();
+    vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
+}
+
+err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
+{
+    struct board_host board_host;
+    err_t err;
+
+    memset(vm, 0, sizeof(*vm));
+    vm->id = id;
+    vm->config = config;
+    err = vm_memory_create(vm);
+    if (err != OK) {
+        log_error("guest %s: no memory: it wants %llu MiB, %llu MiB are free", config->name,
+                  (unsigned long long)(config->memory >> 20),
+                  (unsigned long long)(hostmem()->free_frames >> 8));
+        return err;
+    }
+    build_cpuid(vm);
+    err = setup_vcpu(vm);
+    if (err == OK)
+        err = vm_image_load(vm);
+    if (err != OK) {
+        vm_destroy(vm);
+        return err;
+    }
+    reset_processor();
+    console_attach(&board_host, config->console);
+    vm->at_console = true;
+    board_init(&vm->board, &board_host, tsc_hz, rdtsc(), machine_wall_time(), config->memory,
+               (u16)config->debug_exit);
+    this_vmm_cpu()->current = &vm->vcpu;
+    start_clock(&vm->vcpu);
+    return OK;
+}
+
+void vm_destroy(struct vm *vm)
+{
+    if (vm->at_console)
+        console_detach();
+    vm->at_console = false;
+    this_vmm_cpu()->current = NULL;
+    if (vm->vmcs_page.v) {
+        vmx_vcpu_release(&vm->vcpu.vmx);
+        hostmem_page_free(phys_to_virt(vm->vmcs_page));
+        vm->vmcs_page.v = 0;
+    }
+    vm_memory_destroy(vm);
+}
+
+void vm_stop(struct vm *vm, const struct exit *x, const char *why)
+{
+    vm->end = VM_END_STOPPED;
+    if (vm->at_console)
+        console_detach();
+    vm->at_console = false;
+    log_error("guest %s stopped: %s", vm->config->name, why);
+    dump_guest(&vm->vcpu, x);
+}

@@ -1,0 +1,153 @@
+/* A guest's RAM.  Populated in full at creation with the largest pages that fit, so that a
+ * running guest has no EPT violations on RAM. */
+#include "vmm/vm_memory.h"
+#include "arch/x86_64/cpuid_bits.h"
+#include "arch/x86_64/insn.h"
+#include "arch/x86_64/msr.h"
+#include "arch/x86_64/paging.h"
+#include "arch/x86_64/panic.h"
+#include "lib/mem.h"
+#include "vmm/hostmem.h"
+#include "vmx/vmx.h"
+
+static u16 owner(const struct vm *vm)
+{
+    return (u16)(FRAME_VM + vm->id);
+}
+
+static u64 *table_alloc(void *ctx)
+{
+    (void)ctx;
+    return hostmem_page();
+}
+
+static void table_free(void *ctx, u64 *page)
+{
+    (void)ctx;
+    hostmem_page_free(page);
+}
+
+static u64 table_phys(void *ctx, const u64 *page)
+{
+    (void)ctx;
+    return virt_to_phys(page).v;
+}
+
+static u64 *table_virt(void *ctx, u64 phys)
+{
+    (void)ctx;
+    return phys_to_virt((hpa_t){phys});
+}
+
+/* One run of RAM as large as the machine's free memory allows, halving until it fits. */
+static err_t add_extent(struct vm *vm, gpa_t gpa, u64 len, u64 *got)
+{
+    u64 size = len;
+    hpa_t hpa;
+
+    if (vm->extents == VM_EXTENTS_MAX)
+        return E_NOMEM;
+    while (pmm_alloc(hostmem(), size, size >= GiB ? GiB : LARGE_PAGE_SIZE, owner(vm), &hpa) != OK &&
+           pmm_alloc(hostmem(), size, LARGE_PAGE_SIZE, owner(vm), &hpa) != OK) {
+        if (size <= LARGE_PAGE_SIZE)
+            return E_NOMEM;
+        size = ALIGN_UP(size / 2, LARGE_PAGE_SIZE);
+    }
+    memset(phys_to_virt(hpa), 0, size);
+    vm->extent[vm->extents++] = (struct vm_extent){gpa, hpa, size};
+    *got = size;
+    return OK;
+}
+
+static err_t allocate(struct vm *vm, u64 gpa, u64 len)
+{
+    while (len) {
+        u64 got;
+
+        TRY(add_extent(vm, (gpa_t){gpa}, len, &got));
+        gpa += got;
+        len -= got;
+    }
+    return OK;
+}
+
+/* The extent at 0 is split around the legacy hole, whose frames stay unused. */
+static err_t map_all(struct vm *vm)
+{
+    const u32 attr = EPT_RWX | EPT_WB;
+
+    for (u32 i = 0; i < vm->extents; i++) {
+        const struct vm_extent *e = &vm->extent[i];
+
+        if (e->gpa.v == 0) {
+            TRY(ept_map(&vm->ept, e->gpa, e->hpa, VM_LOW_END, attr));
+            TRY(ept_map(&vm->ept, (gpa_t){VM_HIGH_ROM}, (hpa_t){e->hpa.v + VM_HIGH_ROM},
+                        e->len - VM_HIGH_ROM, attr));
+        } else {
+            TRY(ept_map(&vm->ept, e->gpa, e->hpa, e->len, attr));
+        }
+    }
+    return OK;
+}
+
+/* gmem must not see the hole as RAM either. */
+static err_t split_low_extent(struct vm *vm)
+{
+    struct vm_extent *low = &vm->extent[0];
+
+    if (vm->extents == VM_EXTENTS_MAX)
+        return E_NOMEM;
+    vm->extent[vm->extents++] =
+        (struct vm_extent){{VM_HIGH_ROM}, {low->hpa.v + VM_HIGH_ROM}, low->len - VM_HIGH_ROM};
+    low->len = VM_LOW_END;
+    return OK;
+}
+
+static void release(struct vm *vm)
+{
+    for (u32 i = 0; i < vm->extents; i++) {
+        const struct vm_extent *e = &vm->extent[i];
+        const bool before_hole = e->gpa.v == 0 && e->len == VM_LOW_END;
+
+        if (pmm_free(hostmem(), e->hpa, before_hole ? VM_HIGH_ROM : e->len, owner(vm)) != OK)
+            panic("vm %u: memory at %llx is not its own", vm->id, (unsigned long long)e->hpa.v);
+    }
+    vm->extents = 0;
+}
+
+err_t vm_memory_create(struct vm *vm)
+{
+    const u64 memory = vm->config->memory;
+    const struct vmx_caps *caps = vmx_caps();
+    err_t err;
+
+    vm->extents = 0;
+    vm->ept = (struct ept){
+        .page_alloc = table_alloc,
+        .page_free = table_free,
+        .to_phys = table_phys,
+        .to_virt = table_virt,
+        .phys_bits = (u8)(cpuid(0x80000008, 0).eax & CPUID_80000008_EAX_PHYS_BITS),
+        .max_leaf = vmx_cap_ept_vpid(caps, EPT_VPID_1G)   ? 2
+                    : vmx_cap_ept_vpid(caps, EPT_VPID_2M) ? 1
+                                                          : 0,
+    };
+    TRY(ept_init(&vm->ept));
+    err = allocate(vm, 0, MIN(memory, VM_PCI_HOLE));
+    if (err == OK && memory > VM_PCI_HOLE)
+        err = allocate(vm, 4 * GiB, memory - VM_PCI_HOLE);
+    if (err == OK)
+        err = map_all(vm);
+    if (err == OK)
+        err = split_low_extent(vm);
+    if (err != OK)
+        vm_memory_destroy(vm);
+    return err;
+}
+
+void vm_memory_destroy(struct vm *vm)
+{
+    vmx_invept_single(virt_to_phys(vm->ept.root));
+    ept_destroy(&vm->ept);
+    release(vm);
+}
