@@ -4,7 +4,13 @@
 #pragma once
 #include "lib/types.h"
 
+#define APIC_VECTOR_TIMER    0xeeu
+#define APIC_VECTOR_SPURIOUS 0xefu
+
+/* After paging_init() and tsc_init(). */
 void apic_init(void);
+/* Masks every line of one more I/O APIC (apic_init() has done the one at 0xfec00000). */
+void apic_mask_ioapic(hpa_t base);
 u32 apic_id(void);
 void apic_eoi(void);
 /* Halts until any interrupt arrives, at the latest at the TSC value `deadline` (~0: no limit).

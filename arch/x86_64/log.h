@@ -14,12 +14,17 @@ struct log_sink {
     struct log_sink *next;
 };
 
+/* Lines get "[seconds.micros] " of the TSC in front once its frequency is known, save those that
+ * begin with "LINTEL-": these are for machines, which look for them at a line's start, and go
+ * out at every level. */
 void log_init(struct log_ring *ring);   /* NULL: none */
 void log_set_level(enum log_level max); /* what goes to sinks; the ring takes everything */
 void log_add_sink(struct log_sink *sink);
-void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3); /* adds the newline */
+void log_line(enum log_level level, const char *format, ...)
+    PRINTF_LIKE(2, 3); /* adds the newline */
 void log_vline(enum log_level level, const char *format, va_list args);
-void log_force(void); /* panic: all sinks, all levels, no lock from now on */
+void log_set_clock(u64 hz); /* TSC ticks per second */
+void log_force(void);       /* panic: all sinks, all levels, no lock from now on */
 
 #define log_error(...)   log_line(LOG_ERROR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)

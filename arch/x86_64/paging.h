@@ -16,6 +16,12 @@ static inline void *phys_to_virt(hpa_t pa)
 {
     return (void *)(DIRECT_MAP_BASE + pa.v);
 }
+/* The direct map holds all RAM of the boot map below this address; what lies above did not fit
+ * into the page tables and must not be used. */
+hpa_t paging_ram_end(void);
+/* Firmware tables for reading: memory in the direct map, or the BIOS area below 1 MiB. NULL for
+ * anything else. The signature is that of struct acpi_map's callback; ctx is not used. */
+const void *paging_view(void *ctx, u64 phys, u64 len);
 hpa_t virt_to_phys(const void *va); /* direct map or hv.elf; panics for others */
 
 enum paging_cache { PAGING_UC, PAGING_WC };
@@ -23,5 +29,6 @@ enum paging_cache { PAGING_UC, PAGING_WC };
 void *paging_map_device(hpa_t pa, u64 len, enum paging_cache cache);
 
 /* Walks the live tables: calls visit for each present leaf; for the audit (no W+X). */
-void paging_for_each(void (*visit)(void *arg, u64 va, hpa_t pa, u64 len, bool writable, bool executable),
+void paging_for_each(void (*visit)(void *arg, u64 va, hpa_t pa, u64 len, bool writable,
+                                   bool executable),
                      void *arg);

@@ -33,3 +33,7 @@ struct cpu_tables {
 };
 
 _Static_assert(sizeof(struct tss) == 104, "SDM Vol. 3A, \"64-Bit TSS Format\"");
+
+/* Fills and loads this CPU's GDT and TSS; ist_top[] is indexed by enum ist, linear addresses of
+ * the stacks' ends.  Leaves FS and GS null, with their bases 0. */
+void seg_init(struct cpu_tables *t, const u64 ist_top[IST_END]);

@@ -1,0 +1,39 @@
+/* Offsets and numbers of C for the assembler.  Compiled, never typed, never linked: the Makefile
+ * takes the "->NAME value" lines out of the compiler's output. */
+#include "arch/x86_64/percpu.h"
+#include "vmx/gregs.h"
+#include "vmx/vmx.h"
+
+#define SYMBOL(name, value) __asm__ volatile("\n->" #name " %0" : : "i"(value))
+#define GREG(name)          SYMBOL(GREGS_##name, offsetof(struct gregs, r) + (name) * sizeof(u64))
+
+void asm_offsets(void);
+
+void asm_offsets(void)
+{
+    GREG(RAX);
+    GREG(RCX);
+    GREG(RDX);
+    GREG(RBX);
+    GREG(RSP);
+    GREG(RBP);
+    GREG(RSI);
+    GREG(RDI);
+    GREG(R8);
+    GREG(R9);
+    GREG(R10);
+    GREG(R11);
+    GREG(R12);
+    GREG(R13);
+    GREG(R14);
+    GREG(R15);
+    SYMBOL(GREGS_CR2, offsetof(struct gregs, cr2));
+    SYMBOL(GREGS_HOST_RSP, offsetof(struct gregs, host_rsp));
+
+    SYMBOL(VMX_EXITED, VMX_EXITED);
+    SYMBOL(VMX_FAIL_INVALID, VMX_FAIL_INVALID);
+    SYMBOL(VMX_FAIL_VALID, VMX_FAIL_VALID);
+
+    SYMBOL(CPU_SELF, offsetof(struct cpu, self));
+    SYMBOL(CPU_STACKS_TOP, offsetof(struct cpu_stacks, main) + CPU_STACK_SIZE);
+}

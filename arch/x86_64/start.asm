@@ -1,0 +1,32 @@
+; The first instructions of hv.elf, on the boot CPU.
+; In:  RDI = struct boot_info (physical, identity-mapped by the loader's page tables in CR3),
+;      IF = 0, 64-bit mode, .bss zeroed, any GDT, any stack.
+; Out: calls hv_main(const struct boot_info *), which does not return.
+%include "asm_offsets.inc"
+
+MSR_GS_BASE equ 0xc0000101
+
+        extern  cpus, cpu_stacks, hv_main
+        global  start
+
+        section .text.start progbits alloc exec nowrite align=16
+        bits    64
+start:
+        cli
+        cld
+        mov     rsp, cpu_stacks + CPU_STACKS_TOP
+
+        ; GS base before the first C line, so that this_cpu() and with it panic() always work.
+        mov     rdx, cpus
+        mov     [rdx + CPU_SELF], rdx
+        mov     eax, edx
+        shr     rdx, 32
+        mov     ecx, MSR_GS_BASE
+        wrmsr
+
+        xor     ebp, ebp                ; where a backtrace ends
+        call    hv_main
+.stop:
+        cli
+        hlt
+        jmp     .stop
