@@ -1,0 +1,15 @@
+/* PCI configuration space of segment 0 through ports 0xcf8/0xcfc: what the few chipset
+ * look-ups need.  PCI Local Bus Specification, "Software Generation of Configuration
+ * Transactions". */
+#pragma once
+#include "lib/types.h"
+
+struct pci_address {
+    u8 bus, device, function;
+};
+
+/* offset: of a 32-bit register, a multiple of 4. */
+u32 pci_config_read(struct pci_address at, u8 offset);
+void pci_config_write(struct pci_address at, u8 offset, u32 value);
+/* A function of bus 0 by vendor and device id; where chipsets are. */
+bool pci_find_on_bus_0(u16 vendor, u16 device, struct pci_address *found);

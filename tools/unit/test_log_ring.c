@@ -1,0 +1,98 @@
+/* arch/x86_64/lib/log_ring.c against a flat history of everything that was ever written. */
+#include "lib/log_ring.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define RING_BYTES 37u
+#define GUARD      0x5a
+
+static struct log_ring *make_ring(u64 data_bytes)
+{
+    const size_t total = sizeof(struct log_ring) + data_bytes;
+    char *const memory = malloc(total + 1);
+
+    assert_non_null(memory);
+    memset(memory, GUARD, total + 1);
+
+    struct log_ring *const ring = (struct log_ring *)(void *)memory;
+
+    log_ring_init(ring, total);
+    return ring;
+}
+
+static void test_init(void **state)
+{
+    struct log_ring *const ring = make_ring(RING_BYTES);
+
+    (void)state;
+    assert_true(ring->magic == LOG_RING_MAGIC);
+    assert_int_equal(ring->size, RING_BYTES);
+    assert_int_equal(ring->written, 0);
+    free(ring);
+}
+
+/* After any sequence of writes the ring holds the last `size` bytes of the history, each at its
+ * position modulo size. */
+static void test_holds_the_end_of_the_history(void **state)
+{
+    static char history[20000];
+    struct log_ring *const ring = make_ring(RING_BYTES);
+    size_t written = 0;
+    unsigned seed = 1;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(history); i++)
+        history[i] = (char)('A' + i % 53);
+    while (written < sizeof(history) - 200) {
+        const size_t len = (seed = seed * 1103515245u + 12345u) >> 16 & 127;
+
+        log_ring_put(ring, history + written, len);
+        written += len;
+        assert_int_equal(ring->written, written);
+        for (size_t at = written > RING_BYTES ? written - RING_BYTES : 0; at < written; at++)
+            assert_int_equal(ring->data[at % RING_BYTES], history[at]);
+        assert_int_equal(ring->data[RING_BYTES], GUARD);
+    }
+    free(ring);
+}
+
+static void test_damaged_header_is_left_alone(void **state)
+{
+    struct log_ring *const ring = make_ring(RING_BYTES);
+
+    (void)state;
+    ring->magic ^= 1;
+    log_ring_put(ring, "text", 4);
+    assert_int_equal(ring->written, 0);
+    assert_int_equal(ring->data[0], GUARD);
+    free(ring);
+}
+
+static void test_no_room_for_data(void **state)
+{
+    struct log_ring ring;
+
+    (void)state;
+    for (u64 total = sizeof(ring); total > 0; total--) {
+        log_ring_init(&ring, total);
+        assert_int_equal(ring.size, 0);
+        log_ring_put(&ring, "text", 4);
+        assert_int_equal(ring.written, 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_init),
+        cmocka_unit_test(test_holds_the_end_of_the_history),
+        cmocka_unit_test(test_damaged_header_is_left_alone),
+        cmocka_unit_test(test_no_room_for_data),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
