@@ -30,6 +30,8 @@
 #define OBEY_US   300000u
 #define ENABLE_US 3000000u
 #define POLL_US   1000u
+/* A UART still holds up to 17 bytes of the log after its last register write. */
+#define DRAIN_US 5000u
 
 static const struct acpi_info *acpi;
 static u8 *reset_memory;         /* the ACPI reset register, if it is in memory */
