@@ -61,9 +61,11 @@ static void after(struct board *b, u8 what)
 }
 
 /* ---------------------------------------------------- accesses */
+/* A whole access lies inside of its row, or begins with it: the double word at 0xcf8 (PCI)
+ * lies over the byte at 0xcf9 (reset). */
 static bool takes(const struct io_row *row, u16 port, u8 size)
 {
-    return (row->sizes & size) && (u32)port + size - 1 <= row->last;
+    return (row->sizes & size) && (port == row->first || (u32)port + size - 1 <= row->last);
 }
 
 static u32 read_row(struct board *b, const struct io_row *row, u16 port, u8 size, u64 now)

@@ -1,0 +1,136 @@
+/* The port table: the lookup and the bitmaps equal the rows, for every port. */
+#include "vmm/board.h"
+#include "vmm/policy/io.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_rows_are_sane(void **state)
+{
+    (void)state;
+    i64 last = -1;
+    size_t n = 0;
+    for (const struct io_row *row; (row = io_row_at(n)); n++) {
+        assert_true(row->first > last); /* ascending, none overlaps */
+        assert_true(row->last >= row->first);
+        last = row->last;
+        assert_true(row->sizes >= 1 && row->sizes <= 7);
+        assert_int_equal(row->action, IO_MODEL);
+        assert_non_null(row->read);
+        assert_non_null(row->write);
+        assert_non_null(row->name);
+        for (size_t i = 0; i < n; i++)
+            assert_string_not_equal(io_row_at(i)->name, row->name);
+    }
+    assert_int_equal(n, 16);
+    assert_null(io_row_at(n));
+    assert_null(io_row_at((size_t)-1));
+    assert_int_equal(io_rows[0].action, IO_REFUSE);
+    assert_int_equal(io_rows[0].sizes, 0);
+}
+
+static const struct io_row *slow_find(u32 port)
+{
+    for (size_t i = 0; io_row_at(i); i++)
+        if (port >= io_row_at(i)->first && port <= io_row_at(i)->last)
+            return io_row_at(i);
+    return &io_rows[0];
+}
+
+static void test_lookup_equals_rows(void **state)
+{
+    (void)state;
+    for (u32 port = 0; port <= 0xffff; port++)
+        assert_ptr_equal(io_find((u16)port), slow_find(port));
+}
+
+/* A guard against a row that opens something by mistake: the ports of a guest, by name. */
+static void test_no_other_port(void **state)
+{
+    (void)state;
+    unsigned open = 0;
+    for (u32 port = 0; port <= 0xffff; port++)
+        open += io_find((u16)port)->action != IO_REFUSE;
+    assert_int_equal(open, 2 + 4 + 1 + 1 + 1 + 2 + 1 + 1 + 2 + 8 + 2 + 8 + 4 + 1 + 1 + 4);
+    static const u16 refused[] = {0x00,  0x0f,  0x87,  0xb2,  0xc0,  0xcf,  0x1f0,
+                                  0x278, 0x2f8, 0x378, 0x3c0, 0x3d4, 0x3e8, 0x3f5,
+                                  0x402, 0xe9,  0x510, 0xcfa, 0xffff};
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+        assert_int_equal(io_find(refused[i])->action, IO_REFUSE);
+}
+
+static void test_bitmaps(void **state)
+{
+    (void)state;
+    static u8 ab[2][4096];
+    memset(ab, 0x55, sizeof(ab));
+    io_bitmap_build(ab[0], ab[1]);
+    for (u32 port = 0; port <= 0xffff; port++) {
+        const bool exits = ab[port >> 15][port % 0x8000 / 8] >> port % 8 & 1;
+        assert_int_equal(exits, io_find((u16)port)->action != IO_PASS);
+        assert_true(exits); /* nothing is passed through today */
+    }
+}
+
+static void nothing(void *ctx, u8 byte)
+{
+    (void)ctx, (void)byte;
+}
+
+static bool room(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+static void fresh(struct board *b)
+{
+    const struct board_host host = {.tx = nothing, .tx_room = room};
+    board_init(b, &host, 1000000, 0, 0, 64 * MiB, 0);
+}
+
+/* All ports, all sizes, both directions: the answer of a refused port, and who is refused. */
+static void test_every_access(void **state)
+{
+    (void)state;
+    struct board b;
+    u64 refused = 0;
+    fresh(&b);
+    for (u32 port = 0; port <= 0xffff; port++)
+        for (u8 size = 1; size <= 4; size = (u8)(size * 2)) {
+            const struct io_row *row = io_find((u16)port);
+            bool whole = (row->sizes & size) && port + size - 1 <= row->last;
+            whole |= port == 0xcf8 && size == 4; /* the one that lies over another row */
+            bool bytes = true;
+            for (u32 i = 0; i < size; i++)
+                bytes &= port + i <= 0xffff && (io_find((u16)(port + i))->sizes & 1);
+            u32 value = 0x12345678;
+            const bool taken = board_port_read(&b, (u16)port, size, 1, &value);
+            assert_int_equal(taken, whole || bytes);
+            if (size < 4)
+                assert_int_equal(value >> 8 * size, 0);
+            bool any = whole;
+            for (u32 i = 0; i < size && !any; i++)
+                any = port + i <= 0xffff && (io_find((u16)(port + i))->sizes & 1);
+            if (!any)
+                assert_int_equal(value, 0xffffffff >> (32 - 8 * size));
+            refused += !taken;
+            assert_int_equal(b.refused, refused);
+            const bool wrote = board_port_write(&b, (u16)port, size, 0xffffffff, 1);
+            assert_int_equal(wrote, taken);
+            refused += !wrote;
+            assert_int_equal(b.refused, refused);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows_are_sane), cmocka_unit_test(test_lookup_equals_rows),
+        cmocka_unit_test(test_no_other_port), cmocka_unit_test(test_bitmaps),
+        cmocka_unit_test(test_every_access),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
