@@ -138,20 +138,15 @@ static bool aml_integer(const struct bytes *b, u64 *at, u64 *value)
     return true;
 }
 
-/* PkgLength: counts from its own first byte. Moves *at behind it; gives the package's end. */
+/* PkgLength: counts from its own first byte, if there is one. Moves *at behind
+ * it and gives the package's end, which a wrong length may put before *at. */
 static bool aml_package_end(const struct bytes *b, u64 *at, u64 *end)
 {
-    if (*at >= b->len)
-        return false;
-
-    const u8 lead = b->data[*at];
+    const u8 lead = (u8)read_le(b, *at, 1);
     const unsigned more = lead >> 6;
-    u64 len = more == 0 ? lead & 0x3f : lead & 0x0f;
+    const u64 len = more == 0 ? lead & 0x3f : (lead & 0x0f) | read_le(b, *at + 1, more) << 4;
 
-    if (more >= b->len - *at)
-        return false;
-    len |= read_le(b, *at + 1, more) << 4;
-    if (len <= more || len > b->len - *at)
+    if (*at > b->len || len > b->len - *at)
         return false;
     *end = *at + len;
     *at += 1 + more;
@@ -201,11 +196,10 @@ static struct acpi_reg read_reg(const struct bytes *b, u64 at)
 {
     struct acpi_reg r = {
         .space = (u8)read_le(b, at, 1),
-        .bits = (u8)read_le(b, at + 1, 1),
         .address = read_le(b, at + 4, 8),
     };
 
-    r.present = r.address != 0 && r.bits <= 64 && r.space <= ACPI_SPACE_PCI &&
+    r.present = r.address != 0 && r.space <= ACPI_SPACE_PCI &&
                 (r.space != ACPI_SPACE_IO || r.address <= IO_PORT_LAST);
     return r.present ? r : (struct acpi_reg){0};
 }

@@ -11,11 +11,10 @@
 
 enum acpi_space { ACPI_SPACE_MEMORY, ACPI_SPACE_IO, ACPI_SPACE_PCI };
 
-/* Generic address structure, checked: width and address fit the space. */
+/* Generic address structure, checked: the address fits the space. */
 struct acpi_reg {
     bool present;
     u8 space; /* enum acpi_space */
-    u8 bits;  /* width; 0: not said */
     u64 address;
 };
 

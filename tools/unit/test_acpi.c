@@ -189,10 +189,17 @@ static void test_whole_machine_by_xsdt_and_rsdt(void **state)
     info = parse();
     check_everything(&info);
 
-    put(XSDT, 0, 4); /* revision 0 must not look at it */
-    finish_rsdp(0);
+    put(RSDP + 24, 0, 8); /* revision 2 without an XSDT */
+    fix_sum(RSDP, 36, 32);
     info = parse();
     check_everything(&info);
+
+    put(XSDT, 0, 4); /* older revisions must not look at it */
+    for (u8 revision = 0; revision < 2; revision++) {
+        finish_rsdp(revision);
+        info = parse();
+        check_everything(&info);
+    }
 }
 
 static void test_no_way_to_the_tables(void **state)
@@ -204,6 +211,9 @@ static void test_no_way_to_the_tables(void **state)
     assert_int_equal(acpi_parse(&ram_map, BASE + sizeof(ram) - 10, &info), E_NOENT);
     assert_int_equal(acpi_parse(&ram_map, UINT64_MAX - 5, &info), E_NOENT);
 
+    put(RSDP + 8, ram[8] + 1u, 1);
+    assert_int_equal(acpi_parse(&ram_map, RSDP, &info), E_INVAL);
+    finish_rsdp(0);
     put(RSDP + 8, ram[8] + 1u, 1);
     assert_int_equal(acpi_parse(&ram_map, RSDP, &info), E_INVAL);
     finish_rsdp(2);
@@ -259,6 +269,17 @@ static void test_short_fadt_has_no_late_fields(void **state)
     assert_false(info.reset.present);
     assert_int_equal(info.reset_value, 0);
     assert_true(info.has_s5);
+
+    finish_table(FADT, "FACP", 67); /* ends within PM1a_CNT_BLK */
+    assert_int_equal(parse().pm1a_control, 0);
+}
+
+static void test_second_table_of_a_kind_does_not_count(void **state)
+{
+    (void)state;
+    put(XSDT + 36 + 8 * 2, MADT, 8);
+    finish_table(XSDT, "XSDT", 36 + 8 * 7);
+    assert_int_equal(parse().ioapic_count, 1);
 }
 
 static void test_extended_fields_win_if_they_are_ports(void **state)
@@ -320,7 +341,20 @@ static void test_s5_forms(void **state)
         {"two-byte length", {S5, 0x12, 0x45, 0x00, 0x02, 1, 2}, 11, false, 0, 0},
         {"two-byte length", {S5, 0x12, 0x45, 0x00, 0x02, 1, 0}, 11, true, 1, 0},
         {"second try", {S5, 0x0a, 5, S5, 0x12, 0x04, 0x02, 1, 1}, 17, true, 1, 1},
-        {"one element", {S5, 0x12, 0x03, 0x01, 5}, 9, false, 0, 0},
+        {"one element", {S5, 0x12, 0x04, 0x01, 1, 1}, 10, false, 0, 0},
+        {"long length",
+         {S5, 0x12, 0x42, 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+         24,
+         true,
+         1,
+         0},
+        {"long length",
+         {S5, 0x12, 0x43, 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+         24,
+         false,
+         0,
+         0},
+        {"second too large", {S5, 0x12, 0x06, 0x02, 0x0a, 5, 0x0a, 8}, 12, false, 0, 0},
         {"too large", {S5, 0x12, 0x06, 0x02, 0x0a, 8, 0x0a, 5}, 12, false, 0, 0},
         {"dword too large", {S5, 0x12, 9, 2, 0x0c, 5, 0, 0, 1, 0x0a, 5}, 15, false, 0, 0},
         {"no package", {S5, 0x0a, 0x05, 0, 0, 0}, 10, false, 0, 0},
@@ -402,6 +436,7 @@ static void test_madt_bounds(void **state)
     finish_table(MADT, "APIC", 44 + 72);
     assert_int_equal(parse().cpu_count, 1);
     put(MADT + 44 + 8 + 1, 200, 1);
+    put(MADT + 44 + 8 + 4, 1, 1); /* enabled: would be counted */
     finish_table(MADT, "APIC", 44 + 72);
     assert_int_equal(parse().cpu_count, 1);
 }
@@ -411,6 +446,11 @@ static void test_mcfg_entries(void **state)
     (void)state;
     put(MCFG + 44 + 10, 9, 1); /* first bus behind the last */
     put(MCFG + 44 + 11, 8, 1);
+    finish_table(MCFG, "MCFG", 60);
+    assert_int_equal(parse().mcfg_count, 0);
+
+    put(MCFG + 44, 0, 8); /* no address */
+    put(MCFG + 44 + 10, 0, 1);
     finish_table(MCFG, "MCFG", 60);
     assert_int_equal(parse().mcfg_count, 0);
 
@@ -434,6 +474,7 @@ int main(void)
         cmocka_unit_test_setup(test_no_way_to_the_tables, setup),
         cmocka_unit_test_setup(test_damaged_tables, setup),
         cmocka_unit_test_setup(test_short_fadt_has_no_late_fields, setup),
+        cmocka_unit_test_setup(test_second_table_of_a_kind_does_not_count, setup),
         cmocka_unit_test_setup(test_extended_fields_win_if_they_are_ports, setup),
         cmocka_unit_test_setup(test_reset_register_and_reduced_hardware, setup),
         cmocka_unit_test_setup(test_s5_forms, setup),

@@ -67,8 +67,9 @@ static void test_pointer(void **state)
     assert_string_equal(got, "[     0x0]");
 }
 
-/* A format that the compiler would reject must come through without reading an argument. */
-static void test_unknown_conversion(void **state)
+/* What the compiler would reject: an unknown conversion comes through as it stands and takes no
+ * argument; of contradicting flags '-' wins. */
+static void test_formats_that_the_compiler_rejects(void **state)
 {
     static const struct {
         const char *format, *want;
@@ -107,7 +108,7 @@ int main(void)
         cmocka_unit_test(test_widths),
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_pointer),
-        cmocka_unit_test(test_unknown_conversion),
+        cmocka_unit_test(test_formats_that_the_compiler_rejects),
         cmocka_unit_test(test_null_and_no_room),
     };
 
