@@ -16,6 +16,8 @@ static inline void load_check_memory(struct load_request *req, u64 bytes)
     req->memory[req->memories++] = (struct load_memory){low - 64 * KiB, 64 * KiB, LOAD_ACPI};
     if (bytes > low)
         req->memory[req->memories++] = (struct load_memory){4 * GiB, bytes - low, LOAD_RAM};
+    /* Behind the last one: who reads it, places things in the hole. */
+    req->memory[req->memories] = (struct load_memory){0, 1024 * GiB, LOAD_RAM};
 }
 
 static inline bool load_check_inside(const u8 *from, u64 len, const u8 *data, u64 size)
@@ -90,6 +92,24 @@ static inline const char *load_check(const struct load_request *req, const struc
     if (plan->mode == LOAD_PROTECTED_32 && plan->cr3 != 0)
         return "paging in protected mode";
     return NULL;
+}
+
+/* Ever more low memory: each table may be the one that does not fit, and then all is refused.
+ * How many sizes were refused; UINT32_MAX: something was accepted that is wrong. */
+static inline u32 load_check_low_memory(struct load_request *req, struct load_plan *plan)
+{
+    u32 refused = 0;
+
+    for (u64 end = 0x10000; end <= 0x20000; end += PAGE_SIZE) {
+        req->memory[0].len = end;
+
+        const err_t err = load_plan(req, plan);
+
+        if (err == OK ? load_check(req, plan) != NULL : plan->segments != 0 || err != E_NOMEM)
+            return UINT32_MAX;
+        refused += err != OK;
+    }
+    return refused;
 }
 
 /* The bytes that the plan puts at `gpa`: a pointer to `len` of them, or NULL. */

@@ -121,6 +121,7 @@ static void test_encodings(void **state)
     parse(GUEST "cmdline = gr\xc3\xbc\xc3\x9f\x65 \xe2\x82\xac \xf0\x9f\x98\x80\n");
     assert_string_equal(config.guest[0].cmdline,
                         "gr\xc3\xbc\xc3\x9f\x65 \xe2\x82\xac \xf0\x9f\x98\x80");
+    parse("# \xc2\xa0 no control character\n" GUEST);
     parse(GUEST "cmdline =\n");
     assert_string_equal(config.guest[0].cmdline, "");
     parse(GUEST "cmdline = # nothing\n");

@@ -149,6 +149,10 @@ static void test_refused_requests(void **state)
     req.memory[0].len = 0x10000; /* no low memory for the tables */
     expect_refused(E_NOMEM, "free RAM in 0x10000-0x9fc00");
     make_image(100, 0, 64);
+    assert_int_equal(load_check_low_memory(&req, &plan), 9); /* line, start, GDT, 6 of tables */
+    req.memories = 17;
+    assert_int_equal(load_flat(&req, &plan), E_INVAL); /* asked without load_plan() */
+    make_image(100, 0, 64);
     memset(cmdline, 'x', CONFIG_CMDLINE_MAX);
     req.cmdline = cmdline;
     expect_refused(E_RANGE, "longer than 1023");

@@ -331,6 +331,10 @@ static void test_requests(void **state)
     make_image();
     req.memory[0].len = 0x12000; /* low memory for the command line and boot_params alone */
     expect_refused(E_NOMEM, "the GDT");
+    req.format = CONFIG_FORMAT_AUTO;
+    assert_int_equal(load_check_low_memory(&req, &plan), 9); /* line, params, GDT, 6 of tables */
+    req.memories = 17;
+    assert_int_equal(load_linux(&req, &plan), E_INVAL); /* asked without load_plan() */
 }
 
 static u8 *read_file(const char *name, u64 *size)

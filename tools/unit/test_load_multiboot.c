@@ -313,6 +313,7 @@ static void test_bent_elf(void **state)
         {16, 3 | 3 << 16, E_NOTSUP, "ELF type 3"},
         {28, 0xffffffff, E_INVAL, "program headers"},
         {28, 16384 - 95, E_INVAL, "program headers"},
+        {28, 16384 - 96, E_INVAL, "in no loaded segment"}, /* there, but empty */
         {40, 52 | 31 << 16, E_INVAL, "of 31 bytes"},
         {44, 0xffff, E_INVAL, "65535 program headers"},
         {44, 0, E_INVAL, "in no loaded segment"},
@@ -393,6 +394,11 @@ static void test_requests(void **state)
     make_by_addresses();
     req.memory[0].len = 0;
     expect_refused(E_NOMEM, "multiboot_info");
+    req.modules = 1;
+    req.module[0] = (struct load_file){module_bytes, 1, "mod", NULL};
+    assert_int_equal(load_check_low_memory(&req, &plan), 5); /* info, line, map, modules, GDT */
+    req.memories = 17;
+    assert_int_equal(load_multiboot(&req, &plan), E_INVAL); /* asked without load_plan() */
 }
 
 int main(void)
