@@ -20,6 +20,8 @@ static u8 level_inputs(const struct pic *c)
  * the master's holds the slave's INT too. */
 static unsigned highest_request(const struct pic *c, u8 irr, bool master)
 {
+    if (c->init) /* between its ICWs a chip asks for nothing */
+        return 8;
     u8 blocking = c->isr;
     if (c->special_mask)
         blocking = (u8)(blocking & ~c->imr);
@@ -36,7 +38,7 @@ static unsigned highest_request(const struct pic *c, u8 irr, bool master)
 
 static bool slave_output(const struct pic_pair *p)
 {
-    return p->chip[1].init == 0 && highest_request(&p->chip[1], p->chip[1].irr, false) < 8;
+    return highest_request(&p->chip[1], p->chip[1].irr, false) < 8;
 }
 
 static u8 master_irr(const struct pic_pair *p)
@@ -48,8 +50,7 @@ static u8 master_irr(const struct pic_pair *p)
 
 static void update(struct pic_pair *p)
 {
-    /* Between its ICWs a chip does not raise INT. */
-    p->intr = p->chip[0].init == 0 && highest_request(&p->chip[0], master_irr(p), true) < 8;
+    p->intr = highest_request(&p->chip[0], master_irr(p), true) < 8;
 }
 
 void pic_reset(struct pic_pair *p)
