@@ -1,0 +1,48 @@
+/* The image's own page tables, so that no page of the loader's is in use: the first
+ * 4 GiB identity-mapped with 2 MiB pages, split where a test asks for it. */
+#include "guest_tests/rt/guest.h"
+#include "guest_tests/rt/rt.h"
+
+#define SPLITS_MAX 16u
+
+static u64 pml4[512] __attribute__((aligned(4096)));
+static u64 pdpt[512] __attribute__((aligned(4096)));
+static u64 directory[4][512] __attribute__((aligned(4096)));
+static u64 split_table[SPLITS_MAX][512] __attribute__((aligned(4096)));
+static u32 splits;
+
+void paging_init(void)
+{
+    for (u64 i = 0; i < 2048; i++)
+        directory[i / 512][i % 512] = i << 21 | PAGE_P | PAGE_W | PAGE_U | PAGE_PS;
+    for (u32 i = 0; i < 4; i++)
+        pdpt[i] = (u64)directory[i] | PAGE_P | PAGE_W | PAGE_U;
+    pml4[0] = (u64)pdpt | PAGE_P | PAGE_W | PAGE_U;
+    write_cr3((u64)pml4);
+}
+
+u64 *page_entry(u64 address)
+{
+    u64 *large = &directory[address >> 30 & 3][address >> 21 & 511];
+
+    if (*large & PAGE_PS) {
+        u64 *table = split_table[splits];
+
+        if (splits == SPLITS_MAX) {
+            FAIL("more than %u pages split", SPLITS_MAX);
+            guest_exit(97);
+        }
+        splits++;
+        for (u64 i = 0; i < 512; i++)
+            table[i] = (address & ~(LARGE_PAGE_SIZE - 1)) | i << 12 | PAGE_P | PAGE_W | PAGE_U;
+        *large = (u64)table | PAGE_P | PAGE_W | PAGE_U;
+        write_cr3(read_cr3());
+    }
+    return &((u64 *)(*large & 0xffffffffff000ull))[address >> 12 & 511];
+}
+
+void page_set(u64 address, u64 entry)
+{
+    *page_entry(address) = entry;
+    invlpg(address);
+}
