@@ -1,0 +1,24 @@
+/* The 16550 UART of a PC, polled.  PC16550D data sheet.  Used by BOOTX64.EFI and hv.elf;
+ * who owns a port and who may use it is the caller's affair. */
+#pragma once
+#include "lib/types.h"
+
+#define UART_PORTS   4u
+#define UART_TX_FIFO 16u /* bytes */
+/* COM1 to COM4 by convention. */
+extern const u16 uart_bases[UART_PORTS];
+
+/* Is there a 16550 at these eight I/O ports?  A loop-back test of the modem lines: nothing is
+ * sent, and every register is as before afterwards.  Waits (bounded) for a byte on its way. */
+bool uart_probe(u16 base);
+
+/* 115200 baud, 8 bits, no parity, one stop bit, FIFOs on and empty, interrupts off. */
+void uart_init(u16 base);
+
+bool uart_tx_ready(u16 base);
+/* False: the byte was not taken in any time that a working port needs; give the port up. */
+bool uart_put(u16 base, u8 byte);
+/* Fills an empty transmit FIFO without waiting; returns how many bytes went (0: not empty yet). */
+u32 uart_fill(u16 base, const u8 *bytes, u32 count);
+/* False: nothing was received. */
+bool uart_get(u16 base, u8 *byte);
