@@ -1,0 +1,152 @@
+/* BOOTX64.EFI: reads what lintel.conf names from the boot volume, makes sure that the machine can
+ * run Lintel, takes the machine from the firmware, and goes to hv.elf.  Until then every way out
+ * leads back to the firmware, with its memory given back. */
+#include "arch/x86_64/insn.h"
+#include "boot/clock.h"
+#include "boot/config_parse.h"
+#include "boot/console.h"
+#include "boot/file.h"
+#include "boot/firmware.h"
+#include "boot/handoff.h"
+#include "boot/hypervisor.h"
+#include "boot/memory.h"
+#include "boot/modules.h"
+#include "boot/precheck.h"
+#include "lib/mem.h"
+#include "version.h"
+
+#define CONFIG_FILE     "lintel.conf"
+#define CONFIG_FILE_MAX (256 * KiB)
+#define LOG_RING_SIZE   (1 * MiB)
+#define STACK_SIZE      (16 * KiB) /* for hv.elf's first instructions */
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
+
+static err_t make_boot_info(struct boot_info **out)
+{
+    struct log_ring *ring;
+    struct boot_info *info;
+    const u64 now = rdtsc();
+
+    TRY(memory_alloc(LOG_RING_SIZE, PAGE_SIZE, BOOT_MEM_LINTEL, (void **)&ring));
+    TRY(memory_alloc(sizeof(*info) + STACK_SIZE, PAGE_SIZE, BOOT_MEM_LINTEL, (void **)&info));
+    memset(ring, 0, LOG_RING_SIZE);
+    memset(info, 0, sizeof(*info));
+    log_ring_init(ring, LOG_RING_SIZE);
+    info->magic = BOOT_INFO_MAGIC;
+    info->version = BOOT_INFO_VERSION;
+    info->size = sizeof(*info);
+    info->tsc_at_start = now;
+    info->log_ring = (u64)ring;
+    info->log_ring_size = LOG_RING_SIZE;
+    console_open(info, ring);
+    *out = info;
+    return OK;
+}
+
+static err_t read_config(struct config *config)
+{
+    struct config_error error;
+    void *text;
+    u64 size;
+
+    TRY(file_load(CONFIG_FILE, CONFIG_FILE_MAX, BOOT_MEM_USABLE, &text, &size));
+    const err_t err = config_parse(text, size, config, &error);
+
+    memory_free(text);
+    if (err != OK)
+        return refuse(err, "\\lintel\\" CONFIG_FILE ":%u:%u: %s", error.line, error.column,
+                      error.text);
+    return OK;
+}
+
+static u64 largest_guest(const struct config *config)
+{
+    u64 largest = 0;
+
+    for (u32 i = 0; i < config->guest_count; i++)
+        largest = MAX(largest, config->guest[i].memory);
+    return largest;
+}
+
+static void read_clocks(struct boot_info *info)
+{
+    info->tsc_hz = clock_tsc_hz();
+    info->wall_time = clock_wall_time();
+    info->wall_tsc = rdtsc();
+}
+
+/* Everything that can be refused. */
+static err_t prepare(struct boot_info *info, struct elf_plan *plan)
+{
+    struct precheck_need need;
+
+    TRY(file_volume_open());
+    TRY(read_config(&info->config));
+    need.largest_guest = largest_guest(&info->config);
+    TRY(modules_find(info, &need.modules));
+    TRY(memory_map(info));
+    TRY(precheck(info, need));
+
+    TRY(hypervisor_load(info, plan));
+    TRY(modules_load(info));
+    TRY(memory_map(info));
+    TRY(hypervisor_map(info, plan));
+    file_volume_close();
+    info->rsdp = firmware_rsdp();
+    read_clocks(info);
+    return OK;
+}
+
+static EFI_STATUS give_up(err_t err)
+{
+    file_volume_close();
+    say("LINTEL-BOOT refused: %s\n", refusal());
+    console_close();
+    memory_free_all();
+    return firmware_status(err);
+}
+
+/* The firmware is gone, and hv.elf cannot be trusted with what we have. */
+static NORETURN void stop(void)
+{
+    say("LINTEL-BOOT refused: %s\nThe machine is stopped; switch it off.\n", refusal());
+    for (;;) {
+        cli();
+        hlt();
+    }
+}
+
+static NORETURN void start(struct boot_info *info, const struct elf_plan *plan)
+{
+    const u64 stack = ALIGN_DOWN((u64)info + sizeof(*info) + STACK_SIZE, 16ull);
+
+    console_save_cursor(&info->fb);
+    info->checksum = 0 - boot_info_sum(info);
+    handoff((u64)info, info->tables_root, plan->entry, stack);
+}
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
+{
+    static struct elf_plan plan;
+    struct boot_info *info;
+    err_t err;
+
+    fw = (struct firmware){.image = image, .system = system, .boot = system->BootServices};
+    fw.boot->SetWatchdogTimer(0, 0, 0, NULL); /* large files on slow media take their time */
+    if (make_boot_info(&info) != OK) {
+        memory_free_all();
+        return EFI_OUT_OF_RESOURCES;
+    }
+    say("Lintel %s\n", LINTEL_VERSION);
+
+    err = prepare(info, &plan);
+    if (err == OK)
+        err = memory_exit_boot_services(info);
+    if (err != OK) {
+        if (fw.boot == NULL)
+            stop();
+        return give_up(err);
+    }
+    start(info, &plan);
+}

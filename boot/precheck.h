@@ -1,0 +1,14 @@
+/* Can this machine run Lintel?  Judged before anything of it is changed. */
+#pragma once
+#include "boot_info.h"
+#include "lib/types.h"
+
+/* What the machine needs besides a processor: bytes of free memory. */
+struct precheck_need {
+    u64 modules;       /* for the guests' files */
+    u64 largest_guest; /* guests run one after another */
+};
+
+/* info->mem is the machine's memory.  E_NOTSUP: every lack is said with its remedy, and the
+ * first is the refusal's reason. */
+err_t precheck(const struct boot_info *info, struct precheck_need need);
