@@ -29,7 +29,8 @@
 
 /* 1 GiB pages: one table for 512 GiB; 2 MiB pages: one per GiB, so 64 for 64 GiB; the rest is for
  * the edges of RAM ranges (two each at most), hv.elf and devices. */
-#define POOL_TABLES 320u
+#define POOL_TABLES  320u
+#define POOL_FOR_RAM 288u /* the rest stays for devices, one each */
 
 /* PAT entry n is chosen by PWT (1), PCD (2), PAT (4).  0 and 3 keep their power-on meaning, which
  * the tables of the loader use until ours are loaded; 1 becomes write combining. */
@@ -51,6 +52,7 @@ extern u8 __hv_start[], __hv_end[], __text_start[], __text_end[], __rodata_start
 
 static u64 pool[POOL_TABLES][ENTRIES] __attribute__((aligned(4096)));
 static u32 pool_used;
+static u32 pool_limit = POOL_FOR_RAM;
 static u64 *root;
 static u64 hv_phys;
 static u64 ram_end;
@@ -80,7 +82,7 @@ static u64 *table_of(u64 entry)
 
 static u64 *new_table(void)
 {
-    return pool_used < POOL_TABLES ? pool[pool_used++] : NULL;
+    return pool_used < pool_limit ? pool[pool_used++] : NULL;
 }
 
 /* ------------------------------------------------------------ mapping */
@@ -287,25 +289,6 @@ static void check_info(const struct boot_info *info)
     }
 }
 
-void paging_init(const struct boot_info *info)
-{
-    check_info(info);
-    hv_phys = info->hv_base;
-    root = new_table();
-    largest_level = cpuid(CPUID_LEAF_EXTENDED + 1, 0).edx & CPUID_80000001_EDX_1G ? 3 : 2;
-    map_hv();
-    map_direct(info);
-    map_bios_area();
-    set_cpu_modes();
-}
-
-hpa_t paging_ram_end(void)
-{
-    return (hpa_t){ram_end};
-}
-
-/* ------------------------------------------------------------ after the start */
-
 static bool direct_mapped(u64 phys, u64 len)
 {
     u64 slot;
@@ -317,6 +300,27 @@ static bool direct_mapped(u64 phys, u64 len)
             return false;
     return true;
 }
+
+void paging_init(const struct boot_info *info)
+{
+    check_info(info);
+    hv_phys = info->hv_base;
+    root = new_table();
+    largest_level = cpuid(CPUID_LEAF_EXTENDED + 1, 0).edx & CPUID_80000001_EDX_1G ? 3 : 2;
+    map_hv();
+    map_direct(info);
+    pool_limit = POOL_TABLES;
+    map_bios_area();
+    assert(direct_mapped((u64)info, sizeof(*info))); /* still its physical address */
+    set_cpu_modes();
+}
+
+hpa_t paging_ram_end(void)
+{
+    return (hpa_t){ram_end};
+}
+
+/* ------------------------------------------------------------ after the start */
 
 const void *paging_view(void *ctx, u64 phys, u64 len)
 {
