@@ -121,7 +121,7 @@ static bool allowed(const struct gva_space *s, u64 rights, u32 access)
     if (s->user && !user_page)
         return false;
     if (access & GVA_EXEC) {
-        if ((s->efer & EFER_NXE) && (rights & ENTRY_XD))
+        if (rights & ENTRY_XD) /* without EFER.NXE it was a reserved bit */
             return false;
         return s->user || !user_page || !(s->cr4 & CR4_SMEP);
     }

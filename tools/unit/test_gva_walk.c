@@ -279,7 +279,8 @@ static void test_random(void **state)
                       rnd() % 4 ? random_entry(8) : random_entry(4) << 32 | random_entry(4));
         struct gva_space s = {
             .cr0 = (rnd() % 64 ? PG : 0) | (rnd() % 2 ? WP : 0),
-            .cr3 = (rnd() % FRAMES) << 12 | (rnd() & 0xfff) | (rnd() % 2 ? 1ull << 63 : 0),
+            .cr3 =
+                (rnd() % FRAMES) << 12 | (rnd() & 0xfff) | (mode ? rnd() % 2 << 63 : rnd() << 32),
             .cr4 = (rnd() & (PSE | SMEP | SMAP)) | (mode ? PAE : 0) | (mode == 3 ? LA57 : 0),
             .efer = (rnd() & NXE) | (mode >= 2 ? LMA : 0),
             .phys_bits = (u8)(rnd() % 2 ? 52 : 32 + rnd() % 21),

@@ -150,6 +150,12 @@ static void test_every_frame_once(void **state)
     assert_int_equal(pmm_free(&p, (hpa_t){2 * MiB}, 4096, FRAME_LINTEL), OK);
     assert_int_equal(pmm_alloc(&p, 4096, 4096, FRAME_VM, &a), OK); /* the search wraps */
     assert_int_equal(a.v, 2 * MiB);
+    assert_int_equal(pmm_free(&p, (hpa_t){MiB}, 8192, FRAME_LINTEL), OK);
+    assert_int_equal(pmm_free(&p, (hpa_t){3 * MiB}, 4096, FRAME_LINTEL), OK);
+    assert_int_equal(pmm_alloc(&p, 4096, 4096, FRAME_VM, &a), OK); /* goes on, not back */
+    assert_int_equal(a.v, 3 * MiB);
+    assert_int_equal(pmm_alloc(&p, 4096, 8192, FRAME_VM, &a), OK); /* first fit */
+    assert_int_equal(a.v, MiB);
     free(p.owner);
 
     p = fresh(0);
