@@ -20,7 +20,7 @@ void vmx_dump(void)
         u64 value;
 
         if (vmcs_try_read(fields[f].encoding, &value))
-            log_info("vmcs: %-24s %#llx", fields[f].name, (unsigned long long)value);
+            log_info("vmcs: %-24s 0x%llx", fields[f].name, (unsigned long long)value);
     }
 }
 
@@ -29,7 +29,7 @@ static void report(void *ctx, const struct vmcs_rule *rule, const struct vmcs_im
     (void)ctx;
     log_error("vmx: entry rule violated: %s (\"%s\")", rule->name, rule->section);
     for (u32 n = 0; n < rule->field_count; n++)
-        log_error("vmx:     %s = %#llx", fields[rule->field[n]].name,
+        log_error("vmx:     %s = 0x%llx", fields[rule->field[n]].name,
                   (unsigned long long)i->field[rule->field[n]]);
 }
 

@@ -39,10 +39,12 @@ void vmx_set_nmi_window(struct vmx_vcpu *v, bool on)
 }
 
 /* The timer is never switched off: unused it holds the largest value, and the exit that this causes
- * every few seconds costs less than two writes of the pin-based controls around each use. */
+ * every few seconds costs less than writing the pin-based controls around each use.  Rounded up, so
+ * that only 0 ticks end an entry before its first instruction. */
 void vmx_set_timer(struct vmx_vcpu *v, u64 ticks)
 {
-    const u64 count = ticks >> v->timer_shift;
+    const u64 whole = ticks >> v->timer_shift;
+    const u64 count = whole + (whole << v->timer_shift != ticks);
 
     vmcs_w32(VMCS_PREEMPTION_TIMER, (u32)MIN(count, (u64)UINT32_MAX));
 }

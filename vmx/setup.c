@@ -26,7 +26,7 @@ static void vmclear(hpa_t vmcs)
 
     __asm__ volatile("vmclear %1" : "=@cca"(ok) : "m"(vmcs.v) : "memory");
     if (!ok)
-        panic("VMCLEAR of %#llx failed", (unsigned long long)vmcs.v);
+        panic("VMCLEAR of 0x%llx failed", (unsigned long long)vmcs.v);
 }
 
 void vmx_vcpu_make_current(struct vmx_vcpu *v)
@@ -35,7 +35,7 @@ void vmx_vcpu_make_current(struct vmx_vcpu *v)
 
     __asm__ volatile("vmptrld %1" : "=@cca"(ok) : "m"(v->vmcs.v) : "memory");
     if (!ok)
-        panic("VMPTRLD of %#llx failed", (unsigned long long)v->vmcs.v);
+        panic("VMPTRLD of 0x%llx failed", (unsigned long long)v->vmcs.v);
 }
 
 void vmx_vcpu_release(struct vmx_vcpu *v)

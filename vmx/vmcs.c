@@ -20,6 +20,6 @@ const char *vmcs_field_name(u64 encoding)
 
 void vmcs_access_failed(u64 encoding, bool write)
 {
-    panic("%s of VMCS field %s (%#llx) failed", write ? "VMWRITE" : "VMREAD",
+    panic("%s of VMCS field %s (0x%llx) failed", write ? "VMWRITE" : "VMREAD",
           vmcs_field_name(encoding), (unsigned long long)encoding);
 }

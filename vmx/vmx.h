@@ -35,7 +35,9 @@ void vmx_cpu_disable(void);
 const struct vmx_caps *vmx_caps(void);
 const struct vmx_controls *vmx_controls(void);
 
-/* Writes controls and host state; leaves the VMCS current on this CPU. */
+/* Writes controls, host state and the guest state after reset; leaves the VMCS current on this CPU.
+ * The host state is this CPU's of now: CR0, CR3, CR4, EFER and PAT must not change later, and the
+ * vCPU must not move to another CPU. */
 void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config);
 void vmx_vcpu_make_current(struct vmx_vcpu *v); /* VMPTRLD */
 void vmx_vcpu_release(struct vmx_vcpu *v);      /* VMCLEAR; the page may be freed after */
@@ -47,16 +49,18 @@ void vmx_guest_reset(struct guest_state *g);
 enum vmx_result vmx_run(struct vmx_vcpu *v, struct exit *x);
 void vmx_read_exit(struct exit *x, u32 needs); /* enum exit_need */
 u32 vmx_instruction_error(void);
-/* Runs the software checker over the current VMCS and logs every violated rule. Returns how many.
- */
+/* Runs the software checker over the current VMCS, logs every violated rule, returns how many. */
 u32 vmx_check_entry(void);
 void vmx_dump(void); /* every field of the current VMCS into the log */
 
-/* Event for the next entry: SDM "VM-Entry Controls for Event Injection". */
+/* Event for the next entry (qual.h makes `info`): SDM "VM-Entry Controls for Event Injection".
+ * insn_len counts for software interrupts and exceptions only. */
 void vmx_inject(struct vmx_vcpu *v, u32 info, u32 error, u32 insn_len);
 void vmx_set_irq_window(struct vmx_vcpu *v, bool on);
 void vmx_set_nmi_window(struct vmx_vcpu *v, bool on);
-/* Exit after `ticks` TSC ticks in the guest; the remainder is saved at each exit. */
+/* Exit after `ticks` TSC ticks in the guest; the remainder is saved at each exit.  The timer cannot
+ * be switched off: after it fired, and with large values, it holds 2^32 - 1 units, so that an
+ * EXIT_PREEMPTION_TIMER nobody asked for may come, and means nothing. */
 void vmx_set_timer(struct vmx_vcpu *v, u64 ticks);
 void vmx_set_tsc_offset(struct vmx_vcpu *v, u64 offset);
 
