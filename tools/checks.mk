@@ -1,0 +1,61 @@
+# `make check`: format and static analysis of the sources, and the house's rules.
+# Included by tools/targets.mk.
+.PHONY: check
+
+FORMATTED := $(sort $(filter-out $(B)/%,$(wildcard */*.[ch] */*/*.[ch] */*/*/*.[ch])))
+HEADERS   := $(sort $(wildcard include/*.h include/*/*.h boot/*.h arch/x86_64/*.h arch/x86_64/lib/*.h \
+               drivers/platform/*.h ept/*.h vmx/*.h vmm/*.h vmm/*/*.h))
+CHECKS    := format headers includes rings sizes sdm cppcheck analyzer tidy
+
+check: setup ## format, static analysis, and the rules for files
+	@$(MAKE) --no-print-directory -k $(CHECKS:%=check-%)
+	@echo "check: all is well"
+
+.PHONY: $(CHECKS:%=check-%)
+check-format:
+	@echo "  CHECK format"
+	@clang-format --dry-run -Werror $(FORMATTED)
+
+# Each header compiles by itself: it includes what it uses.
+check-headers: $(HEADERS:%=$(O)/check/%.alone)
+$(O)/check/boot/%.h.alone: boot/%.h
+	@mkdir -p $(@D)
+	@echo '#include "$<"' | $(CC) $(EFI_FLAGS) -MF $@.d -MT $@ -x c -c -o $@ -
+$(O)/check/%.h.alone: %.h
+	@mkdir -p $(@D)
+	@echo '#include "$<"' | $(CC) $(HV_FLAGS) -MF $@.d -MT $@ -x c -c -o $@ -
+
+check-includes:
+	@echo "  CHECK include directions"
+	@$(TOOL) tools/check_includes.py
+check-rings: $(HV_OBJ)
+	@echo "  CHECK rings of files"
+	@$(TOOL) tools/check_rings.py $(O)/hv $(HV_OBJ)
+check-sizes:
+	@echo "  CHECK sizes"
+	@$(TOOL) tools/check_sizes.py
+check-sdm:
+	@echo "  CHECK citations of the SDM"
+	@$(TOOL) tools/check_sdm.py
+
+# comparePointers: the linker's section symbols.  va_end_missing: panic() does not return.
+CPPCHECK_FLAGS := --quiet --error-exitcode=1 --std=c11 --platform=unix64 --inline-suppr -j2 \
+    --enable=warning,portability,performance --suppress=missingIncludeSystem \
+    --suppress=unknownMacro --suppress=comparePointers \
+    --suppress=va_end_missing:arch/x86_64/panic.c -D__x86_64__ -D__CPPCHECK__ -DDEBUG=1
+check-cppcheck:
+	@echo "  CHECK cppcheck"
+	@cppcheck $(CPPCHECK_FLAGS) $(INC) $(HV_C)
+
+# gcc's analyzer needs a whole compilation.
+check-analyzer: $(HV_C:%.c=$(O)/check/%.analyzed)
+$(O)/check/%.analyzed: %.c
+	@mkdir -p $(@D)
+	@$(CC) $(HV_FLAGS) -fanalyzer -MF $@.d -MT $@ -c -o $@ $<
+
+TIDY_FLAGS := -std=gnu17 -O2 -DDEBUG=1 $(INC) -ffreestanding -mgeneral-regs-only -mno-red-zone
+check-tidy: $(HV_C:%.c=$(O)/check/%.tidy)
+$(O)/check/%.tidy: %.c .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- $(TIDY_FLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@

@@ -1,0 +1,130 @@
+"""Bochs: configuration file, command and debugger.
+
+Debian's Bochs is built with its debugger, which reads commands from standard input.
+A pipe does as well as a terminal: `-rc` with `c` starts the machine, SIGINT brings the
+prompt back, and the answer to a command ends with the next prompt.  End of file on
+standard input ends Bochs, so the pipe stays open.
+"""
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+from .machine import CPU_MODEL, EmulatorError
+
+FIRMWARE = Path("/usr/share/ovmf/OVMF.fd")
+VGA_BIOS = Path("/usr/share/vgabios/vgabios.bin")
+INSTRUCTIONS_PER_SECOND = 50_000_000  # of emulated time; also the TSC's frequency
+HOST_MEMORY_MAX = 2048                # MiB that Bochs holds at once; it swaps the rest itself
+PROMPT = re.compile(rb"<bochs:\d+> $")
+
+# ignore_bad_msrs: the firmware reads an MSR that Bochs does not have.
+# sync=none and time0: a run is the same, tick by tick, each time.
+# rfb without time-out: a display library that needs neither terminal nor client.
+TEMPLATE = """\
+plugin_ctrl: unmapped=1, biosdev=1, serial=1, iodebug=1
+config_interface: textconfig
+display_library: {display}
+cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
+memory: guest={memory}, host={host_memory}
+romimage: file={firmware}
+vgaromimage: file={vga_bios}
+{vga}
+ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+ata0-master: {disk}
+boot: disk
+com1: enabled=1, mode=socket-client, dev=localhost:{ports[0]}
+com2: enabled=1, mode=socket-client, dev=localhost:{ports[1]}
+log: {directory}/bochs.log
+panic: action=fatal
+error: action=report
+info: action=ignore
+debug: action=ignore
+clock: sync=none, time0=1700000000
+port_e9_hack: enabled=0
+sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
+magic_break: enabled=0
+"""
+
+
+def configuration(machine, directory, image, ports):
+    """The text of the bochsrc for a machine."""
+    if machine.gop:
+        display, vga = "sdl2", ("vga: extension=cirrus\n"
+                                "pci: enabled=1, chipset=i440fx, slot1=cirrus")
+    else:
+        display, vga = 'rfb, options="timeout=0"', "pci: enabled=1, chipset=i440fx"
+    disk = (f"type=cdrom, path={image}, status=inserted" if machine.cdrom
+            else f"type=disk, mode=flat, path={image}")
+    return TEMPLATE.format(
+        display=display, vga=vga, disk=disk, ports=ports, directory=directory,
+        model=machine.cpu_model or CPU_MODEL, cpus=machine.cpus, memory=machine.memory,
+        host_memory=min(machine.memory, HOST_MEMORY_MAX), ips=INSTRUCTIONS_PER_SECOND,
+        firmware=FIRMWARE, vga_bios=VGA_BIOS)
+
+
+def command(machine, directory, image, ports):
+    """Writes the files that Bochs wants and returns (argv, environment)."""
+    for file, package in ((FIRMWARE, "ovmf"), (VGA_BIOS, "vgabios")):
+        if not file.exists():
+            raise EmulatorError(f"no {file}; install the package {package} (tools/setup.sh)")
+    if " " in str(directory) or "," in str(directory):
+        raise EmulatorError(f"Bochs takes no blank or comma in a path: {directory}")
+    (directory / "bochsrc").write_text(configuration(machine, directory, image, ports),
+                                       encoding="ascii")
+    (directory / "debugger.rc").write_text("c\n", encoding="ascii")
+    environment = dict(os.environ, SDL_VIDEODRIVER="dummy", SDL_AUDIODRIVER="dummy")
+    return ["bochs", "-q", "-f", str(directory / "bochsrc"),
+            "-rc", str(directory / "debugger.rc")], environment
+
+
+class Debugger:
+    """Looks at a stopped machine.  The output file is where Bochs' standard output goes."""
+
+    def __init__(self, process, output, directory):
+        self.process, self.output, self.directory = process, output, directory
+
+    def _wait_for_prompt(self, start, timeout):
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            with open(self.output, "rb") as file:
+                file.seek(start)
+                text = file.read()
+            if PROMPT.search(text):
+                return text
+            if self.process.poll() is not None:
+                raise EmulatorError("Bochs ended while its debugger was asked")
+            time.sleep(0.02)
+        raise EmulatorError("Bochs' debugger gives no prompt")
+
+    def _size(self):
+        return os.path.getsize(self.output)
+
+    def stop(self):
+        """Stops the machine between two instructions."""
+        start = self._size()
+        os.kill(self.process.pid, signal.SIGINT)
+        self._wait_for_prompt(start, 10)
+
+    def ask(self, text, timeout=60):
+        """One debugger command's answer; the machine must be stopped."""
+        start = self._size()
+        self.process.stdin.write(text.encode() + b"\n")
+        self.process.stdin.flush()
+        answer = self._wait_for_prompt(start, timeout).decode("latin-1")
+        return PROMPT.sub(b"", answer.encode("latin-1")).decode("latin-1").partition("\n")[2]
+
+    def read_physical(self, address, size):
+        """Bytes of physical memory."""
+        file = self.directory / "memory.bin"
+        file.unlink(missing_ok=True)
+        self.ask(f'writemem "{file}" 0x{address:x} 0x{size:x}')
+        data = file.read_bytes()
+        file.unlink()
+        return data
+
+    def resume(self):
+        """Lets the machine run on."""
+        self.process.stdin.write(b"c\n")
+        self.process.stdin.flush()

@@ -1,0 +1,52 @@
+"""A framebuffer's bytes as a PNG file."""
+import re
+import struct
+import zlib
+from dataclasses import dataclass
+
+
+@dataclass
+class Geometry:
+    """A 32-bit framebuffer, blue in the lowest byte."""
+    base: int = 0x80000000  # where Bochs' cirrus adapter has it under OVMF
+    width: int = 800
+    height: int = 600
+    stride: int = 800       # pixels
+
+
+def geometry_from_log(text):
+    """What Lintel's log says about the framebuffer, or the default."""
+    match = re.search(r"framebuffer (\d+)x(\d+)(?: stride (\d+))? at (0x[0-9a-f]+)", text)
+    if not match:
+        return Geometry()
+    width, height = int(match[1]), int(match[2])
+    return Geometry(int(match[4], 16), width, height, int(match[3] or width))
+
+
+def _chunk(kind, data):
+    return (struct.pack(">I", len(data)) + kind + data +
+            struct.pack(">I", zlib.crc32(kind + data)))
+
+
+def write_png(path, memory, geometry):
+    """`memory` is what lies at geometry.base."""
+    rows = bytearray()
+    for y in range(geometry.height):
+        start = y * geometry.stride * 4
+        line = memory[start:start + geometry.width * 4]
+        rgb = bytearray(geometry.width * 3)
+        rgb[0::3], rgb[1::3], rgb[2::3] = line[2::4], line[1::4], line[0::4]
+        rows += b"\0" + rgb
+    header = struct.pack(">IIBBBBB", geometry.width, geometry.height, 8, 2, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) +
+                     _chunk(b"IDAT", zlib.compress(bytes(rows), 9)) + _chunk(b"IEND", b""))
+
+
+def screenshot(session, path):
+    """The machine's screen as a PNG file; the machine runs on afterwards."""
+    geometry = geometry_from_log(session.text(0))
+    debugger = session.debugger()
+    debugger.stop()
+    memory = debugger.read_physical(geometry.base, geometry.stride * geometry.height * 4)
+    debugger.resume()
+    write_png(path, memory, geometry)

@@ -1,0 +1,196 @@
+"""Lintel on an emulated machine: its image, its configuration, and what its log says.
+
+COM1 has the firmware's and Lintel's log.  COM2 has the same until Lintel gives it to a
+guest (CONSOLE_GUEST), and again afterwards (CONSOLE_LOG).  A guest on the bare machine has
+COM1.  docs/testing.md lists all lines that begin with LINTEL-.
+"""
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .machine import ROOT, EmulatorError
+from .session import COM1, COM2
+
+TIMEOUT_STATUS, STOPPED_STATUS, PANIC_STATUS = 124, 125, 126
+
+# The end of a run in Lintel's log; group 1 is the status.
+EXIT_LINE = r"^LINTEL-EXIT status=(\d+)\r?$"
+REFUSED_LINE = r"^LINTEL-BOOT refused: ([^\r\n]*)\r?$"
+EXIT_SEEN = re.compile(EXIT_LINE, re.MULTILINE)
+GUEST_LINE = re.compile(r"^LINTEL-GUEST name=(\S+) end=(\S+) status=(\d+)\r?$", re.MULTILINE)
+
+# The last line before a serial port is the guest's, and how the first one after it begins.
+CONSOLE_GUEST = re.compile(rb"^(LINTEL-CONSOLE guest|LINTEL-MARK kernel-entry|"
+                           rb"\[[ \d.]+\] guest \S+: \d+ MiB, )[^\n]*\n", re.MULTILINE)
+CONSOLE_LOG = (b"LINTEL-CONSOLE log", b"LINTEL-GUEST name=")
+
+BUILD_HINT = "run 'make' first"
+
+
+@dataclass
+class Guest:
+    """One [guest] section of lintel.conf, its files as paths on the workstation."""
+    name: str
+    kernel: Path
+    memory: str = "256M"
+    initrd: Path = None
+    cmdline: str = ""
+    vcpus: int = 1
+    modules: list = field(default_factory=list)  # (path, string)
+    on_reboot: str = "end"
+    console: str = "auto"
+    debug_exit: int = 0
+
+
+def quote(text):
+    """A value between quotes, as docs/config.md wants it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def parse_size(text):
+    """MiB of a size like 256M or 2G; ValueError otherwise."""
+    match = re.fullmatch(r"(\d+)([MG])", text)
+    if not match:
+        raise ValueError(f"'{text}' is no size; allowed: a number with M or G, like 256M")
+    return int(match[1]) * (1024 if match[2] == "G" else 1)
+
+
+class Volume:
+    """What goes onto the boot volume: lintel.conf and the files it names."""
+
+    def __init__(self, log_level="info", on_end="poweroff"):
+        self.lines = [f"log_level = {log_level}", f"on_end = {on_end}"]
+        self.files = {}  # name below lintel/ -> Path
+
+    def _add_file(self, path):
+        """Each file once; two files of one name get different names."""
+        path = Path(path).resolve()
+        base = re.sub(r"[^A-Za-z0-9._-]", "_", path.name)[-60:]
+        name, number = base, 1
+        while self.files.get(name.lower(), (name, path))[1] != path:
+            number += 1
+            name = f"{number}-{base}"
+        self.files[name.lower()] = (name, path)
+        return name
+
+    def add(self, guest):
+        """Appends a guest; guests run in this order."""
+        self.lines += ["", f"[guest {guest.name}]",
+                       f"kernel = {self._add_file(guest.kernel)}",
+                       f"memory = {guest.memory}", f"vcpus = {guest.vcpus}"]
+        if guest.initrd:
+            self.lines.append(f"initrd = {self._add_file(guest.initrd)}")
+        if guest.cmdline:
+            self.lines.append(f"cmdline = {quote(guest.cmdline)}")
+        for path, string in guest.modules:
+            self.lines.append(f"module = {self._add_file(path)} {quote(string)}")
+        self.lines += [f"console = {guest.console}", f"on_reboot = {guest.on_reboot}"]
+        if guest.debug_exit:
+            self.lines.append(f"debug_exit = 0x{guest.debug_exit:x}")
+
+    def configuration(self):
+        return "\n".join(self.lines) + "\n"
+
+    def make_image(self, out, build=ROOT / "build", hypervisor="hv.elf", kind="img"):
+        """Writes the bootable image.  `hypervisor`: hv.elf or native.elf of the build."""
+        out = Path(out)
+        configuration = out.with_suffix(".conf")
+        configuration.write_text(self.configuration(), encoding="utf-8")
+        contents = [("EFI/BOOT/BOOTX64.EFI", Path(build) / "BOOTX64.EFI"),
+                    ("lintel/hv.elf", Path(build) / hypervisor),
+                    ("lintel/lintel.conf", configuration)]
+        contents += [(f"lintel/{name}", path) for name, path in self.files.values()]
+        argv = [sys.executable, str(ROOT / "tools" / "mkimage.py"), kind, "--out", str(out)]
+        for name, path in contents:
+            if not path.is_file():
+                hint = f"; {BUILD_HINT}" if path.parent == Path(build) else ""
+                raise EmulatorError(f"there is no file {path}{hint}")
+            argv += ["--file", f"{name}={path}"]
+        if subprocess.run(argv, check=False).returncode != 0:
+            raise EmulatorError("tools/mkimage.py could not make the image")
+        return out
+
+
+class GuestConsole:
+    """The guest's part of what a serial port prints."""
+
+    def __init__(self, native=False):
+        self.port = COM1 if native else COM2
+        self.open = False
+        self.pending = b""
+        self.given = 0    # bytes
+        self.starts = []  # what `given` was when a guest got the port
+
+    def feed(self, data):
+        """The guest's part of `data` and of what was held back before."""
+        self.pending += data
+        out = b""
+        while True:
+            if not self.open:
+                begin = CONSOLE_GUEST.search(self.pending)
+                if not begin:
+                    break
+                self.pending = self.pending[begin.end():]
+                self.starts.append(self.given + len(out))
+                self.open = True
+            end, closed = self._end_of_guest()
+            out += self.pending[:end]
+            self.pending = self.pending[end:]
+            if not closed:
+                break
+            self.open = False
+        self.given += len(out)
+        return out
+
+    def _end_of_guest(self):
+        """(where the log goes on, true), or (what is surely the guest's, false)."""
+        found = [at for at in map(self.pending.find, CONSOLE_LOG) if at >= 0]
+        if found:
+            return min(found), True
+        held = max(length for mark in CONSOLE_LOG for length in range(len(mark))
+                   if self.pending.endswith(mark[:length]))
+        return len(self.pending) - held, False
+
+    def sections(self, text):
+        """The guest stream's bytes, cut where a guest got the port."""
+        return [text[start:end] for start, end in
+                zip(self.starts, self.starts[1:] + [len(text)])]
+
+
+@dataclass
+class Outcome:
+    """How a run of Lintel ended, as an exit status and in words."""
+    status: int
+    text: str
+
+
+def wait_for_end(session, timeout, on_end_wait=10.0):
+    """Runs until Lintel's last line; lets the emulator end by itself."""
+    ended = session.wait([(COM1, EXIT_LINE), (COM1, REFUSED_LINE)], timeout)
+    if ended.reason == "timeout":
+        return Outcome(TIMEOUT_STATUS, f"no end within {timeout:.0f} s")
+    if ended.reason == "exit":
+        return Outcome(PANIC_STATUS, "the emulator ended before Lintel said how it went:\n" +
+                       session.emulator_log())
+    if ended.match.re.pattern == REFUSED_LINE.encode():
+        return Outcome(PANIC_STATUS, "the boot application refused this machine: " +
+                       ended.match[1].decode("utf-8", "replace"))
+    session.wait_for_exit(on_end_wait)
+    status = int(ended.match[1])
+    words = {0: "the guest powered off", STOPPED_STATUS: "Lintel stopped the guest",
+             PANIC_STATUS: "Lintel panicked"}
+    return Outcome(status, words.get(status, f"the guest ended with status {status}"))
+
+
+def log_tail(session, lines=40):
+    """The end of Lintel's log without terminal control sequences."""
+    return "\n".join(strip_controls(session.text(COM1)).splitlines()[-lines:])
+
+
+def strip_controls(text):
+    """Text without the escape sequences that firmware paints its screens with."""
+    text = re.sub(r"\x1b\[[0-9;?=]*[A-Za-z]", "", text)
+    return text.replace("\r", "")

@@ -1,0 +1,271 @@
+"""One run of an emulator: start it, stream its serial ports, type, wait, stop it."""
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+
+from . import bochs, qemu
+from .machine import EmulatorError
+
+COM1, COM2, GUEST = 0, 1, 2
+CONNECT_TIMEOUT = 20  # seconds until the emulator has opened its serial ports
+TAIL = 8192           # bytes: a match that arrives in pieces is at most this long
+
+
+@dataclass
+class Ended:
+    """How a wait ended: matched (then stream and match), exit or timeout."""
+    reason: str
+    stream: int = -1
+    match: re.Match = None
+
+
+class Stream:
+    """What one source has printed, in a file and in `text`."""
+
+    def __init__(self, path):
+        self.log = open(path, "wb")
+        self.text = b""
+        self.searched = 0  # behind the last match
+        self.scanned = 0   # up to here this wait's patterns were tried
+
+    def append(self, data):
+        self.log.write(data)
+        self.log.flush()
+        self.text += data
+
+    def search(self, patterns):
+        """The first pattern found in what no earlier search had matched."""
+        start = max(self.searched, self.scanned - TAIL)
+        self.scanned = len(self.text)
+        found = [m for m in (p.search(self.text, start) for p in patterns) if m]
+        if not found:
+            return None
+        match = min(found, key=lambda m: m.start())
+        self.searched = match.end()
+        return match
+
+
+class Port(Stream):
+    """A serial port of the machine; what is typed waits in a queue."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1)
+        self.connection = None
+        self.queue = b""
+
+    @property
+    def number(self):
+        return self.listener.getsockname()[1]
+
+    def accept(self, process):
+        """Waits until the emulator has connected."""
+        self.listener.settimeout(0.2)
+        end = time.monotonic() + CONNECT_TIMEOUT
+        while self.connection is None:
+            try:
+                self.connection, _ = self.listener.accept()
+            except socket.timeout:
+                if process.poll() is not None or time.monotonic() > end:
+                    raise EmulatorError("the emulator did not start") from None
+        self.connection.setblocking(False)
+
+    def receive(self):
+        """New bytes, if any; forgets the connection when the emulator has closed it."""
+        try:
+            data = self.connection.recv(65536)
+        except BlockingIOError:
+            return b""
+        except ConnectionError:
+            data = b""
+        if not data:
+            self.connection.close()
+            self.connection = None
+        self.append(data)
+        return data
+
+    def send(self):
+        """Gives as much of the queue as the emulator takes now."""
+        try:
+            self.queue = self.queue[self.connection.send(self.queue):]
+        except BlockingIOError:
+            pass
+        except ConnectionError:
+            self.queue = b""
+
+    def close(self):
+        for thing in (self.connection, self.listener, self.log):
+            if thing:
+                thing.close()
+        self.connection = None
+
+
+def die_with_parent(argv):
+    """The emulator gets SIGKILL from the kernel even when this program is killed."""
+    return ["setpriv", "--pdeathsig", "KILL", "--", *argv]
+
+
+class Session:
+    """A machine that runs inside a `with`, in a RunDirectory.
+
+    Streams are COM1, COM2 and, with a `console`, GUEST: that part of a serial port which
+    is the guest's.  console.port is that port; console.feed(bytes) gives the guest's part;
+    while console.open is false, what is typed waits.  on_data(stream, bytes) is called for
+    all that arrives; `watch` maps file descriptors to functions that are called when there
+    is something to read."""
+
+    def __init__(self, machine, run_directory, on_data=None, console=None):
+        self.machine = machine
+        self.run_directory = run_directory
+        self.path = run_directory.path
+        self.on_data = on_data or (lambda stream, data: None)
+        self.console = console
+        self.watch = {}
+        self.ports = [Port(self.path / "com1.log"), Port(self.path / "com2.log")]
+        self.streams = list(self.ports)
+        if console:
+            self.streams.append(Stream(self.path / "guest.log"))
+        self.process = None
+        self.started = time.monotonic()
+        self._monitor = None
+        self._debugger = None
+
+    # ------------------------------------------------------------ start and stop
+
+    def __enter__(self):
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _start(self):
+        image = self.run_directory.own_image(self.machine.image)
+        if self.machine.emulator != "bochs" and self.machine.debugger:
+            self._monitor = Port(self.path / "monitor.log")
+        listeners = self.ports + ([self._monitor] if self._monitor else [])
+        side = bochs if self.machine.emulator == "bochs" else qemu
+        argv, environment = side.command(self.machine, self.path, image,
+                                         [port.number for port in listeners])
+        with open(self.path / "emulator.log", "wb") as output:
+            try:
+                self.process = subprocess.Popen(
+                    die_with_parent(argv), stdin=subprocess.PIPE, stdout=output,
+                    stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+            except FileNotFoundError as error:
+                raise EmulatorError(f"no {error.filename}; run tools/setup.sh") from error
+        try:
+            for port in listeners:
+                port.accept(self.process)
+        except EmulatorError as error:
+            raise EmulatorError(f"{error}; it said:\n{self.emulator_log()}") from None
+
+    def close(self):
+        """Ends the emulator, whatever it does, and leaves nothing behind but logs."""
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.stdin.close()
+            self.process.wait()
+        for port in self.ports + ([self._monitor] if self._monitor else []):
+            port.close()
+        for stream in self.streams:
+            stream.log.close()
+
+    def emulator_log(self, lines=12):
+        """The end of what the emulator itself printed."""
+        text = (self.path / "emulator.log").read_text(encoding="latin-1")
+        return "\n".join(text.splitlines()[-lines:])
+
+    # ------------------------------------------------------------ input, output, waiting
+
+    def send(self, stream, data):
+        """Types bytes into a serial port, or into the guest's."""
+        self.ports[self.console.port if stream == GUEST else stream].queue += data
+
+    def text(self, stream):
+        """All that a stream has printed, as text."""
+        return self.streams[stream].text.decode("utf-8", "replace")
+
+    def wait(self, until=(), timeout=60.0):
+        """Runs until a pattern appears, the emulator ends, or `timeout` seconds have passed.
+
+        `until` is a list of (stream, regular expression); a match is not found twice."""
+        wanted = {}
+        for number, pattern in until:
+            wanted.setdefault(number, []).append(re.compile(pattern.encode(), re.MULTILINE))
+            self.streams[number].scanned = 0
+        end = time.monotonic() + timeout
+        while True:
+            for number, patterns in wanted.items():
+                match = self.streams[number].search(patterns)
+                if match:
+                    return Ended("matched", number, match)
+            if not any(port.connection for port in self.ports):
+                return Ended("exit")
+            left = end - time.monotonic()
+            if left <= 0:
+                return Ended("timeout")
+            self._step(min(left, 0.5))
+
+    def _may_send(self, number):
+        return bool(self.ports[number].queue) and (
+            self.console is None or self.console.port != number or self.console.open)
+
+    def _arrived(self, number, data):
+        self.on_data(number, data)
+        if self.console and self.console.port == number:
+            data = self.console.feed(data)
+            if data:
+                self.streams[GUEST].append(data)
+                self.on_data(GUEST, data)
+
+    def _step(self, timeout):
+        live = {p.connection: i for i, p in enumerate(self.ports) if p.connection}
+        sending = [c for c, number in live.items() if self._may_send(number)]
+        readable, writable, _ = select.select([*live, *self.watch], sending, [], timeout)
+        for connection in writable:
+            self.ports[live[connection]].send()
+        for thing in readable:
+            if thing in live:
+                data = self.ports[live[thing]].receive()
+                if data:
+                    self._arrived(live[thing], data)
+            elif thing in self.watch:
+                self.watch[thing]()
+
+    def wait_for_exit(self, timeout=10.0):
+        """Gives the emulator time to end by itself; true if it did."""
+        self.wait(timeout=timeout)
+        try:
+            self.process.wait(max(0.1, min(timeout, 2.0)))
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    # ------------------------------------------------------------ looking inside
+
+    def debugger(self):
+        """The emulator's debugger: stop(), ask(), read_physical(), resume()."""
+        if self._debugger is None:
+            if self.machine.emulator == "bochs":
+                self._debugger = bochs.Debugger(self.process, self.path / "emulator.log",
+                                                self.path)
+            elif self._monitor:
+                connection, self._monitor.connection = self._monitor.connection, None
+                connection.setblocking(True)
+                self._debugger = qemu.Debugger(connection, self.path)
+            else:
+                raise EmulatorError("QEMU was started without Machine(debugger=True)")
+        return self._debugger

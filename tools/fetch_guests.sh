@@ -1,0 +1,60 @@
+#!/bin/sh
+# Download unmodified guest kernels as Debian packages and unpack their images:
+#   fetch_guests.sh DIR NAME...      NAME: cloud generic rt memtest86+
+# gives DIR/cloud/vmlinuz (linux-image-cloud-amd64), DIR/generic/vmlinuz, DIR/rt/vmlinuz,
+# DIR/memtest86+/memtest86+x64.bin, and the package's name in DIR/NAME/package.
+# Nothing is installed, root is not needed, and what is there is kept.  apt checks the
+# packages' signatures and sums.
+set -eu
+
+[ $# -ge 2 ] || { sed -n '2,6s/^# *//p' "$0" >&2; exit 2; }
+mkdir -p "$1"
+dir=$(cd "$1" && pwd)
+shift
+
+fail() {
+    echo "fetch_guests: $*" >&2
+    exit 1
+}
+
+# The versioned package that a kernel's meta package depends on today.
+resolve() {
+    apt-cache depends --important "$1" 2>/dev/null |
+        sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1
+}
+
+# fetch NAME PACKAGE FILE-IN-PACKAGE RESULT
+fetch() {
+    work=$dir/$1.part
+    rm -rf "$work"
+    mkdir -p "$work"
+    echo "  GET  $2"
+    (cd "$work" && apt-get download -qq "$2" 2>"$work/apt.log") || {
+        cat "$work/apt.log" >&2
+        fail "cannot download $2; is there a network?  Stale lists: run 'apt-get update' as root"
+    }
+    dpkg-deb --fsys-tarfile "$work"/*.deb | tar -x -C "$work" --wildcards "$3"
+    # shellcheck disable=SC2086 # the pattern names exactly one file
+    mv "$work"/$3 "$work/$4"
+    echo "$2" >"$work/package"
+    rm -rf "$work"/*.deb "$work/boot" "$work/apt.log"
+    rm -rf "${dir:?}/$1"
+    mv "$work" "$dir/$1"
+}
+
+for name; do
+    case $name in
+    cloud | rt) meta=linux-image-$name-amd64 image=vmlinuz ;;
+    generic) meta=linux-image-amd64 image=vmlinuz ;;
+    memtest86+) meta=memtest86+ image=memtest86+x64.bin ;;
+    *) fail "no guest is called '$name' (cloud, generic, rt, memtest86+)" ;;
+    esac
+    [ -s "$dir/$name/$image" ] && continue
+    if [ "$image" = vmlinuz ]; then
+        package=$(resolve "$meta")
+        [ -n "$package" ] || fail "apt does not know $meta; run 'apt-get update' as root"
+        fetch "$name" "$package" './boot/vmlinuz-*' vmlinuz
+    else
+        fetch "$name" "$meta" './boot/memtest86+x64.bin' "$image"
+    fi
+done

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Make the Linux test guest's initramfs: busybox and the programs of tools/guest_init.
+
+Same input, same bytes: entries are sorted, times and owners are 0.  Device nodes are
+written straight into the archive, so root is not needed.
+"""
+import argparse
+import gzip
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent / "guest_init"
+
+
+class Archive:
+    """A cpio archive in the kernel's "newc" form (kernel documentation,
+    "initramfs buffer format")."""
+
+    def __init__(self):
+        self.entries = {}
+
+    def directory(self, name):
+        self.entries[name] = (stat.S_IFDIR | 0o755, b"", 0)
+
+    def file(self, name, data, mode=0o644):
+        self.entries[name] = (stat.S_IFREG | mode, data, 0)
+
+    def link(self, name, target):
+        self.entries[name] = (stat.S_IFLNK | 0o777, target.encode(), 0)
+
+    def device(self, name, major, minor):
+        self.entries[name] = (stat.S_IFCHR | 0o600, b"", major << 8 | minor)
+
+    @staticmethod
+    def _entry(inode, name, mode, data, device):
+        links = 2 if stat.S_ISDIR(mode) else 1
+        fields = (inode, mode, 0, 0, links, 0, len(data), 0, 0,
+                  device >> 8, device & 0xFF, len(name) + 1, 0)
+        header = b"070701" + b"".join(b"%08x" % field for field in fields)
+        head = header + name.encode() + b"\0"
+        return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
+
+    def bytes(self):
+        # A directory sorts before what is in it.
+        parts = [self._entry(inode, name, *self.entries[name])
+                 for inode, name in enumerate(sorted(self.entries), start=1)]
+        parts.append(self._entry(0, "TRAILER!!!", 0, b"", 0))
+        data = b"".join(parts)
+        return data + b"\0" * (-len(data) % 512)
+
+
+def applets(busybox):
+    """Names of the busybox's programs; runs it, so it must fit the workstation."""
+    result = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    return result.stdout.split()
+
+
+def build(variant, busybox, programs):
+    archive = Archive()
+    for name in ("bin", "sbin", "dev", "etc", "proc", "sys", "root", "tmp"):
+        archive.directory(name)
+    archive.device("dev/console", 5, 1)
+    archive.device("dev/null", 1, 3)
+    archive.file("init", (programs / "start").read_bytes(), 0o755)
+    archive.file("bin/busybox", Path(busybox).read_bytes(), 0o755)
+    archive.file("bin/selfcheck", (programs / "selfcheck").read_bytes(), 0o755)
+    for applet in applets(busybox):
+        if applet != "busybox":
+            archive.link(f"bin/{applet}", "busybox")
+    archive.link("sbin/init", "../bin/busybox")
+    archive.file("etc/inittab", (HERE / "inittab").read_bytes())
+    archive.file("etc/rc", (HERE / "rc").read_bytes(), 0o755)
+    archive.file("etc/profile", (HERE / "profile").read_bytes())
+    archive.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
+    archive.file("etc/group", b"root:x:0:\n")
+    if variant == "test":
+        archive.file("etc/poweroff", b"")
+    return archive.bytes()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("variant", choices=("run", "test"),
+                        help="after the self-check: run gives a shell, test powers off")
+    parser.add_argument("--programs", required=True, type=Path, metavar="DIR",
+                        help="where the built programs start and selfcheck are")
+    parser.add_argument("--busybox", default="/bin/busybox", metavar="FILE",
+                        help="a static busybox (default %(default)s)")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE")
+    args = parser.parse_args()
+    if not os.access(args.busybox, os.X_OK):
+        sys.exit(f"mkinitramfs: no {args.busybox}; install busybox-static (tools/setup.sh)")
+    data = build(args.variant, args.busybox, args.programs)
+    args.out.write_bytes(gzip.compress(data, compresslevel=9, mtime=0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Run test steps and print each result; the last line is `N passed, N failed`.
+
+Every step has its own time limit, and a step that breaks is a failure, not an end.
+"""
+import argparse
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from emulator.machine import ROOT, EmulatorError
+from testing import host, machines
+from testing.report import Report
+
+STEPS = {
+    "build": host.build,
+    "unit": host.unit,
+    "fuzz": host.fuzz,
+    "guest": machines.guest,
+    "refusal": machines.refusal,
+    "linux": machines.linux,
+    "models": machines.models,
+    "kernels": machines.kernels,
+}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0],
+                                     formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     epilog="steps:\n" + "\n".join(
+                                         f"  {name:8} {step.__doc__.splitlines()[0]}"
+                                         for name, step in STEPS.items()))
+    parser.add_argument("steps", nargs="+", choices=STEPS, metavar="STEP")
+    parser.add_argument("--build", type=Path, default=Path("build"), metavar="DIR")
+    parser.add_argument("--guests", type=Path, default=Path("build/guests"), metavar="DIR")
+    parser.add_argument("--fuzz-seconds", type=int, default=10, metavar="S")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    os.chdir(ROOT)
+    options.top = options.guests.parent  # make's B
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    report = Report()
+    try:
+        for name in options.steps:
+            report.step(name)
+            try:
+                STEPS[name](report, options)
+            except (EmulatorError, OSError) as error:
+                report.add(name, False, str(error))
+            except Exception:  # the other steps are still worth running
+                report.add(name, False, "the test program itself failed",
+                           traceback.format_exc())
+    except KeyboardInterrupt:
+        report.add("all steps", False, "interrupted")
+    return report.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

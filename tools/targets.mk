@@ -1,0 +1,110 @@
+# Make targets beyond the images: guests, boot media, tests, checks.  Included by Makefile.
+.PHONY: setup guests run test soak unit fuzz bench-boot usb guest-tests
+
+SETUP    ?= 1
+EMULATOR ?= bochs
+TOOL     := PYTHONDONTWRITEBYTECODE=1 $(PYTHON)
+
+setup: ## install the Debian packages that are missing (SETUP=0 skips this)
+ifneq ($(SETUP),0)
+	@tools/setup.sh
+endif
+
+-include guest_tests/guest.mk
+.PHONY: guest-images
+guest-images: $(GUEST_IMAGES)
+
+# ---------------------------------------------------------------- the Linux guest
+# Downloaded once; `make clean` forgets them.
+GUEST_KERNEL := $(B)/guests/cloud/vmlinuz
+$(B)/guests/%/vmlinuz:
+	@tools/fetch_guests.sh $(B)/guests $*
+$(B)/guests/memtest86+/memtest86+x64.bin:
+	@tools/fetch_guests.sh $(B)/guests memtest86+
+guests: $(GUEST_KERNEL) $(O)/initramfs-run.gz $(O)/initramfs-test.gz ## the Linux guest's files
+
+INIT_FLAGS := -std=gnu17 -O2 -Wall -Wextra -Werror -Wconversion -Wshadow $(REPRO) -static
+$(O)/guest_init/selfcheck: $(wildcard tools/guest_init/*check*.[ch])
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	@$(CC) $(INIT_FLAGS) -o $@ $(filter %.c,$^)
+$(O)/guest_init/start: tools/guest_init/start.c
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	@$(CC) $(INIT_FLAGS) -nostdlib -ffreestanding -fno-stack-protector -fno-pic -no-pie \
+	    -Wl,--build-id=none -o $@ $<
+
+$(O)/initramfs-%.gz: tools/mkinitramfs.py $(O)/guest_init/start $(O)/guest_init/selfcheck \
+                     $(addprefix tools/guest_init/,inittab rc profile)
+	@echo "  CPIO $@"
+	@$(TOOL) tools/mkinitramfs.py $* --programs $(O)/guest_init --out $@
+
+# ---------------------------------------------------------------- boot media
+VOLUME := $(O)/BOOTX64.EFI $(O)/hv.elf tools/lintel.conf $(GUEST_KERNEL) $(O)/initramfs-run.gz
+$(O)/lintel.img $(O)/lintel.iso: $(O)/lintel.%: $(VOLUME) tools/mkimage.py
+	@echo "  IMG  $@"
+	@$(TOOL) tools/mkimage.py $* --out $@ --file EFI/BOOT/BOOTX64.EFI=$(O)/BOOTX64.EFI \
+	    --file lintel/hv.elf=$(O)/hv.elf --file lintel/lintel.conf=tools/lintel.conf \
+	    --file lintel/vmlinuz=$(GUEST_KERNEL) --file lintel/initramfs.gz=$(O)/initramfs-run.gz
+
+run: setup ## boot to the guest's shell on Bochs, or EMULATOR=qemu for QEMU/KVM
+	@$(MAKE) --no-print-directory all
+	@$(TOOL) tools/run.py --image $(O)/lintel.img --emulator $(EMULATOR)
+
+usb: all ## write the image to a stick: make usb DEV=/dev/sdX [FORCE=1]
+	@FORCE=$(FORCE) tools/usb.sh "$(DEV)" $(O)/lintel.img
+
+# ---------------------------------------------------------------- host tests
+UNIT_C := $(sort $(wildcard tools/unit/test_*.c))
+FUZZ_C := $(sort $(wildcard tools/unit/fuzz_*.c))
+FUZZ_FLAGS := $(HOST_FLAGS) -fsanitize=fuzzer-no-link
+
+# host_objects KIND,COMPILER,FLAGS: $(O)/KIND/%.o and $(O)/KIND/pure.a.  What a test links is the
+# archive, so it gets only the modules it needs.
+define host_objects
+$(O)/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	@$(2) $(3) -c -o $$@ $$<
+$(O)/$(1)/font.o: $(O)/gen/font.c
+	@mkdir -p $$(@D)
+	@$(2) $(3) -c -o $$@ $$<
+$(O)/$(1)/pure.a: $(PURE_C:%.c=$(O)/$(1)/%.o) $(O)/$(1)/font.o
+	@rm -f $$@
+	@ar rcsD $$@ $$^
+.SECONDARY: $(PURE_C:%.c=$(O)/$(1)/%.o) $(UNIT_C:%.c=$(O)/$(1)/%.o) $(FUZZ_C:%.c=$(O)/$(1)/%.o)
+endef
+$(eval $(call host_objects,unit-gcc,$(CC),$(HOST_FLAGS)))
+$(eval $(call host_objects,unit-clang,$(CLANG),$(HOST_FLAGS)))
+$(eval $(call host_objects,fuzz,$(CLANG),$(FUZZ_FLAGS)))
+
+$(O)/unit-gcc/test_%: $(O)/unit-gcc/tools/unit/test_%.o $(O)/unit-gcc/pure.a
+	@echo "  TEST $@"
+	@$(CC) $(HOST_FLAGS) -o $@ $^ -lcmocka
+$(O)/unit-clang/test_%: $(O)/unit-clang/tools/unit/test_%.o $(O)/unit-clang/pure.a
+	@echo "  TEST $@"
+	@$(CLANG) $(HOST_FLAGS) -o $@ $^ -lcmocka
+$(O)/fuzz/fuzz_%: $(O)/fuzz/tools/unit/fuzz_%.o $(O)/fuzz/pure.a
+	@echo "  FUZZ $@"
+	@$(CLANG) $(HOST_FLAGS) -fsanitize=fuzzer -o $@ $^
+
+.PHONY: unit-programs fuzz-programs
+unit-programs: $(foreach kind,unit-gcc unit-clang,$(UNIT_C:tools/unit/%.c=$(O)/$(kind)/%))
+fuzz-programs: $(FUZZ_C:tools/unit/%.c=$(O)/fuzz/%)
+
+# ---------------------------------------------------------------- running the tests
+RUN_TESTS := $(TOOL) tools/run_tests.py --build $(O) --guests $(B)/guests
+
+test: setup ## unit, fuzz, guest tests, refusal without VT-x, Linux boot
+	@$(RUN_TESTS) build unit fuzz guest refusal linux
+soak: setup ## five CPU models, other kernels, longer fuzzing
+	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz models kernels
+unit: ## host unit tests, by gcc and by clang
+	@$(RUN_TESTS) unit
+fuzz: ## every fuzz target for 10 seconds
+	@$(RUN_TESTS) fuzz
+guest-tests: $(O)/BOOTX64.EFI $(O)/hv.elf ## the test guests under Lintel on Bochs
+	@$(RUN_TESTS) guest
+bench-boot: $(O)/BOOTX64.EFI $(O)/hv.elf $(O)/native.elf guests guest-images ## boot and exit cost in ticks
+	@$(TOOL) tools/bench_boot.py --build $(O) --guests $(B)/guests
+
+include tools/checks.mk

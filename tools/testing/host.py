@@ -1,0 +1,80 @@
+"""What runs on the workstation itself: the build, unit tests, fuzzing."""
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from .report import run
+
+BUILD_TIMEOUT = 1200
+UNIT_TIMEOUT = 120
+SOURCES = Path("tools/unit")
+TAP_LINE = re.compile(r"^(not )?ok \d+ - (.*)$", re.MULTILINE)
+WORKERS = 2
+
+
+def make(report, name, *targets):
+    """Builds targets, going on after errors so that one broken file hides no other."""
+    status, output = run([os.environ.get("MAKE", "make"), "--no-print-directory", "-k",
+                          f"-j{WORKERS}", *targets], BUILD_TIMEOUT)
+    return report.add(name, status == 0, " ".join(targets) if status else "", output)
+
+
+def build(report, options):
+    """The images and the guests' files."""
+    make(report, "build", f"B={options.top}", "all", "guests")
+
+
+def _unit_program(path):
+    environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", ASAN_OPTIONS="detect_leaks=1",
+                       UBSAN_OPTIONS="print_stacktrace=1")
+    return run([str(path)], UNIT_TIMEOUT, environment)
+
+
+def unit(report, options):
+    """Every tools/unit/test_*.c, by both compilers; each of its tests is a result."""
+    make(report, "build unit tests", f"B={options.top}", "unit-programs")
+    for kind in ("gcc", "clang"):
+        for source in sorted(SOURCES.glob("test_*.c")):
+            program = options.build / f"unit-{kind}" / source.stem
+            name = f"unit {kind} {source.stem}"
+            if not program.exists():
+                report.add(name, False, "was not built")
+                continue
+            status, output = _unit_program(program)
+            results = TAP_LINE.findall(output)
+            failed = [test for not_ok, test in results if not_ok]
+            for test in failed:
+                report.add(f"{name} {test}", False)
+            report.passed += len(results) - len(failed)
+            if status != 0 or not results:
+                report.show(output)
+            if not failed and (status != 0 or not results):
+                report.add(name, False, f"ended with status {status}")
+            elif not failed:
+                print(f"ok   {name}: {len(results)} tests", flush=True)
+
+
+def _fuzz_target(options, source):
+    program = options.build / "fuzz" / source.stem
+    if not program.exists():
+        return False, "was not built", ""
+    found = options.build / "fuzz" / "corpus" / source.stem
+    found.mkdir(parents=True, exist_ok=True)
+    seeds = SOURCES / "corpus" / source.stem.removeprefix("fuzz_")
+    argv = [str(program), f"-max_total_time={options.fuzz_seconds}", "-timeout=10",
+            "-rss_limit_mb=1024", f"-artifact_prefix={options.build}/fuzz/{source.stem}-",
+            str(found)] + ([str(seeds)] if seeds.is_dir() else [])
+    status, output = run(argv, options.fuzz_seconds + 90)
+    runs = re.search(r"Done (\d+) runs", output)
+    return status == 0 and runs is not None, f"{runs[1]} runs" if runs else "", output
+
+
+def fuzz(report, options):
+    """Every tools/unit/fuzz_*.c for options.fuzz_seconds, two at a time."""
+    make(report, "build fuzz targets", f"B={options.top}", "fuzz-programs")
+    sources = sorted(SOURCES.glob("fuzz_*.c"))
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for source, result in zip(sources, pool.map(lambda s: _fuzz_target(options, s), sources)):
+            good, detail, output = result
+            report.add(f"fuzz {source.stem}", good, detail, output)

@@ -1,0 +1,196 @@
+"""What boots on an emulator: test guests, the refusal without VT-x, Linux."""
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator import lintel, machine, session
+
+from . import host
+
+GUEST_LIST = Path("guest_tests/list.txt")
+TAP_RESULT = re.compile(r"^(not )?ok (\d+) - (.*?)\r?$", re.MULTILINE)
+TAP_PLAN = re.compile(r"^1\.\.(\d+)\r?$", re.MULTILINE)
+CHECK_LINE = re.compile(r"^(not )?ok ([^\r\n]*)", re.MULTILINE)
+
+GUESTS_A_BOOT = 40  # lintel.conf takes CONFIG_GUESTS_MAX
+DEBUG_EXIT_PORT = 0xF4
+GUESTS_TIMEOUT = 600
+LINUX_TIMEOUT = 240
+REFUSAL_TIMEOUT = 120
+# What OVMF shows once the boot application has returned to it.
+FIRMWARE_AGAIN = r"UEFI Interactive Shell|Shell>|Boot Manager|Device Manager|Press any key"
+
+
+def logs(run):
+    """The ends of both streams, for a failure's report."""
+    parts = [f"Lintel's log ({run.path}/com1.log):", lintel.log_tail(run, 30)]
+    if run.console:
+        guest = lintel.strip_controls(run.text(session.GUEST)).splitlines()[-25:]
+        parts += ["the guest's console:", *guest]
+    return "\n".join(parts)
+
+
+class Boot:
+    """One boot of an image with the given guests."""
+
+    def __init__(self, options, name, guests, cpu_model=""):
+        self.options, self.name, self.guests = options, name, guests
+        self.cpu_model = cpu_model
+
+    def run(self, timeout, judge):
+        """Boots, waits for Lintel's end, and lets judge(run, outcome) look at it."""
+        volume = lintel.Volume()
+        for guest in self.guests:
+            volume.add(guest)
+        largest = max(lintel.parse_size(guest.memory) for guest in self.guests)
+        with machine.RunDirectory(self.name) as directory:
+            image = volume.make_image(directory.path / "lintel.img", self.options.build)
+            target = machine.Machine(image, cpu_model=self.cpu_model,
+                                     memory=machine.emulator_memory(largest))
+            with session.Session(target, directory, console=lintel.GuestConsole()) as run:
+                judge(run, lintel.wait_for_end(run, timeout))
+
+
+# ---------------------------------------------------------------- test guests
+
+@dataclass
+class Row:
+    """A test guest: a line `NAME key=value ...` of guest_tests/list.txt, values quoted as in
+    the shell.  Images that no line names have a row with these values."""
+    name: str
+    image: str = ""         # guest_tests/t_<image>.c; empty: as the name
+    memory: str = "64M"
+    cmdline: str = ""
+    on_reboot: str = "end"
+    end: str = "debug-exit"
+    status: int = 0
+    says: str = ""          # regular expression that Lintel's log must contain
+
+
+def read_guest_list(images):
+    """The rows in the list's order, then the images that it does not name."""
+    rows = []
+    text = GUEST_LIST.read_text(encoding="utf-8") if GUEST_LIST.exists() else ""
+    for line in text.splitlines():
+        words = shlex.split(line, comments=True)
+        if words:
+            row = Row(words[0], **dict(word.split("=", 1) for word in words[1:]))
+            row.status = int(row.status)
+            rows.append(row)
+    named = {row.image or row.name for row in rows}
+    return rows + [Row(image) for image in images if image not in named]
+
+
+def judge_guest(report, row, ended, text, log):
+    """One test guest: its TAP lines, its end, and what was said of it."""
+    name = f"guest {row.name}"
+    results = TAP_RESULT.findall(text)
+    plan = TAP_PLAN.search(text)
+    for failed, _, test in results:
+        report.add(f"{name} {test}", not failed, log=text)
+    if row.end == "debug-exit" and row.status == 0 and (
+            not plan or int(plan[1]) != len(results)):
+        report.add(f"{name} plan", False, f"{len(results)} results, the plan says "
+                   f"{plan[1] if plan else 'nothing'}", text)
+    good = ended == (row.end, row.status)
+    report.add(f"{name} ends", good, f"{ended[0]} {ended[1]}" +
+               ("" if good else f", not {row.end} {row.status}"), text)
+    if row.says:
+        report.add(f"{name} log", re.search(row.says, log) is not None, row.says, log)
+
+
+def log_sections(log):
+    """name -> (end, the log from the previous guest's end to this one's)."""
+    sections, start = {}, 0
+    for match in lintel.GUEST_LINE.finditer(log):
+        sections[match[1]] = ((match[2], int(match[3])), log[start:match.end()])
+        start = match.end()
+    return sections
+
+
+def run_rows(report, options, name, rows):
+    """Boots once with these test guests, one after another."""
+    guests = [lintel.Guest(row.name, options.build / "guest_tests" / f"{row.image or row.name}.flat",
+                           row.memory, cmdline=row.cmdline, on_reboot=row.on_reboot,
+                           debug_exit=DEBUG_EXIT_PORT) for row in rows]
+
+    def judge(run, outcome):
+        log = lintel.strip_controls(run.text(session.COM1))
+        of_guest = log_sections(log)
+        consoles = run.console.sections(run.streams[session.GUEST].text)
+        for number, row in enumerate(rows):
+            text = consoles[number].decode("utf-8", "replace") if number < len(consoles) else ""
+            ended, said = of_guest.get(row.name, (("missing", -1), log))
+            judge_guest(report, row, ended, text, said)
+        finished = lintel.EXIT_SEEN.search(log) is not None
+        report.add(f"{name}, host", finished and outcome.status != lintel.PANIC_STATUS,
+                   outcome.text, logs(run))
+
+    Boot(options, name, guests).run(GUESTS_TIMEOUT, judge)
+
+
+def guest(report, options):
+    """The test guests, many in one boot; each TAP line is a result."""
+    if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
+        return
+    images = sorted(path.stem for path in Path("guest_tests").glob("t_*.c"))
+    rows = read_guest_list([image.removeprefix("t_") for image in images])
+    for start in range(0, len(rows), GUESTS_A_BOOT):
+        run_rows(report, options, f"guest-tests-{start // GUESTS_A_BOOT + 1}",
+                 rows[start:start + GUESTS_A_BOOT])
+
+
+# ---------------------------------------------------------------- no VT-x
+
+def refusal(report, options):
+    """QEMU without VMX: the application explains itself and returns to the firmware."""
+    with machine.RunDirectory("refusal") as directory:
+        target = machine.Machine(options.build / "lintel.img", emulator="qemu")
+        with session.Session(target, directory) as run:
+            ended = run.wait([(session.COM1, lintel.REFUSED_LINE)], REFUSAL_TIMEOUT)
+            refused = ended.reason == "matched"
+            report.add("refusal without VT-x", refused,
+                       ended.match[1].decode("utf-8", "replace") if refused else ended.reason,
+                       logs(run))
+            ended = run.wait([(session.COM1, FIRMWARE_AGAIN)], REFUSAL_TIMEOUT)
+            report.add("refusal returns to the firmware",
+                       refused and ended.reason == "matched", log=logs(run))
+
+
+# ---------------------------------------------------------------- Linux
+
+def boot_linux(report, options, name, kernel="cloud", cpu_model=""):
+    """A kernel with the test initramfs: its self-check's lines, and the power-off."""
+    image = options.guests / kernel / "vmlinuz"
+    if not image.exists() and not host.make(report, f"download {kernel}", f"B={options.top}",
+                                            str(image)):
+        return
+    linux = lintel.Guest("linux", image, "256M", options.build / "initramfs-test.gz",
+                         "console=ttyS0")
+
+    def judge(run, outcome):
+        text = run.text(session.GUEST)
+        for failed, what in CHECK_LINE.findall(text):
+            report.add(f"{name}: {what}", not failed, log=logs(run))
+        report.add(f"{name}: LINTEL-GUEST-OK", "LINTEL-GUEST-OK" in text, log=logs(run))
+        report.add(f"{name}: ends", outcome.status == 0, outcome.text, logs(run))
+
+    Boot(options, name.replace(" ", "-"), [linux], cpu_model).run(LINUX_TIMEOUT, judge)
+
+
+def linux(report, options):
+    """Debian's cloud kernel on the default CPU."""
+    boot_linux(report, options, "linux")
+
+
+def models(report, options):
+    """The same on every CPU model that Lintel is to run on."""
+    for model in machine.CPU_MODELS:
+        boot_linux(report, options, f"linux {model}", cpu_model=model)
+
+
+def kernels(report, options):
+    """Debian's other kernels."""
+    for kernel in ("generic", "rt"):
+        boot_linux(report, options, f"linux {kernel}", kernel)
