@@ -174,6 +174,9 @@ static void test_endings(void **state)
         {0xf4, 1, 0x31, 0x42, BOARD_DEBUG_EXIT},
         {0xf4, 4, 0x31, 0x42, BOARD_DEBUG_EXIT},
         {0xf5, 1, 0, 0x42, BOARD_NOTHING},
+        {0x80, 1, 0, 0xff, BOARD_NOTHING},
+        {0x606, 2, 0, 0xffff, BOARD_NOTHING},
+        {0x600, 4, 0, 0xffffffff, BOARD_NOTHING},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         setup(state);
@@ -190,7 +193,13 @@ static void test_endings(void **state)
     assert_false(board_port_write(&b, 0, 1, 1, 0)); /* port 0 means: none */
     assert_int_equal(b.wish, BOARD_NOTHING);
     out(0x64, 1, 0xd1, 0); /* the reset line as a bit of the output port */
-    out(0x60, 1, 0x03, 0);
+    out(0x60, 1, 0x01, 0);
+    assert_int_equal(b.wish, BOARD_NOTHING);
+    out(0x64, 1, 0xd0, 0);
+    assert_int_equal(in(0x60, 1, 0), 0x01);
+    out(0x64, 1, 0xd1, 0);
+    out(0x64, 1, 0xae, 0); /* another command instead of the byte */
+    out(0x60, 1, 0x00, 0);
     assert_int_equal(b.wish, BOARD_NOTHING);
     out(0x64, 1, 0xd1, 0);
     out(0x60, 1, 0x02, 0);
@@ -323,6 +332,9 @@ static void test_split_and_wrap(void **state)
     assert_true(value == 0xffffffff);
     assert_false(board_port_write(&b, 0xfffe, 4, 0, 0));
     assert_int_equal(b.refused, 3);
+    const u8 mask = (u8)in(0x21, 1, 0);
+    out(0xfffe, 4, 0x13131313, 0);
+    assert_int_equal(in(0x21, 1, 0), mask);
     assert_int_equal(in(0x80, 2, 0), 0xff00);
     out(0x80, 1, 0x77, 0);
     assert_int_equal(in(0x80, 1, 0), 0x77);

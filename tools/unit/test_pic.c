@@ -236,6 +236,38 @@ static void test_poll(void **state)
     assert_int_equal(pic_read(&p, 0x20), 0x40);
 }
 
+/* A single chip: ICW3 is left out, nothing is cascaded, IR2 is the slave's no longer. */
+static void test_single(void **state)
+{
+    (void)state;
+    struct pic_pair p;
+    init(&p, 1);
+    pulse(&p, 10);
+    pic_write(&p, 0x20, 0x12); /* ICW1: single, no ICW4 */
+    pic_write(&p, 0x21, 0x50);
+    pic_write(&p, 0x21, 0xf0); /* already OCW1 */
+    assert_int_equal(pic_read(&p, 0x21), 0xf0);
+    assert_false(p.intr);
+    pulse(&p, 1);
+    assert_int_equal(pic_ack(&p), 0x51);
+}
+
+/* Special fully nested mode: a second, higher request of the slave gets through. */
+static void test_special_fully_nested(void **state)
+{
+    (void)state;
+    for (unsigned nested = 0; nested < 2; nested++) {
+        struct pic_pair p;
+        init(&p, (u8)(1 | nested << 4));
+        pulse(&p, 12);
+        assert_int_equal(pic_ack(&p), 0x3c);
+        pulse(&p, 13);
+        assert_false(p.intr); /* lower in the slave */
+        pulse(&p, 8);
+        assert_int_equal(p.intr, nested);
+    }
+}
+
 /* ---------------------------------------------------- the dumb model */
 struct dumb {
     int irr[8], isr[8], imr[8], line[8], level[8];
@@ -417,6 +449,8 @@ int main(void)
         cmocka_unit_test(test_rotation),
         cmocka_unit_test(test_special_mask),
         cmocka_unit_test(test_poll),
+        cmocka_unit_test(test_single),
+        cmocka_unit_test(test_special_fully_nested),
         cmocka_unit_test(test_against_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

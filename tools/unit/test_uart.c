@@ -104,6 +104,8 @@ static void test_transmit(void **state)
     assert_false(uart_tx_take(&u, &byte));
     uart_write(&u, TX, 'x');
     assert_false(u.irq); /* writing takes the request back */
+    uart_write(&u, FCR, 3);
+    assert_false(u.irq); /* clearing the receiver's FIFO is not ours */
     uart_write(&u, FCR, 5);
     assert_true(u.irq); /* clearing the FIFO empties it */
     assert_false(uart_tx_take(&u, &byte));
@@ -179,6 +181,11 @@ static void test_loopback(void **state)
     assert_int_equal(uart_read(&u, RX), 0x5a);
     u8 byte;
     assert_false(uart_tx_take(&u, &byte));
+    uart_write(&u, IER, 2);
+    (void)uart_read(&u, IIR);
+    uart_write(&u, TX, 1);
+    assert_int_equal(uart_read(&u, IIR), 0xc2); /* sent: empty again */
+    (void)uart_read(&u, RX);
     for (unsigned i = 0; i < 17; i++)
         uart_write(&u, TX, (u8)i);
     assert_int_equal(uart_read(&u, LSR) & 2, 2);

@@ -36,20 +36,16 @@ static unsigned highest_request(const struct pic *c, u8 irr, bool master)
     return ((unsigned)__builtin_ctz(allowed) + c->highest) & 7;
 }
 
-static bool slave_output(const struct pic_pair *p)
-{
-    return highest_request(&p->chip[1], p->chip[1].irr, false) < 8;
-}
-
 static u8 master_irr(const struct pic_pair *p)
 {
-    if (p->chip[0].single)
-        return p->chip[0].irr;
-    return (u8)(p->chip[0].irr | (slave_output(p) ? CASCADE_BIT : 0));
+    return (u8)(p->chip[0].irr | (p->slave_int && !p->chip[0].single ? CASCADE_BIT : 0));
 }
 
-static void update(struct pic_pair *p)
+/* After a change of a chip: its INT output, and what hangs on that. */
+static void update(struct pic_pair *p, const struct pic *changed)
 {
+    if (changed == &p->chip[1])
+        p->slave_int = highest_request(changed, changed->irr, false) < 8;
     p->intr = highest_request(&p->chip[0], master_irr(p), true) < 8;
 }
 
@@ -59,21 +55,19 @@ void pic_reset(struct pic_pair *p)
         const u8 lines = p->chip[i].lines;
         p->chip[i] = (struct pic){.lines = lines, .imr = 0xff};
     }
+    p->slave_int = false;
     p->intr = false;
 }
 
-void pic_set_irq(struct pic_pair *p, unsigned line, bool level)
+void pic_toggle(struct pic_pair *p, unsigned line)
 {
     struct pic *c = &p->chip[line >> 3 & 1];
     const u8 bit = (u8)BIT32(line & 7);
-    if (((c->lines & bit) != 0) == level || line == CASCADE)
+    if (line == CASCADE)
         return;
     c->lines ^= bit;
-    if (level)
-        c->irr |= bit;
-    else
-        c->irr = (u8)(c->irr & ~bit);
-    update(p);
+    c->irr = (u8)((c->irr & ~bit) | (c->lines & bit)); /* up: an edge; down: no request left */
+    update(p, c);
 }
 
 /* One chip's INTA: gives the IR number; 7 without moving anything if there is no request. */
@@ -100,7 +94,7 @@ u8 pic_ack(struct pic_pair *p)
         ir = acknowledge(slave, highest_request(slave, slave->irr, false));
         vector = (u8)(slave->base | ir);
     }
-    update(p);
+    update(p, request == CASCADE ? slave : master);
     return vector;
 }
 
@@ -193,7 +187,7 @@ void pic_write(struct pic_pair *p, u16 port, u8 value)
         write_ocw3(c, value);
     else
         write_ocw2(c, value);
-    update(p);
+    update(p, c);
 }
 
 static u8 poll(struct pic_pair *p, struct pic *c)
@@ -204,7 +198,7 @@ static u8 poll(struct pic_pair *p, struct pic *c)
     if (request > 7)
         return 0x07;
     acknowledge(c, request);
-    update(p);
+    update(p, c);
     return (u8)(0x80 | request);
 }
 

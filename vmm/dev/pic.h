@@ -22,6 +22,7 @@ struct pic {
 
 struct pic_pair {
     struct pic chip[2]; /* master, slave */
+    bool slave_int;     /* the slave's INT output, the master's IR2 */
     bool intr;          /* the master's INT output: the processor has an interrupt to take */
 };
 
@@ -31,9 +32,16 @@ void pic_reset(struct pic_pair *p);
 u8 pic_read(struct pic_pair *p, u16 port);
 void pic_write(struct pic_pair *p, u16 port, u8 value);
 
-/* Drives an input, line 0..15 (2 is the cascade and is ignored). A request lasts
- * only as long as its line is high, also in edge mode, as in the data sheet. */
-void pic_set_irq(struct pic_pair *p, unsigned line, bool level);
+/* Inverts an input, line 0..15 (2 is the cascade and is ignored). A request lasts only
+ * as long as its line is high, also in edge mode, as in the data sheet. */
+void pic_toggle(struct pic_pair *p, unsigned line);
+
+/* Drives an input; costs next to nothing while the level stays. */
+static inline void pic_set_irq(struct pic_pair *p, unsigned line, bool level)
+{
+    if ((p->chip[line >> 3 & 1].lines >> (line & 7) & 1) != level)
+        pic_toggle(p, line);
+}
 
 /* The INTA cycles: the vector of the highest request, which moves from IRR to ISR;
  * the vector of IR7 (nothing moves) if the request is gone. */

@@ -120,24 +120,29 @@ static void load(struct pit_channel *c, u16 written, u64 clk)
     }
 }
 
-static void write_count(struct pit_channel *c, u8 byte, u64 clk)
+/* True if the write may have moved OUT: a whole count, or what stops mode 0. */
+static bool write_count(struct pit_channel *c, u8 byte, u64 clk)
 {
-    advance(c, clk);
+    u16 count = byte;
     switch (c->control & CONTROL_RW) {
-    case RW_LOW: load(c, byte, clk); break;
-    case RW_HIGH: load(c, (u16)(byte << 8), clk); break;
+    case RW_LOW: break;
+    case RW_HIGH: count = (u16)(byte << 8); break;
     case RW_BOTH:
         c->write_high = !c->write_high;
         if (!c->write_high) {
-            load(c, (u16)(byte << 8 | c->low_byte), clk);
+            count = (u16)(byte << 8 | c->low_byte);
             break;
         }
         c->low_byte = byte;
-        if (c->mode == 0) /* the first byte stops the count and takes OUT low */
-            c->count = 0;
-        break;
-    default: break; /* no control word yet */
+        if (c->mode != 0)
+            return false;
+        c->count = 0; /* the first byte stops the count and takes OUT low */
+        return true;
+    default: return false; /* no control word yet */
     }
+    advance(c, clk);
+    load(c, count, clk);
+    return true;
 }
 
 static void latch_count(struct pit_channel *c, u64 clk)
@@ -276,8 +281,11 @@ void pit_write(struct pit *p, u16 port, u8 byte, u64 now)
         set_gate(&p->channel[2], (byte & PORT61_GATE2) != 0, clk);
         return;
     case 0x43: write_control(p, byte, clk); break;
-    case 0x40: write_count(&p->channel[0], byte, clk); break;
-    default: write_count(&p->channel[port & 3], byte, clk); return; /* nobody waits for its edges */
+    case 0x40:
+        if (!write_count(&p->channel[0], byte, clk))
+            return;
+        break;
+    default: write_count(&p->channel[port & 3], byte, clk); return; /* nobody waits for it */
     }
     update(p, clk);
 }

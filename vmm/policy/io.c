@@ -85,10 +85,9 @@ static void write_pm1(struct board *b, u16 port, u8 size UNUSED, u32 value, u64 
         ask(b, BOARD_POWER_OFF);
 }
 
-/* The caller cuts the value to size. */
-static u32 read_timer(struct board *b, u16 port, u8 size UNUSED, u64 now)
+static u32 read_timer(struct board *b, u16 port, u8 size, u64 now)
 {
-    return pm_timer(&b->pm, now) >> 8 * (port & 3);
+    return io_cut(pm_timer(&b->pm, now) >> 8 * (port & 3), size);
 }
 
 static u32 read_pci(struct board *b, u16 port UNUSED, u8 size UNUSED, u64 now UNUSED)
@@ -101,9 +100,9 @@ static void write_pci(struct board *b, u16 port UNUSED, u8 size UNUSED, u32 valu
     pci_address_write(&b->pci, value);
 }
 
-static u32 read_nothing(struct board *b UNUSED, u16 port UNUSED, u8 size UNUSED, u64 now UNUSED)
+static u32 read_nothing(struct board *b UNUSED, u16 port UNUSED, u8 size, u64 now UNUSED)
 {
-    return 0xffffffff;
+    return io_cut(0xffffffff, size);
 }
 
 static void write_nothing(struct board *b UNUSED, u16 port UNUSED, u8 size UNUSED, u32 value UNUSED,

@@ -17,6 +17,7 @@ struct io_row {
     u8 sizes; /* access sizes that the model takes whole, or-ed: 1, 2, 4; others are split */
     u8 action;
     u8 after_read, after_write;
+    /* read gives no more than `size` bytes; write looks at no more than them. */
     u32 (*read)(struct board *b, u16 port, u8 size, u64 now);
     void (*write)(struct board *b, u16 port, u8 size, u32 value, u64 now);
     const char *name;
@@ -29,6 +30,12 @@ extern const u8 io_row_of_port[0x10000];
 static inline const struct io_row *io_find(u16 port)
 {
     return &io_rows[io_row_of_port[port]];
+}
+
+/* The low `size` (1, 2, 4) bytes of a value. */
+static inline u32 io_cut(u32 value, u8 size)
+{
+    return value & 0xffffffff >> (32 - 8 * size);
 }
 
 /* The i-th row of the table in order of ports; NULL after the last. */
