@@ -17,7 +17,7 @@ struct vmcs_image {
 
 struct vmcs_rule {
     const char *name;
-    const char *section; /* title in SDM Vol. 3C */
+    const char *section; /* its title, in the chapter "VM Entries" */
     bool (*ok)(const struct vmcs_image *i, u32 arg);
     u8 arg;
     u8 field_count;

@@ -9,11 +9,8 @@
 static bool reserved_bits(const struct vmcs_image *i, u32 word)
 {
     const struct ctl_cap cap = vmx_cap_controls(i->caps, (enum vmx_word)word);
-    const u64 value = check_word(i, (enum vmx_word)word);
 
-    if (word == WORD_CPU2 && !check_has(i, WORD_CPU, CPU_SECONDARY_CONTROLS))
-        return true;
-    return check_fixed(value, cap.must1, cap.may1);
+    return check_fixed(check_word(i, (enum vmx_word)word), cap.must1, cap.may1);
 }
 
 static bool cr3_targets(const struct vmcs_image *i, u32 arg)

@@ -128,6 +128,7 @@ static void reads_only_what_exists(void **state)
             assert_int_equal(m.reads[r], expect);
             assert_int_equal(caps.msr[r], expect ? m.msr[r] : 0);
         }
+        assert_int_equal(vmx_cap_controls(&caps, WORD_CPU).must1, (u32)m.msr[i == 0 ? 2 : 0xe]);
     }
 }
 
