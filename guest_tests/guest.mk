@@ -28,3 +28,13 @@ $(O)/guest_tests/%.flat: $(O)/guest/guest_tests/t_%.o $(GUEST_RT_OBJ) guest_test
 
 .SECONDARY: $(GUEST_IMAGES:$(O)/guest_tests/%.flat=$(O)/guest/guest_tests/t_%.o)
 .SECONDARY: $(GUEST_RT_OBJ)
+
+# ---------------------------------------------------------------- native.elf
+NATIVE_C := $(sort $(wildcard guest_tests/native/*.c vmm/load/*.c arch/x86_64/lib/*.c)) drivers/platform/uart.c
+NATIVE_ASM := $(sort $(wildcard guest_tests/native/*.asm))
+NATIVE_OBJ := $(NATIVE_C:%.c=$(O)/hv/%.o) $(NATIVE_ASM:%.asm=$(O)/hv/%.asm.o)
+
+$(O)/native.elf: $(NATIVE_OBJ) linker.ld
+	@echo "  LD   $@"
+	@$(LD) -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack --fatal-warnings \
+	    -T linker.ld -o $@ $(NATIVE_OBJ)

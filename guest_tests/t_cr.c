@@ -119,15 +119,6 @@ GUEST_TEST(cr4_every_bit)
     write_cr3(read_cr3());
 }
 
-GUEST_TEST(cr4_machine_check_enable)
-{
-    const u64 cr4 = read_cr4();
-
-    EXPECT_TRUE(write_cr4_safe(cr4 | CR4_MCE));
-    EXPECT_EQ(read_cr4(), cr4 | CR4_MCE);
-    write_cr4(cr4);
-}
-
 GUEST_TEST(pcid_rules)
 {
     const u64 cr4 = read_cr4(), cr3 = read_cr3();

@@ -160,14 +160,6 @@ GUEST_TEST(segment_and_address_size)
     EXPECT_EQ(byte, 0xff);
 }
 
-GUEST_TEST(across_the_end)
-{
-    u32 value = 0;
-
-    EXPECT_NO_FAULT(value = *(volatile u32 *)0xbfffe);
-    EXPECT_EQ(value & 0xffff, 0xffff);
-}
-
 GUEST_TEST(ten_thousand_accesses)
 {
     u32 wrong = 0;

@@ -88,6 +88,8 @@ GUEST_TEST(dangerous_writes)
 
     for (size_t i = 0; i < ARRAY_LEN(ports); i++)
         for (u32 size = 1; size <= 4; size *= 2) {
+            if (is_claimed(ports[i], size)) /* the wide ones may reach the console */
+                continue;
             EXPECT_NO_FAULT(write_port(ports[i], size, 0x2000));
             EXPECT_NO_FAULT(write_port(ports[i], size, 0));
         }
