@@ -28,7 +28,7 @@ STD      := -std=gnu17 -O2 -g -MMD -MP $(REPRO) -DDEBUG=$(DEBUG)
 
 HV_FLAGS := $(STD) $(GCC_WARN) $(INC) -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
             -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
-            -fno-omit-frame-pointer -ftrivial-auto-var-init=zero -Wstack-usage=1024
+            -fno-omit-frame-pointer -ftrivial-auto-var-init=zero -Wstack-usage=1024 -flto -flto-partition=one -ffat-lto-objects
 EFI_FLAGS := $(STD) $(GCC_WARN) -Wno-error=stack-usage= $(INC) -isystem /usr/include/efi \
             -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -ffreestanding -fpic -fshort-wchar \
             -mno-red-zone -mgeneral-regs-only -maccumulate-outgoing-args -fno-stack-protector \
@@ -66,7 +66,7 @@ all: $(O)/BOOTX64.EFI $(O)/hv.elf $(O)/lintel.img $(O)/lintel.iso ## build every
 
 $(O)/gen/asm_offsets.inc: arch/x86_64/asm_offsets.c
 	@mkdir -p $(@D)
-	@$(CC) $(HV_FLAGS) -MF $(O)/gen/asm_offsets.d -MT $@ -S -o $(O)/gen/asm_offsets.s $<
+	@$(CC) $(HV_FLAGS) -fno-lto -MF $(O)/gen/asm_offsets.d -MT $@ -S -o $(O)/gen/asm_offsets.s $<
 	@sed -n 's/^[^"]*"->\([A-Z0-9_]*\) \$$*\([-0-9]*\)".*/%define \1 \2/p; s/^->\([A-Z0-9_]*\) \$$*\([-0-9]*\).*/%define \1 \2/p' \
 	    $(O)/gen/asm_offsets.s > $@
 	@test -s $@ || { echo "asm_offsets.inc came out empty" >&2; rm -f $@; exit 1; }
@@ -104,8 +104,8 @@ $(O)/efi/%.asm.o: %.asm $(O)/gen/asm_offsets.inc
 
 $(O)/hv.elf: $(HV_OBJ) linker.ld
 	@echo "  LD   $@"
-	@$(LD) -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack --fatal-warnings \
-	    -T linker.ld -Map=$(@:.elf=.map) -o $@ $(HV_OBJ)
+	@$(CC) $(HV_FLAGS) -nostdlib -static -no-pie -T linker.ld -o $@ $(HV_OBJ) \
+	    -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack,--fatal-warnings,-Map=$(@:.elf=.map)
 
 $(O)/BOOTX64.so: $(BOOT_OBJ)
 	@$(LD) -nostdlib -znocombreloc --build-id=none -z noexecstack -T /usr/lib/elf_x86_64_efi.lds -shared -Bsymbolic \

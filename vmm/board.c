@@ -4,9 +4,6 @@
 #include "vmm/board.h"
 #include "vmm/policy/io.h"
 
-/* Keeps the rare half of an access from costing the usual one its registers. */
-#define NOINLINE __attribute__((noinline))
-
 enum { IRQ_PIT = 0, IRQ_COM1 = 4, IRQ_RTC = 8, IRQ_SCI = 9 };
 
 /* ---------------------------------------------------- wires */

@@ -37,8 +37,8 @@ struct board {
     struct fwports fw; /* ports 0x92, 0xcf9, 0x80, debug exit */
     u64 deadline;      /* TSC when board_tick() is next due; ~0: never */
     enum board_wish wish;
-    u32 wish_value;    /* BOARD_DEBUG_EXIT: the byte */
-    u64 refused;       /* accesses to ports without a row */
+    u32 wish_value; /* BOARD_DEBUG_EXIT: the byte */
+    u64 refused;    /* accesses to ports without a row */
 };
 
 /* wall_time: seconds since 1970 UTC at `now`; memory: bytes of RAM (for CMOS). */
@@ -51,10 +51,13 @@ void board_reset(struct board *b, u64 now);
 bool board_port_read(struct board *b, u16 port, u8 size, u64 now, u32 *value);
 bool board_port_write(struct board *b, u16 port, u8 size, u32 value, u64 now);
 
-void board_tick(struct board *b, u64 now);            /* runs what is due; sets deadline anew */
-void board_console_input(struct board *b, u8 byte);   /* call only if board_console_room() */
+void board_tick(struct board *b, u64 now);          /* runs what is due; sets deadline anew */
+void board_console_input(struct board *b, u8 byte); /* call only if board_console_room() */
 bool board_console_room(const struct board *b);
 void board_console_drained(struct board *b, u64 now); /* tx_room() may be true again */
 
-static inline bool board_irq_pending(const struct board *b) { return b->pic.intr; }
+static inline bool board_irq_pending(const struct board *b)
+{
+    return b->pic.intr;
+}
 u8 board_irq_ack(struct board *b); /* the INTA cycle: gives the vector, moves IRR to ISR */

@@ -93,6 +93,8 @@ static struct gva_space space_of(struct vcpu *v)
         .cr3 = gs_get(g, GS_CR3),
         .cr4 = gs_get(g, GS_CR4),
         .efer = gs_get(g, GS_EFER),
+        .phys_bits = v->vm->cpuid.phys_bits,
+        .no_1g = !v->vm->cpuid.has_1g,
         .user = vcpu_cpl(v) == 3,
         .ac = gs_get(g, GS_RFLAGS) & RFLAGS_AC,
         .read = read_table,

@@ -46,8 +46,8 @@ err_t insn_decode(const u8 *bytes, size_t len, u32 mode, struct insn *out);
 
 /* What the instruction does once the old memory value is known (reads of `size` bytes are
  * zero-extended). `reg` is the register operand's old 64-bit value, flags the old RFLAGS.
- * String instructions: one iteration; `reg` is RAX for STOS and LODS.  The caller steps rSI, rDI and
- * rCX.  `segment` is that of the source; the destination of MOVS and STOS is always at ES:rDI.
+ * String instructions: one iteration; `reg` is RAX for STOS and LODS.  The caller steps rSI, rDI
+ * and rCX.  `segment` is that of the source; the destination of MOVS and STOS is always at ES:rDI.
  * BT with a register: `mem` is the operand that the processor reaches by the bit offset. */
 struct insn_effect {
     bool writes_mem, writes_reg;

@@ -60,6 +60,8 @@ static void start_acpi(u64 rsdp)
     log_info("acpi: %u CPUs, %u I/O APICs%s", acpi.cpu_count, acpi.ioapic_count,
              acpi.has_dmar ? ", DMA remapping" : "");
     power_init(&acpi);
+    for (u32 i = 0; i < acpi.ioapic_count; i++)
+        apic_mask_ioapic((hpa_t){acpi.ioapic[i].address});
 }
 
 static void start_vmx(void)

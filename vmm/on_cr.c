@@ -42,13 +42,11 @@ static struct cr_view view_of(struct vcpu *v)
 static err_t load_pdptes(struct vcpu *v)
 {
     struct guest_state *g = &v->vmx.guest;
-    u32 phys_bits, live;
     u64 pdpte[4];
 
-    phys_bits = cpuid_find(&v->vm->cpuid, 0x80000008, 0, &live)->eax & 0xff;
     TRY(gmem_read(v->vm, (gpa_t){gs_get(g, GS_CR3) & 0xffffffe0}, pdpte, sizeof(pdpte)));
     for (u32 i = 0; i < ARRAY_LEN(pdpte); i++)
-        TRY(pdpte_check(pdpte[i], phys_bits));
+        TRY(pdpte_check(pdpte[i], v->vm->cpuid.phys_bits));
     for (u32 i = 0; i < ARRAY_LEN(pdpte); i++)
         gs_set(g, (enum guest_field)(GS_PDPTE0 + i), pdpte[i]);
     return OK;

@@ -10,6 +10,7 @@
 
 #define INTR_VALID          BIT32(31)
 #define INTR_NMI_UNBLOCKING BIT32(12)
+#define INTR_INJECTABLE     0x80000fffu /* bits 30:12 are reserved at entry */
 #define INTR_VECTOR(info)   ((u8)(info))
 #define BLOCKED_NMI         BIT(3)
 #define QUAL_DEBUG_DR6      (DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3 | DR6_BD | DR6_BS)
@@ -33,7 +34,7 @@ void event_redeliver(struct vcpu *v, const struct exit *x)
 {
     if (!(x->idt_info & INTR_VALID))
         return;
-    vcpu_raise_event(v, (struct event){.info = x->idt_info & ~(u32)INTR_NMI_UNBLOCKING,
+    vcpu_raise_event(v, (struct event){.info = x->idt_info & INTR_INJECTABLE,
                                        .error = x->idt_error,
                                        .insn_len = x->insn_len});
     if (EVENT_TYPE(x->idt_info) == EVENT_TYPE_NMI) { /* injecting it blocks NMIs anew */
@@ -67,7 +68,7 @@ enum verdict on_exception(struct vcpu *v, const struct exit *x)
         event_nmi_unblocked_by_iret(v, x, x->intr_info & INTR_NMI_UNBLOCKING);
     if (vector == VEC_DB)
         debug_exception_state(v, x->qual);
-    vcpu_raise_event(v, (struct event){.info = x->intr_info & ~(u32)INTR_NMI_UNBLOCKING,
+    vcpu_raise_event(v, (struct event){.info = x->intr_info & INTR_INJECTABLE,
                                        .error = x->intr_error,
                                        .insn_len = x->insn_len});
     return RESUME;

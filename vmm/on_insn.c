@@ -7,25 +7,38 @@
 #include "vmm/policy/cr.h"
 #include "vmm/vm.h"
 
-enum verdict on_cpuid(struct vcpu *v, const struct exit *x)
+static void answer_cpuid(u64 *r, const struct cpuid_answer *a)
 {
-    u64 *r = v->vmx.guest.regs.r;
-    u32 live;
-    const struct cpuid_answer *a = cpuid_find(&v->vm->cpuid, (u32)r[RAX], (u32)r[RCX], &live);
-    struct cpuid_answer touched;
-
-    (void)x;
-    if (live != CPUID_STATIC) {
-        const struct cpuid_view view = {.cr4 = gs_get(&v->vmx.guest, GS_CR4), .xcr0 = v->xcr0};
-
-        touched = *a;
-        cpuid_touch_up(&v->vm->cpuid, live, &view, &touched);
-        a = &touched;
-    }
     r[RAX] = a->eax;
     r[RBX] = a->ebx;
     r[RCX] = a->ecx;
     r[RDX] = a->edx;
+}
+
+static NOINLINE void cpuid_slow(struct vcpu *v)
+{
+    u64 *r = v->vmx.guest.regs.r;
+    u32 live;
+    struct cpuid_answer a = *cpuid_find(&v->vm->cpuid, (u32)r[RAX], (u32)r[RCX], &live);
+
+    if (live != CPUID_STATIC) {
+        const struct cpuid_view view = {.cr4 = gs_get(&v->vmx.guest, GS_CR4), .xcr0 = v->xcr0};
+
+        cpuid_touch_up(&v->vm->cpuid, live, &view, &a);
+    }
+    answer_cpuid(r, &a);
+}
+
+enum verdict on_cpuid(struct vcpu *v, const struct exit *x)
+{
+    u64 *r = v->vmx.guest.regs.r;
+    const struct cpuid_answer *a = cpuid_find_plain(&v->vm->cpuid, (u32)r[RAX]);
+
+    (void)x;
+    if (likely(a))
+        answer_cpuid(r, a);
+    else
+        cpuid_slow(v);
     return NEXT;
 }
 
@@ -47,7 +60,7 @@ enum verdict on_vmcall(struct vcpu *v, const struct exit *x)
     return NEXT;
 }
 
-static enum verdict refuse_msr(struct vcpu *v, u32 msr, bool write, u64 value)
+static NOINLINE enum verdict refuse_msr(struct vcpu *v, u32 msr, bool write, u64 value)
 {
     v->msr_refused++;
     trace(v->trace, TRACE_MSR_REFUSED, v->trace_id, msr, write, value);

@@ -10,6 +10,8 @@
 /* Iterations of REP INS/OUTS done in one exit: bounds the time spent here. */
 #define STRING_BATCH 64u
 
+enum { SEG_ES = 0, SEG_FS = 4, SEG_GS = 5 };
+
 static u32 port_read(struct vcpu *v, u16 port, u8 size)
 {
     u32 value;
@@ -55,6 +57,15 @@ static err_t string_step(struct vcpu *v, const struct qual_io *q, u64 gva, struc
     return gmem_write_gva(v, gva, &value, q->size, fault);
 }
 
+/* Computed, not taken from the guest-linear-address field: Bochs does not set it for INS, OUTS.
+ * segment: 0 ES, 1 CS, 2 SS, 3 DS, 4 FS, 5 GS. */
+static u64 segment_base(struct vcpu *v, u32 segment)
+{
+    if (segment > SEG_GS || (vcpu_code_bits(v) == 64 && segment < SEG_FS))
+        return 0;
+    return gs_get(&v->vmx.guest, (enum guest_field)(GS_ES_BASE + segment));
+}
+
 static enum verdict string_io(struct vcpu *v, const struct exit *x, const struct qual_io *q)
 {
     u64 *r = v->vmx.guest.regs.r;
@@ -62,14 +73,14 @@ static enum verdict string_io(struct vcpu *v, const struct exit *x, const struct
     const u32 pointer = q->in ? RDI : RSI;
     const u64 mask = size_mask(address_size);
     const bool down = gs_get(&v->vmx.guest, GS_RFLAGS) & RFLAGS_DF;
-    const u64 segment_base = x->gla - (r[pointer] & mask);
+    const u64 base = segment_base(v, q->in ? SEG_ES : x->insn_info >> 15 & 7);
 
     if (q->rep && (r[RCX] & mask) == 0)
         return NEXT;
     for (u32 i = 0; i < STRING_BATCH; i++) {
         struct gmem_fault fault = {0};
         const u64 offset = r[pointer] & mask;
-        const err_t err = string_step(v, q, segment_base + offset, &fault);
+        const err_t err = string_step(v, q, base + offset, &fault);
 
         if (err == E_PERM || err == E_NOENT) {
             vcpu_raise_page_fault(v, fault.gva, fault.error);

@@ -16,43 +16,48 @@
 
 #define SEG_ES 0u
 
-static bool mmio_read(struct vcpu *v, gpa_t gpa, u32 size, u64 *value)
+/* What nobody answers: the row decides whether that is a PC's empty bus or a stop. */
+static err_t open_bus(struct vcpu *v, gpa_t gpa, u32 len, bool write)
 {
-    if (mmio_find(gpa, size) == MMIO_NONE)
-        return false;
-    trace(v->trace, TRACE_MMIO_REFUSED, v->trace_id, 0, gpa.v, size);
-    *value = size == 8 ? ~0ull : BIT(8 * size) - 1;
-    return true;
+    if (mmio_find(gpa, len) == MMIO_NONE)
+        return E_RANGE;
+    trace(v->trace, TRACE_MMIO_REFUSED, v->trace_id, write, gpa.v, len);
+    return OK;
 }
 
-static bool mmio_write(struct vcpu *v, gpa_t gpa, u32 size)
+/* One operand of an instruction: RAM through the gate, everything else through the MMIO table.
+ * An operand may cross from one page to another of a different kind. */
+static err_t access(struct vcpu *v, u64 gva, u32 size, u8 *value, bool write,
+                    struct gmem_fault *fault)
 {
-    if (mmio_find(gpa, size) == MMIO_NONE)
-        return false;
-    trace(v->trace, TRACE_MMIO_REFUSED, v->trace_id, 1, gpa.v, size);
-    return true;
+    while (size) {
+        const u32 run = MIN(size, (u32)(PAGE_SIZE - (gva & (PAGE_SIZE - 1))));
+        gpa_t gpa;
+
+        TRY(gmem_translate(v, gva, write ? GVA_WRITE : 0, &gpa, fault));
+        if (gmem_pointer(v->vm, gpa, run)) {
+            TRY(write ? gmem_write(v->vm, gpa, value, run) : gmem_read(v->vm, gpa, value, run));
+        } else {
+            TRY(open_bus(v, gpa, run, write));
+            if (!write)
+                memset(value, 0xff, run);
+        }
+        gva += run;
+        value += run;
+        size -= run;
+    }
+    return OK;
 }
 
-/* One side of an instruction: RAM through the gate, everything else through the MMIO table. */
 static err_t load(struct vcpu *v, u64 gva, u32 size, u64 *value, struct gmem_fault *fault)
 {
-    gpa_t gpa;
-
     *value = 0;
-    TRY(gmem_translate(v, gva, 0, &gpa, fault));
-    if (gmem_pointer(v->vm, gpa, 1))
-        return gmem_read_gva(v, gva, 0, value, size, fault);
-    return mmio_read(v, gpa, size, value) ? OK : E_RANGE;
+    return access(v, gva, size, (u8 *)value, false, fault);
 }
 
 static err_t store(struct vcpu *v, u64 gva, u32 size, u64 value, struct gmem_fault *fault)
 {
-    gpa_t gpa;
-
-    TRY(gmem_translate(v, gva, GVA_WRITE, &gpa, fault));
-    if (gmem_pointer(v->vm, gpa, 1))
-        return gmem_write_gva(v, gva, &value, size, fault);
-    return mmio_write(v, gpa, size) ? OK : E_RANGE;
+    return access(v, gva, size, (u8 *)&value, true, fault);
 }
 
 static u64 get_reg(struct vcpu *v, const struct insn *insn)
@@ -108,6 +113,8 @@ static err_t string_step(struct vcpu *v, const struct insn *insn, struct gmem_fa
     struct insn_effect effect;
     u64 mem = 0;
 
+    if (insn->rep && (v->vmx.guest.regs.r[RCX] & address_mask(insn)) == 0)
+        return OK; /* the bytes or RCX changed since the exit: nothing is left to do */
     if (reads)
         TRY(load(v, string_address(v, insn, insn->segment, RSI), insn->size, &mem, fault));
     insn_execute(insn, mem, v->vmx.guest.regs.r[RAX], gs_get(&v->vmx.guest, GS_RFLAGS), &effect);
@@ -172,6 +179,15 @@ static bool fits(const struct insn *insn, const struct qual_ept *q)
     return !q->write || writes || insn->op == INSN_XCHG;
 }
 
+/* Likewise for the guest's page tables: does the address still lead where the access went? */
+static bool moved(struct vcpu *v, const struct exit *x)
+{
+    struct gmem_fault fault;
+    gpa_t gpa;
+
+    return gmem_translate(v, x->gla, 0, &gpa, &fault) != OK || gpa.v != x->gpa.v;
+}
+
 static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct qual_ept *q)
 {
     u8 bytes[INSN_MAX_LEN];
@@ -182,6 +198,8 @@ static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct q
 
     if (!have || insn_decode(bytes, have, vcpu_code_bits(v), &insn) != OK || !fits(&insn, q))
         return KILL;
+    if (moved(v, x))
+        return RESUME;
     err = is_string(&insn) ? string_step(v, &insn, &fault) : plain_step(v, &insn, x->gla, &fault);
     if (err == E_PERM || err == E_NOENT) {
         vcpu_raise_page_fault(v, fault.gva, fault.error);

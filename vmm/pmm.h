@@ -5,7 +5,7 @@
 #include "lib/types.h"
 
 enum frame_owner {
-    FRAME_NONE,   /* not RAM, or not ours (firmware, MMIO) */
+    FRAME_NONE, /* not RAM, or not ours (firmware, MMIO) */
     FRAME_FREE,
     FRAME_LINTEL, /* hv.elf, its tables and data */
     FRAME_MODULE, /* files from the boot volume */
@@ -13,13 +13,14 @@ enum frame_owner {
 };
 
 struct pmm {
-    u16 *owner;      /* one per frame from address 0 */
-    u64 frames;      /* length of owner[] */
-    u64 next;        /* where the next search for 4 KiB starts */
+    u16 *owner; /* one per frame from address 0 */
+    u64 frames; /* length of owner[] */
+    u64 next;   /* where the next search for 4 KiB starts */
     u64 free_frames;
 };
 
-/* `table` has pmm_table_bytes(top) bytes, lies in RAM that the caller sets aside with pmm_set_owner. */
+/* `table` has pmm_table_bytes(top) bytes, lies in RAM that the caller sets aside with
+ * pmm_set_owner. */
 u64 pmm_table_bytes(u64 top_of_ram);
 void pmm_init(struct pmm *p, u16 *table, u64 top_of_ram);
 /* Declares a range's owner (bytes, rounded outwards for non-free owners, inwards for FREE). */

@@ -85,7 +85,8 @@ static void plan_events(struct vcpu *v)
         else
             v->nmi_pending = false;
     }
-    vmx_set_irq_window(&v->vmx, plan.irq_window);
+    /* Another one of higher priority may ask by now. */
+    vmx_set_irq_window(&v->vmx, plan.irq_window || (plan.ack_irq && board_irq_pending(b)));
     vmx_set_nmi_window(&v->vmx, plan.nmi_window);
 }
 
@@ -115,7 +116,7 @@ static void wait_for_event(struct vcpu *v)
     v->todo &= ~(u32)TODO_HALT;
 }
 
-static void do_todo(struct vcpu *v)
+static NOINLINE void do_todo(struct vcpu *v)
 {
     struct vm *vm = v->vm;
 
@@ -140,7 +141,7 @@ static void do_todo(struct vcpu *v)
 }
 
 /* No instruction of the guest ran: say which rule of the manual its state breaks. */
-static void entry_failed(struct vcpu *v, enum vmx_result result, const struct exit *x)
+static NOINLINE void entry_failed(struct vcpu *v, enum vmx_result result, const struct exit *x)
 {
     if (result == VMX_ENTRY_REFUSED)
         log_error("vm %u: VM entry refused: %s, qualification %llu", v->vm->id,

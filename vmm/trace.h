@@ -14,12 +14,12 @@ struct trace_ring {
 static inline void trace(struct trace_ring *ring, enum trace_event event, u16 who, u32 a, u64 b,
                          u64 c)
 {
-    struct trace_record *r = &ring->record[ring->written++ & (TRACE_RECORDS - 1)];
+    const u64 n = ring->written;
+    struct trace_record *r = &ring->record[n & (TRACE_RECORDS - 1)];
 
+    ring->written = n + 1;
     r->tsc = rdtsc();
-    r->event = (u16)event;
-    r->vcpu = who;
-    r->a = a;
+    r->head = (u64)a << 32 | (u32)who << 16 | (u32)event;
     r->b = b;
     r->c = c;
 }

@@ -9,8 +9,6 @@
 
 #define AR_L             BIT32(13)
 #define AR_DB            BIT32(14)
-#define BLOCKED_STI      BIT32(0)
-#define BLOCKED_MOV_SS   BIT32(1)
 #define PENDING_DEBUG_BS BIT32(14)
 
 void vcpu_reset(struct vcpu *v)
@@ -79,19 +77,17 @@ void vcpu_raise_page_fault(struct vcpu *v, u64 gva, u32 error)
     vcpu_raise(v, VEC_PF, error);
 }
 
-void vcpu_skip_insn(struct vcpu *v, u32 len)
+/* The rare half of vcpu_skip_insn(). */
+void vcpu_skip_insn_slow(struct vcpu *v, u64 old, u64 rip)
 {
     struct guest_state *g = &v->vmx.guest;
-    const u64 old = gs_get(g, GS_RIP);
     const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
-    u64 rip = old + len;
 
     /* Outside 64-bit code EIP wraps at 4 GiB. */
-    if (unlikely((rip ^ old) >> 32) && vcpu_code_bits(v) != 64)
-        rip = (u32)rip;
-    gs_set(g, GS_RIP, rip);
-    if (unlikely(blocking & (BLOCKED_STI | BLOCKED_MOV_SS)))
-        gs_set(g, GS_INTERRUPTIBILITY, blocking & ~(u64)(BLOCKED_STI | BLOCKED_MOV_SS));
-    if (unlikely(gs_get(g, GS_RFLAGS) & RFLAGS_TF) && !(gs_get(g, GS_DEBUGCTL) & DEBUGCTL_BTF))
+    if ((rip ^ old) >> 32 && vcpu_code_bits(v) != 64)
+        gs_set(g, GS_RIP, (u32)rip);
+    if (blocking & VCPU_BLOCKED_BY_INSN)
+        gs_set(g, GS_INTERRUPTIBILITY, blocking & ~(u64)VCPU_BLOCKED_BY_INSN);
+    if ((gs_get(g, GS_RFLAGS) & RFLAGS_TF) && !(gs_get(g, GS_DEBUGCTL) & DEBUGCTL_BTF))
         gs_set(g, GS_PENDING_DEBUG, gs_get(g, GS_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }

@@ -1,5 +1,6 @@
 /* One virtual processor.  Owner: the CPU that runs it (no lock); lifetime: its VM's. */
 #pragma once
+#include "arch/x86_64/cr.h"
 #include "lib/types.h"
 #include "vmm/policy/msr.h"
 #include "vmm/trace.h"
@@ -64,9 +65,24 @@ void vcpu_raise(struct vcpu *v, u8 vector, i64 error);
 void vcpu_raise_event(struct vcpu *v, struct event e);
 void vcpu_raise_page_fault(struct vcpu *v, u64 gva, u32 error);
 
+#define VCPU_BLOCKED_BY_INSN 3u /* interruptibility state: blocking by STI, by MOV SS */
+
+NOINLINE void vcpu_skip_insn_slow(struct vcpu *v, u64 old, u64 rip);
+
 /* The instruction that exited is done: advance RIP, end STI and MOV-SS blocking, and
  * single-step if RFLAGS.TF says so. */
-void vcpu_skip_insn(struct vcpu *v, u32 len);
+static inline void vcpu_skip_insn(struct vcpu *v, u32 len)
+{
+    struct guest_state *g = &v->vmx.guest;
+    const u64 old = g->field[GS_RIP], rip = old + len; /* all three: GS_READ_AT_EXIT */
+    const u64 blocked = g->field[GS_INTERRUPTIBILITY] & VCPU_BLOCKED_BY_INSN;
+    const u64 stepping = g->field[GS_RFLAGS] & RFLAGS_TF;
+
+    g->field[GS_RIP] = rip;
+    g->dirty |= BIT(GS_RIP);
+    if (unlikely(blocked | stepping | (rip ^ old) >> 32))
+        vcpu_skip_insn_slow(v, old, rip);
+}
 
 u8 vcpu_cpl(struct vcpu *v);
 /* Code segment's default size in bits: 16, 32 or 64. */

@@ -92,7 +92,7 @@ static void reset_processor(void)
     write_dr2(0);
     write_dr3(0);
     write_dr6(DR6_INIT);
-    fpu_init_guest(XCR0_X87);
+    fpu_init_guest(fpu_supported_xcr0() & XCR0_X87);
 }
 
 static void start_clock(struct vcpu *v)

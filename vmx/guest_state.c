@@ -3,11 +3,6 @@
 #include "vmx/guest_state_write.h"
 #include "vmx/vmcs.h"
 
-static const u16 encodings[GS_COUNT] = {
-#define GS(name, width, field) [GS_##name] = VMCS_##field,
-#include "vmx/guest_state.def"
-};
-
 /* The width column must be the field's own, or its values could be cut off. */
 #define GS_WIDTH_16 0
 #define GS_WIDTH_64 1
@@ -17,18 +12,12 @@ static const u16 encodings[GS_COUNT] = {
     _Static_assert(((VMCS_##field >> 13) & 3) == GS_WIDTH_##width, #name ": wrong width");
 #include "vmx/guest_state.def"
 
-void guest_state_load(struct guest_state *g, enum guest_field f)
-{
-    g->field[f] = vmread(encodings[f]);
-    g->valid |= BIT(f);
-}
-
 void guest_state_write(struct guest_state *g)
 {
     for (u64 dirty = g->dirty; dirty; dirty &= dirty - 1) {
         const u32 f = (u32)__builtin_ctzll(dirty);
 
-        vmwrite(encodings[f], g->field[f]);
+        vmwrite(guest_field_encoding[f], g->field[f]);
     }
     g->dirty = 0;
 }

@@ -4,6 +4,9 @@
 #pragma once
 #include "lib/types.h"
 #include "vmx/gregs.h"
+#ifndef HOST_TEST
+#include "vmx/vmcs.h"
+#endif
 
 enum guest_field {
 #define GS(name, width, field) GS_##name,
@@ -18,15 +21,32 @@ struct guest_state {
     u64 field[GS_COUNT];
 };
 
-void guest_state_load(struct guest_state *g,
-                      enum guest_field f); /* VMREAD (vmx/) or a test's fake */
+#ifdef HOST_TEST
+u64 guest_state_load(struct guest_state *g, enum guest_field f); /* the test's fake */
+#else
+/* The VMCS field of each slot: a constant index folds into the VMREAD. */
+static const u16 guest_field_encoding[GS_COUNT] = {
+#define GS(name, width, field) [GS_##name] = VMCS_##field,
+#include "vmx/guest_state.def"
+};
+
+static inline u64 guest_state_load(struct guest_state *g, enum guest_field f)
+{
+    const u64 value = vmread(guest_field_encoding[f]);
+
+    g->field[f] = value;
+    g->valid |= BIT(f);
+    return value;
+}
+#endif
 
 static inline u64 gs_get(struct guest_state *g, enum guest_field f)
 {
-    if (!(g->valid & BIT(f)))
-        guest_state_load(g, f);
-    return g->field[f];
+    return g->valid & BIT(f) ? g->field[f] : guest_state_load(g, f);
 }
+
+/* These are in the cache after every exit: no need to ask. */
+#define GS_READ_AT_EXIT (BIT(GS_RIP) | BIT(GS_RFLAGS) | BIT(GS_INTERRUPTIBILITY))
 
 static inline void gs_set(struct guest_state *g, enum guest_field f, u64 value)
 {

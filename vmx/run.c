@@ -2,6 +2,7 @@
  * SDM Vol. 3C, "VM Entries", "VM Exits", "VM-Entry Failures During or After Loading Guest State".
  */
 #include "vmx/entry.h"
+#include "vmx/exit_read.h"
 #include "vmx/guest_state_write.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
@@ -21,32 +22,34 @@ enum vmx_result vmx_run(struct vmx_vcpu *v, struct exit *x)
     else if (g->dirty)
         guest_state_write(g);
 
+    if (DEBUG && unlikely(!v->launched))
+        (void)vmx_check_entry();
     result = vmx_enter(&g->regs, v->launched);
     if (unlikely(result != VMX_EXITED))
         return result;
-    g->valid = 0;
     g->dirty = 0;
 
     reason = vmcs_r32(VMCS_EXIT_REASON);
+    /* What vcpu_skip_insn() needs after nearly every exit. */
+    g->field[GS_RIP] = vmcs_rn(VMCS_GUEST_RIP);
+    g->field[GS_RFLAGS] = vmcs_rn(VMCS_GUEST_RFLAGS);
+    g->field[GS_INTERRUPTIBILITY] = vmcs_r32(VMCS_GUEST_INTERRUPTIBILITY);
+    g->valid = GS_READ_AT_EXIT;
     x->reason = reason & EXIT_REASON_BASIC;
+    x->qual = 0;
+    x->idt_info = 0;
     if (unlikely(reason & EXIT_REASON_ENTRY_FAILED)) {
         x->qual = vmcs_rn(VMCS_EXIT_QUALIFICATION);
         return VMX_ENTRY_REFUSED;
     }
     v->launched = true;
-    /* The saved remainder is 0 now, and would end every later entry before its first instruction.
-     */
-    if (unlikely(x->reason == EXIT_PREEMPTION_TIMER))
-        vmcs_w32(VMCS_PREEMPTION_TIMER, UINT32_MAX);
     return VMX_EXITED;
 }
 
-void vmx_read_exit(struct exit *x, u32 needs)
+void vmx_read_exit_more(struct exit *x, u32 needs)
 {
     if (needs & (NEED_LEN | NEED_IDTV))
         x->insn_len = vmcs_r32(VMCS_EXIT_INSN_LEN);
-    if (needs & NEED_QUAL)
-        x->qual = vmcs_rn(VMCS_EXIT_QUALIFICATION);
     if (needs & NEED_GPA) {
         x->gpa = (gpa_t){vmcs_r64(VMCS_GUEST_PHYSICAL_ADDR)};
         x->gla = vmcs_rn(VMCS_GUEST_LINEAR_ADDR);

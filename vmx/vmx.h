@@ -47,7 +47,6 @@ void vmx_guest_reset(struct guest_state *g);
 /* Writes dirty state, enters, returns after the exit with x->reason set and the cache empty.
  * Anything but VMX_EXITED: no guest instruction ran; x->reason/qual tell why for ENTRY_REFUSED. */
 enum vmx_result vmx_run(struct vmx_vcpu *v, struct exit *x);
-void vmx_read_exit(struct exit *x, u32 needs); /* enum exit_need */
 u32 vmx_instruction_error(void);
 /* Runs the software checker over the current VMCS, logs every violated rule, returns how many. */
 u32 vmx_check_entry(void);
@@ -59,8 +58,10 @@ void vmx_inject(struct vmx_vcpu *v, u32 info, u32 error, u32 insn_len);
 void vmx_set_irq_window(struct vmx_vcpu *v, bool on);
 void vmx_set_nmi_window(struct vmx_vcpu *v, bool on);
 /* Exit after `ticks` TSC ticks in the guest; the remainder is saved at each exit.  The timer cannot
- * be switched off: after it fired, and with large values, it holds 2^32 - 1 units, so that an
- * EXIT_PREEMPTION_TIMER nobody asked for may come, and means nothing. */
+ * be switched off: with large values it holds 2^32 - 1 units, so that an EXIT_PREEMPTION_TIMER
+ * nobody asked for may come, and means nothing.  After that exit the remainder is 0, which would
+ * end every entry before its first instruction: the caller sets the timer anew (vmm/run.c does, by
+ * TODO_BOARD). */
 void vmx_set_timer(struct vmx_vcpu *v, u64 ticks);
 void vmx_set_tsc_offset(struct vmx_vcpu *v, u64 offset);
 

@@ -9,9 +9,14 @@ enum trace_event {
 
 struct trace_record {
     u64 tsc;
-    u16 event; /* enum trace_event */
-    u16 vcpu;  /* vm << 8 | vcpu; 0xffff: none */
-    u32 a;
+    union {
+        struct {
+            u16 event; /* enum trace_event */
+            u16 vcpu;  /* vm << 8 | vcpu; 0xffff: none */
+            u32 a;
+        };
+        u64 head; /* the three in one store */
+    };
     u64 b;
     u64 c;
 };

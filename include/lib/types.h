@@ -41,6 +41,7 @@ typedef struct {
 #define likely(x)                     __builtin_expect(!!(x), 1)
 #define unlikely(x)                   __builtin_expect(!!(x), 0)
 #define NORETURN                      __attribute__((noreturn))
+#define NOINLINE                      __attribute__((noinline, cold)) /* the rare half of a fast path */
 #define PACKED                        __attribute__((packed))
 #define UNUSED                        __attribute__((unused))
 #define PRINTF_LIKE(f, a)             __attribute__((format(printf, f, a)))

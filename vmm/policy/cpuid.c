@@ -72,6 +72,8 @@ static void fix_max_extended(struct cpuid_policy *p, const struct cpuid_source *
                              struct cpuid_answer *a);
 static void fix_features_81(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
                             struct cpuid_answer *a);
+static void fix_widths(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                       struct cpuid_answer *a);
 
 // clang-format off
 static const struct cpuid_row rows[] = {
@@ -94,7 +96,7 @@ static const struct cpuid_row rows[] = {
 { 0x80000004,  0, 0,  CPUID_STATIC,       ALL,     ALL,        ALL,         ALL,         NULL             },
 { 0x80000006,  0, 0,  CPUID_STATIC,       ALL,     ALL,        ALL,         ALL,         NULL             }, /* L2 cache                 */
 { 0x80000007,  0, 0,  CPUID_STATIC,       0,       0,          0,           BIT32(8),    NULL             }, /* invariant TSC            */
-{ 0x80000008,  0, 0,  CPUID_STATIC,       0xffff,  0,          0,           0,           NULL             }, /* address widths           */
+{ 0x80000008,  0, 0,  CPUID_STATIC,       0xffff,  0,          0,           0,           fix_widths       }, /* address widths           */
 };
 // clang-format on
 /* A leaf without a row reads as zeros up to the maximum; above it, as the highest basic leaf. */
@@ -252,9 +254,19 @@ static void fix_max_extended(struct cpuid_policy *p, const struct cpuid_source *
 static void fix_features_81(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
                             struct cpuid_answer *a)
 {
-    (void)p, (void)sub;
+    (void)sub;
+    p->has_1g = a->edx & CPUID_80000001_EDX_1G;
     if (!s->rdtscp)
         a->edx &= ~(u32)CPUID_80000001_EDX_RDTSCP;
+}
+
+static void fix_widths(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                       struct cpuid_answer *a)
+{
+    (void)s, (void)sub;
+    if (a->eax == 0) /* SDM Vol. 2A: without the leaf, 36 bits */
+        a->eax = 48u << 8 | 36;
+    p->phys_bits = (u8)a->eax;
 }
 
 static struct cpuid_leaf *leaf_of(struct cpuid_policy *p, u32 leaf)
@@ -296,6 +308,7 @@ void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *s)
             p->entry[p->entries++] = a;
         }
         leaf->count = (u8)(p->entries - first);
+        leaf->plain = leaf->count == 1 && row->live == CPUID_STATIC;
     }
 }
 

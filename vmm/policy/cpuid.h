@@ -26,6 +26,7 @@ enum cpuid_live {
 struct cpuid_leaf {
     u8 first, count; /* count 0: the leaf is not there */
     u8 live;         /* enum cpuid_live, of subleaf 0 (of 1 for XSAVES) */
+    bool plain;      /* one entry, static */
 };
 
 struct cpuid_policy {
@@ -37,6 +38,8 @@ struct cpuid_policy {
     struct cpuid_answer entry[CPUID_ENTRIES_MAX];
     u64 xcr0_mask;        /* what XSETBV may set */
     u64 cr4_mask;         /* CR4 bits that the guest may set */
+    u8 phys_bits;         /* MAXPHYADDR */
+    bool has_1g;          /* 1-GByte pages */
     u32 xsave_size[64];   /* bytes: component i's size ... */
     u32 xsave_offset[64]; /* ... and its offset in the standard format */
 };
@@ -54,6 +57,14 @@ struct cpuid_source {
 };
 
 void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *source);
+
+/* The short way: NULL if the leaf has subleaves or a live part, or is no basic leaf. */
+static inline const struct cpuid_answer *cpuid_find_plain(const struct cpuid_policy *p, u32 leaf)
+{
+    if (leaf >= CPUID_BASIC_MAX || !p->basic[leaf].plain)
+        return NULL;
+    return &p->entry[p->basic[leaf].first];
+}
 
 /* What CPUID returns for EAX=leaf, ECX=subleaf.  *live tells which part cpuid_touch_up() must add.
  */

@@ -5,6 +5,7 @@
 #include "vmm/handlers.h"
 #include "vmm/trace.h"
 #include "vmm/vm.h"
+#include "vmx/exit_read.h"
 
 #define ROW(reason, handler, needs, why) [EXIT_##reason] = {handler, needs, why}
 
@@ -80,10 +81,16 @@ void exit_dispatch(struct vcpu *v, struct exit *x)
     }
     v->exits[x->reason]++;
     vmx_read_exit(x, row->needs);
-    trace(v->trace, TRACE_EXIT, v->trace_id, x->reason, gs_get(&v->vmx.guest, GS_RIP), x->qual);
-    switch (row->handler(v, x)) {
-    case RESUME: break;
-    case NEXT: vcpu_skip_insn(v, x->insn_len); break;
+    trace(v->trace, TRACE_EXIT, v->trace_id, x->reason, v->vmx.guest.field[GS_RIP], x->qual);
+    const enum verdict verdict = row->handler(v, x);
+
+    if (likely(verdict == NEXT)) {
+        vcpu_skip_insn(v, x->insn_len);
+        return;
+    }
+    switch (verdict) {
+    case RESUME:
+    case NEXT: break;
     case FAULT_UD: vcpu_raise(v, VEC_UD, NO_ERROR_CODE); break;
     case FAULT_GP: vcpu_raise(v, VEC_GP, 0); break;
     case KILL: vm_stop(v->vm, x, row->why); break;
