@@ -135,7 +135,8 @@ void console_close(void)
 {
     SIMPLE_INPUT_INTERFACE *in = fw.system->ConIn;
 
-    if (console.has_screen && in != NULL) {
+    /* What comes next on the screen would wipe the refusal away; a serial line keeps it. */
+    if ((console.has_screen || console.uart_count == 0) && in != NULL) {
         EFI_INPUT_KEY key;
 
         say("Press a key to go back to the firmware.\n");

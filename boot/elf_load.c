@@ -128,7 +128,7 @@ static bool entry_is_code(const struct elf_plan *plan)
     for (u32 i = 0; i < plan->count; i++) {
         const struct elf_segment *s = &plan->segment[i];
 
-        if (s->executable && plan->entry >= s->virt && plan->entry - s->virt < s->file_size)
+        if (s->executable && plan->entry - s->virt < s->file_size) /* below virt: it wraps */
             return true;
     }
     return false;

@@ -52,8 +52,7 @@ static void full_path(const char *path, char out[FULL_PATH_MAX])
 static const char *why(EFI_STATUS status)
 {
     switch (status) {
-    case EFI_NOT_FOUND:
-        return "not found on the boot volume; copy it there, or correct lintel.conf";
+    case EFI_NOT_FOUND: return "not found on the boot volume; copy it there";
     case EFI_ACCESS_DENIED: return "the firmware denies access to it";
     case EFI_UNSUPPORTED: return "not a plain file; lintel.conf must name a file";
     case EFI_NO_MEDIA:

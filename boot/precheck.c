@@ -17,6 +17,7 @@
 #define OVERHEAD         (48 * MiB)
 #define EPT_SHARE        256u /* a guest's EPT in the worst case: 1/512 and a little */
 #define NAMES_MAX        256u
+#define LACK_MAX         (NAMES_MAX + 64u)
 #define CPUID_NAME_BYTES 12u
 
 struct machine {
@@ -86,14 +87,15 @@ static const struct requirement {
      "In the firmware's setup, enable \"Execute Disable Bit\" (also called XD or No-Execute)."},
     {"4-level paging (the firmware runs with 5 levels)", has_4_levels,
      "In the firmware's setup, disable \"5-Level Paging\" (also called LA57)."},
-    {"all memory below 1 TiB", ram_is_in_reach,
+    {"a memory map that ends below 1 TiB", ram_is_in_reach,
      "This machine has more memory, or has it at higher addresses, than Lintel manages."},
     {"memory for the largest guest", has_memory,
      "Give the guest less in lintel.conf (memory =), or the machine more."},
 };
 // clang-format on
 
-static const char old_vtx[] =
+/* For all that VMX itself lacks; said once. */
+static const char old_vmx[] =
     "This processor's VT-x is too old (Lintel needs what the Core processors of 2010 and later\n"
     "    have), or a virtual machine does not show all of it: choose a newer CPU model there.";
 
@@ -140,11 +142,13 @@ static void look_at_memory(struct machine *m, const struct boot_info *info)
 
 /* ------------------------------------------------------------ the judgement */
 
-static u32 lack(const char *what, const char *remedy)
+static void lack(const char *what)
 {
-    refuse_silently(what);
-    say("  missing: %s\n    %s\n", what, remedy);
-    return 1;
+    char reason[LACK_MAX];
+
+    fmt_buf(reason, sizeof(reason), "this machine lacks %s", what);
+    refuse_silently(reason);
+    say("  missing: %s\n", what);
 }
 
 static u32 judge_capabilities(const struct machine *m)
@@ -154,9 +158,22 @@ static u32 judge_capabilities(const struct machine *m)
     u32 lacks = 0;
 
     caps.feature_control = 0; /* has its own row, with the remedy */
-    for (u32 i = 0; (what = vmx_caps_missing(&caps, &i)) != NULL;)
-        lacks += lack(what, old_vtx);
+    for (u32 i = 0; (what = vmx_caps_missing(&caps, &i)) != NULL; lacks++)
+        lack(what);
     return lacks;
+}
+
+static u32 judge_bits(enum vmx_word word, u64 bits, const char *verdict)
+{
+    char names[NAMES_MAX];
+    char what[LACK_MAX];
+
+    if (bits == 0)
+        return 0;
+    vmx_control_names(word, bits, names, sizeof(names));
+    fmt_buf(what, sizeof(what), "VMX %s controls%s: %s", vmx_word_name(word), verdict, names);
+    lack(what);
+    return 1;
 }
 
 static u32 judge_controls(struct machine *m)
@@ -167,22 +184,23 @@ static u32 judge_controls(struct machine *m)
         return 0;
     for (u32 w = 0; w < VMX_WORDS; w++) {
         const struct ctl *c = &m->controls.word[w];
-        char names[NAMES_MAX];
-        char what[NAMES_MAX + 64];
 
-        if (c->lacking != 0) {
-            vmx_control_names((enum vmx_word)w, c->lacking, names, sizeof(names));
-            fmt_buf(what, sizeof(what), "VMX %s controls: %s", vmx_word_name((enum vmx_word)w),
-                    names);
-            lacks += lack(what, old_vtx);
-        }
-        if (c->forced != 0) {
-            vmx_control_names((enum vmx_word)w, c->forced, names, sizeof(names));
-            fmt_buf(what, sizeof(what), "VMX %s controls that can be 0: %s",
-                    vmx_word_name((enum vmx_word)w), names);
-            lacks += lack(what, old_vtx);
-        }
+        lacks += judge_bits((enum vmx_word)w, c->lacking, "");
+        lacks += judge_bits((enum vmx_word)w, c->forced, " that can be 0");
     }
+    if (lacks == 0) {
+        lack("VMX capability MSRs that do not contradict themselves");
+        lacks++;
+    }
+    return lacks;
+}
+
+static u32 judge_vmx(struct machine *m)
+{
+    const u32 lacks = judge_capabilities(m) + judge_controls(m);
+
+    if (lacks > 0)
+        say("    %s\n", old_vmx);
     return lacks;
 }
 
@@ -207,13 +225,13 @@ err_t precheck(const struct boot_info *info, struct precheck_need need)
 
         if (r->holds(&m))
             continue;
-        lacks += lack(r->what, r->remedy);
+        lack(r->what);
+        say("    %s\n", r->remedy);
+        lacks++;
         if (r->holds == has_memory)
             say_memory(&m);
     }
-    if (m.vmx) {
-        lacks += judge_capabilities(&m);
-        lacks += judge_controls(&m);
-    }
+    if (m.vmx)
+        lacks += judge_vmx(&m);
     return lacks == 0 ? OK : E_NOTSUP;
 }

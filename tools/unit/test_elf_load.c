@@ -119,6 +119,8 @@ CHANGE(below_2_gib,     i->ph[0].vaddr = LINKED - 0x1000)
 CHANGE(memsz_huge,      i->ph[2].memsz = ELF_SPAN_MAX + 1)
 CHANGE(memsz_wraps,     i->ph[2].memsz = 0 - 0x1000ull)
 CHANGE(at_the_top,      i->ph[2].vaddr = 0 - 0x3000ull)
+CHANGE(to_the_top,      for (u32 n = 0; n < 3; n++) i->ph[n].vaddr += BIT(31) - 2 * MiB;
+                        i->h.entry = i->ph[0].vaddr; i->ph[2].memsz = 0 - i->ph[2].vaddr)
 CHANGE(overlap,         i->ph[1].vaddr = LINKED + 0x1000)
 CHANGE(descending,      i->ph[2].vaddr = LINKED + 0x1000)
 CHANGE(same_page,       i->ph[0].memsz = 0x2001)
@@ -144,7 +146,7 @@ static const struct bad {
     {truncated, "truncated"}, {offset_behind, "outside"}, {offset_wraps, "outside"}, {filesz_wraps, "outside"},
     {memsz_small, "larger in the file"}, {rwx, "both writable and executable"},   {wx, "both writable and executable"},
     {unaligned, "aligned"},   {low_half, "below"},      {below_2_gib, "below"},   {memsz_huge, "too large"},
-    {memsz_wraps, "too large"}, {at_the_top, "too large"}, {overlap, "overlap"},  {descending, "overlap"},
+    {memsz_wraps, "too large"}, {at_the_top, "too large"}, {to_the_top, "too large"}, {overlap, "overlap"},  {descending, "overlap"},
     {same_page, "overlap"},   {spread, "spread"},       {off_2_mib, "2 MiB"},     {entry_in_data, "entry"},
     {entry_behind, "entry"},  {entry_before, "entry"},  {interpreter, "dynamic"}, {dynamic, "dynamic"},
     {tls, "thread-local"},    {nothing, "nothing"},     {nothing_large, "nothing"},

@@ -121,6 +121,9 @@ static const struct {
     {"titles",            "\033]0;title\007a\033]2;x\033\\b\033P1$r\033\\c", {"abc", "", "", "", ""}, 3, 0},
     {"many parameters",   "\033[1;2;3;4;5;6;7;8;9;10;11ma", {"a", "", "", "", ""}, 1, 0},
     {"huge parameters",   "\033[99999999999999999999;99999999999999999999Ha\033[4294967295Cb", {"", "", "", "", "                   b"}, 20, 4},
+    {"parameters that wrap", "\033[4294967297Ca",    {"                   a", "", "", "", ""}, 20, 0},
+    {"several intermediates", "\033$(Ba\033[1 !qb",  {"ab", "", "", "", ""}, 2, 0},
+    {"C1 as UTF-8",       "\302\205\302\237",       {"??", "", "", "", ""}, 2, 0},
     {"control in sequence", "ab\033[\b1Kc",             {" c", "", "", "", ""}, 2, 0},
     {"broken UTF-8",      "\303(\377\200\342\202a\360\237\230\200", {"?(???a?", "", "", "", ""}, 7, 0},
     {"other controls",    "a\001\016\017\x7f\ab",       {"ab", "", "", "", ""}, 2, 0},
@@ -168,6 +171,15 @@ static void test_colours(void **state)
         put(text);
         assert_true(cell_is(0, 0, 'A', rows[i].ink, rows[i].paper));
     }
+}
+
+/* What is erased takes the colours of the moment. */
+static void test_erase_colours(void **state)
+{
+    (void)state;
+    put("abc\033[44m\033[2K\033[2H");
+    assert_true(cell_is(1, 0, ' ', INK, 0x3050c0));
+    assert_true(cell_is(1, 1, ' ', INK, PAPER));
 }
 
 static void test_latin_1(void **state)
@@ -286,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_screens, setup),
         cmocka_unit_test_setup(test_colours, setup),
+        cmocka_unit_test_setup(test_erase_colours, setup),
         cmocka_unit_test_setup(test_latin_1, setup),
         cmocka_unit_test_setup(test_rgbx, setup),
         cmocka_unit_test_setup(test_cursor, setup),

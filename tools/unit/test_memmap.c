@@ -89,6 +89,9 @@ static const struct good {
     {"a gap is filled and joins both sides",
      {{CONVENTIONAL, 0x1000, 1, WB}, {CONVENTIONAL, 0x3000, 1, WB}, {LOADER, 0x2000, 1, WB}}, 3,
      {{0x1000, 0x3000, BOOT_MEM_USABLE, BOOT_CACHE_WB}}, 1},
+    {"joins what lies behind it",
+     {{CONVENTIONAL, 0x3000, 1, WB}, {CONVENTIONAL, 0x2000, 1, WB}}, 2,
+     {{0x2000, 0x2000, BOOT_MEM_USABLE, BOOT_CACHE_WB}}, 1},
     {"up to the last page of the address space",
      {{CONVENTIONAL, BIT(52) - 0x1000, 1, WB}}, 1, {{BIT(52) - 0x1000, 0x1000, BOOT_MEM_USABLE, BOOT_CACHE_WB}}, 1},
 };
@@ -104,6 +107,7 @@ static const struct bad {
     {"a descriptor overlaps another", {{CONVENTIONAL, 0x4000, 1, WB}, {MMIO, 0x4000, 1, 1}}, 2, 0x4000},
     {"a descriptor is not page-aligned", {{CONVENTIONAL, 0x1800, 1, WB}}, 1, 0x1800},
     {"a descriptor reaches beyond the physical address space", {{CONVENTIONAL, BIT(52), 1, WB}}, 1, BIT(52)},
+    {"a descriptor reaches beyond the physical address space", {{CONVENTIONAL, BIT(53), 1, WB}}, 1, BIT(53)},
     {"a descriptor reaches beyond the physical address space", {{CONVENTIONAL, BIT(52) - 0x1000, 2, WB}}, 1, BIT(52) - 0x1000},
     {"a descriptor reaches beyond the physical address space", {{CONVENTIONAL, 0x2000, UINT64_MAX, WB}}, 1, 0x2000},
     {"a descriptor reaches beyond the physical address space", {{CONVENTIONAL, 0x2000, BIT(52), WB}}, 1, 0x2000},
@@ -223,6 +227,11 @@ static void test_claim_refused(void **state)
     assert_int_equal(convert(rows, 2, 40, &m, &error), OK);
     for (size_t i = 0; i < ARRAY_LEN(claims); i++)
         assert_int_equal(memmap_claim(&m, claims[i].base, claims[i].len, BOOT_MEM_LINTEL), E_NOENT);
+    /* Behind the last region there is nothing, not even memory to read. */
+    struct boot_mem exact[2] = {region[0], region[1]};
+    struct memmap full = {.region = exact, .max = 2, .count = 2};
+
+    assert_int_equal(memmap_claim(&full, 0x30000, 0x1000, BOOT_MEM_LINTEL), E_NOENT);
     m.max = 3;
     assert_int_equal(memmap_claim(&m, 0x12000, 0x1000, BOOT_MEM_LINTEL), E_NOMEM);
     assert_int_equal(m.count, 2);
