@@ -22,7 +22,7 @@ import zlib
 SECTOR = 512
 MIB = 1 << 20
 LABEL = "LINTEL"
-DEFAULT_EPOCH = "1767225600"  # 2026-01-01
+DEFAULT_EPOCH = 1767225600  # 2026-01-01
 FAT32_FROM = 64 * MIB
 ESP_MIN = 16 * MIB
 FAT32_CLUSTERS_MIN = 66000  # fewer than 65525 would make it a FAT16, whatever it says
@@ -38,11 +38,15 @@ class ImageError(Exception):
     """Something that the user can put right."""
 
 
+def epoch():
+    """Seconds since 1970 that every date in the image is."""
+    return int(os.environ.get("SOURCE_DATE_EPOCH", DEFAULT_EPOCH))
+
+
 def run(*command):
     """Runs a tool with dates and configuration that are not the machine's."""
     environment = dict(os.environ, TZ="UTC", LC_ALL="C", MTOOLSRC=os.devnull,
-                       MTOOLS_SKIP_CHECK="1")
-    environment.setdefault("SOURCE_DATE_EPOCH", DEFAULT_EPOCH)
+                       MTOOLS_SKIP_CHECK="1", SOURCE_DATE_EPOCH=str(epoch()))
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True,
                               check=False)
@@ -166,14 +170,19 @@ def make_disk(out, esp, seed):
 
 
 def make_iso(out, esp, folder):
-    """El Torito with the ESP as its image.  A catalog entry's 16 bits cannot say more than
-    32 MiB; 1 means "up to the end of the medium" to UEFI, and FAT knows its own size."""
+    """El Torito with the ESP as its image.  (A catalog entry's 16 bits end at 32 MiB; xorriso then
+    says 0, which is "up to the end of the medium" to UEFI, and FAT knows its own size.)"""
     root = pathlib.Path(folder, "root")
     root.mkdir()
-    shutil.move(esp, root / "esp.img")
+    image = root / "esp.img"
+    shutil.move(esp, image)
+    image.chmod(0o644)
+    root.chmod(0o755)
+    for path in (image, root):
+        os.utime(path, (epoch(), epoch()))
     run("xorriso", "-as", "mkisofs", "-quiet", "-V", LABEL, "-r",
         "--set_all_file_dates", "set_to_mtime",
-        "-e", "esp.img", "-no-emul-boot", "-boot-load-size", "1",
+        "-e", "esp.img", "-no-emul-boot",
         "-o", str(pathlib.Path(out).resolve()), str(root))
 
 
