@@ -16,16 +16,19 @@
 
 static _Alignas(4096) u8 pool[POOL_PAGES * PAGE_SIZE];
 
-/* The leaf that translates virt, and how many bytes it covers; 0: none. */
+/* The leaf that translates virt, and how many bytes it covers; 0: none.  It is writable only if all
+ * entries on the way are. */
 static u64 walk(u64 root, u64 virt, u64 *len)
 {
     u64 entry = root;
+    u64 writable = WRITABLE;
 
     for (u32 shift = 39;; shift -= 9) {
         entry = ((const u64 *)(entry & FRAME))[virt >> shift & 511];
         *len = 1ull << shift;
+        writable &= entry;
         if (!(entry & PRESENT) || shift == 12 || (entry & LARGE))
-            return entry & PRESENT ? entry : 0;
+            return entry & PRESENT ? (entry & ~WRITABLE) | writable : 0;
     }
 }
 
@@ -116,6 +119,22 @@ static void test_largest_page(void **state)
     }
 }
 
+/* A page directory per GiB is what a long mapping costs without 1 GiB pages. */
+static void test_pool_suffices(void **state)
+{
+    static const struct mapping longest = {.virt = PAGE_SIZE, .phys = PAGE_SIZE, .len = 48 * GiB};
+    u64 root;
+
+    (void)state;
+    for (u32 gib_pages = 0; gib_pages < 2; gib_pages++) {
+        const u64 pages = tables_pages(&longest, 1, gib_pages);
+
+        memset(pool, 0, sizeof(pool));
+        assert_true(pages <= POOL_PAGES);
+        assert_int_equal(tables_build(&longest, 1, gib_pages, pool, pages, &root), OK);
+    }
+}
+
 static void test_refused(void **state)
 {
     static const struct mapping overlaps[][2] = {
@@ -144,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_typical),
         cmocka_unit_test(test_largest_page),
+        cmocka_unit_test(test_pool_suffices),
         cmocka_unit_test(test_refused),
     };
 
