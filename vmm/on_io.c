@@ -57,7 +57,7 @@ static err_t string_step(struct vcpu *v, const struct qual_io *q, u64 gva, struc
     return gmem_write_gva(v, gva, &value, q->size, fault);
 }
 
-/* Computed, not taken from the guest-linear-address field: Bochs does not set it for INS, OUTS.
+/* Computed: reading the guest-linear-address field would cost every plain IN and OUT too.
  * segment: 0 ES, 1 CS, 2 SS, 3 DS, 4 FS, 5 GS. */
 static u64 segment_base(struct vcpu *v, u32 segment)
 {

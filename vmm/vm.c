@@ -36,10 +36,14 @@ static struct cpuid_answer read_host_cpuid(void *ctx, u32 leaf, u32 subleaf)
 static void build_cpuid(struct vm *vm)
 {
     const struct vmx_controls *c = vmx_controls();
+    const u64 xcr0 = fpu_supported_xcr0();
 
+    if (xcr0) /* leaf 0xd speaks of what is enabled now; reset_processor() takes it back */
+        xsetbv(0, xcr0);
     cpuid_policy_build(&vm->cpuid, &(struct cpuid_source){
                                        .read = read_host_cpuid,
                                        .tsc_hz = tsc_hz,
+                                       .host_xcr0 = xcr0,
                                        .rdtscp = vmx_has_control(c, WORD_CPU2, CPU2_RDTSCP),
                                        .invpcid = vmx_has_control(c, WORD_CPU2, CPU2_INVPCID),
                                        .xsaves = vmx_has_control(c, WORD_CPU2, CPU2_XSAVES),

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+static u32 compacted_size = 576 + 64 * 5; /* AVX, AVX-512 x 3, PKRU */
+
 /* Every bit of every leaf is 1, but for what has to be a number. */
 static struct cpuid_answer all_ones(void *ctx, u32 leaf, u32 subleaf)
 {
@@ -18,6 +20,8 @@ static struct cpuid_answer all_ones(void *ctx, u32 leaf, u32 subleaf)
         a.eax = 0x20;
     if (leaf == 0x80000000)
         a.eax = 0x80000008;
+    if (leaf == 0xd && subleaf == 1)
+        a.ebx = compacted_size;
     if (leaf == 0xd && subleaf >= 2) { /* components of 64 bytes, one after another */
         a.eax = 64;
         a.ebx = 576 + 64 * (subleaf - 2);
@@ -38,6 +42,7 @@ static void build(struct cpuid_answer (*read)(void *, u32, u32), bool controls)
 {
     cpuid_policy_build(&policy, &(struct cpuid_source){.read = read,
                                                        .tsc_hz = 50000000,
+                                                       .host_xcr0 = 0x2e7,
                                                        .rdtscp = controls,
                                                        .invpcid = controls,
                                                        .xsaves = controls});
@@ -151,6 +156,20 @@ static void test_follows_the_controls(void **state)
     assert_true(ask(0xd, 1, 0, 1).eax & CPUID_D_1_EAX_XSAVES);
 }
 
+static void test_distrusts_a_wrong_compacted_format(void **state)
+{
+    const u32 good = compacted_size;
+
+    (void)state;
+    build(all_ones, true);
+    assert_true(ask(0xd, 1, 0, 1).eax & CPUID_D_1_EAX_XSAVEC);
+    compacted_size = good + 64;
+    build(all_ones, true);
+    compacted_size = good;
+    assert_int_equal(ask(0xd, 1, 0, 1).eax, CPUID_D_1_EAX_XSAVEOPT | CPUID_D_1_EAX_XGETBV_1);
+    assert_int_equal(ask(0xd, 1, 0, 7).ebx, 0);
+}
+
 static void test_cr4_follows_the_features(void **state)
 {
     (void)state;
@@ -171,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_clock_leaves_are_true),
         cmocka_unit_test(test_live_bits),
         cmocka_unit_test(test_follows_the_controls),
+        cmocka_unit_test(test_distrusts_a_wrong_compacted_format),
         cmocka_unit_test(test_cr4_follows_the_features),
     };
 

@@ -191,19 +191,23 @@ static void fix_xsave(struct cpuid_policy *p, const struct cpuid_source *s, u32 
         a->ebx = XSAVE_LEGACY_SIZE;
         a->ecx = XSAVE_LEGACY_SIZE; /* grows as the components come */
     } else if (sub == 1) {
+        p->host_compacted = a->ebx;
         a->eax &= CPUID_D_1_EAX_XSAVEOPT | CPUID_D_1_EAX_XSAVEC | CPUID_D_1_EAX_XGETBV_1 |
                   (s->xsaves ? (u32)CPUID_D_1_EAX_XSAVES : 0u);
         a->ebx = a->ecx = a->edx = 0; /* no supervisor states */
-    } else if (p->xcr0_mask & BIT(sub)) {
-        struct cpuid_answer *sizes = &p->entry[p->basic[0xd].first];
-
+    } else {
         p->xsave_size[sub] = a->eax;
         p->xsave_offset[sub] = a->ebx;
+        p->xsave_aligned |= a->ecx & 2 ? BIT(sub) : 0;
+        if (!(p->xcr0_mask & BIT(sub))) {
+            *a = (struct cpuid_answer){0};
+            return;
+        }
+        struct cpuid_answer *sizes = &p->entry[p->basic[0xd].first];
+
         sizes->ecx = MAX(sizes->ecx, a->eax + a->ebx);
         a->ecx &= 2; /* aligned in the compacted format; never a supervisor state */
         a->edx = 0;
-    } else {
-        *a = (struct cpuid_answer){0};
     }
 }
 
@@ -284,6 +288,33 @@ static bool host_has(const struct cpuid_source *s, u32 leaf)
     return leaf <= s->read(s->ctx, leaf & 0x80000000u, 0).eax;
 }
 
+/* Bytes that XSAVE (standard) or XSAVEC (compacted) needs for the components in `states`. */
+static u32 xsave_bytes(const struct cpuid_policy *p, u64 states, bool compacted)
+{
+    u32 end = XSAVE_LEGACY_SIZE;
+
+    for (u64 left = states & ~(XCR0_X87 | XCR0_SSE); left; left &= left - 1) {
+        const u32 i = (u32)__builtin_ctzll(left);
+        const bool aligned = p->xsave_aligned & BIT(i);
+
+        if (!compacted)
+            end = MAX(end, p->xsave_offset[i] + p->xsave_size[i]);
+        else
+            end = (aligned ? ALIGN_UP(end, 64u) : end) + p->xsave_size[i];
+    }
+    return end;
+}
+
+/* A processor whose own size of the compacted format is not what its components add up to cannot
+ * be trusted with it (Bochs with AVX-512: XRSTORS faults on what XSAVES wrote). */
+static void check_compacted_format(struct cpuid_policy *p, u64 host_xcr0)
+{
+    const u32 compacted = CPUID_D_1_EAX_XSAVEC | CPUID_D_1_EAX_XSAVES;
+
+    if (p->host_compacted && p->host_compacted != xsave_bytes(p, host_xcr0, true))
+        p->entry[p->basic[0xd].first + 1].eax &= ~compacted;
+}
+
 void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *s)
 {
     *p = (struct cpuid_policy){.max_basic = MAX_BASIC, .xcr0_mask = XCR0_X87};
@@ -310,6 +341,7 @@ void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *s)
         leaf->count = (u8)(p->entries - first);
         leaf->plain = leaf->count == 1 && row->live == CPUID_STATIC;
     }
+    check_compacted_format(p, s->host_xcr0);
 }
 
 const struct cpuid_answer *cpuid_find(const struct cpuid_policy *p, u32 leaf, u32 subleaf,
@@ -339,23 +371,6 @@ const struct cpuid_answer *cpuid_find(const struct cpuid_policy *p, u32 leaf, u3
     else if (l->live == CPUID_LIVE_XSAVE && subleaf == 1)
         *live = CPUID_LIVE_XSAVES;
     return &p->entry[l->first + subleaf];
-}
-
-/* Bytes that XSAVE (standard) or XSAVEC (compacted) needs for the components in `states`. */
-static u32 xsave_bytes(const struct cpuid_policy *p, u64 states, bool compacted)
-{
-    u32 end = XSAVE_LEGACY_SIZE;
-
-    for (u64 left = states & ~(XCR0_X87 | XCR0_SSE); left; left &= left - 1) {
-        const u32 i = (u32)__builtin_ctzll(left);
-        const bool aligned = p->entry[p->basic[0xd].first + i].ecx & 2;
-
-        if (!compacted)
-            end = MAX(end, p->xsave_offset[i] + p->xsave_size[i]);
-        else
-            end = (aligned ? ALIGN_UP(end, 64u) : end) + p->xsave_size[i];
-    }
-    return end;
 }
 
 void cpuid_touch_up(const struct cpuid_policy *p, u32 live, const struct cpuid_view *view,

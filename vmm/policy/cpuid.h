@@ -42,6 +42,8 @@ struct cpuid_policy {
     bool has_1g;          /* 1-GByte pages */
     u32 xsave_size[64];   /* bytes: component i's size ... */
     u32 xsave_offset[64]; /* ... and its offset in the standard format */
+    u64 xsave_aligned;    /* components that the compacted format aligns to 64 bytes */
+    u32 host_compacted;   /* what the host says of its own compacted size */
 };
 
 /* The guest's state that live leaves mirror. */
@@ -53,6 +55,7 @@ struct cpuid_source {
     struct cpuid_answer (*read)(void *ctx, u32 leaf, u32 subleaf);
     void *ctx;
     u64 tsc_hz;
+    u64 host_xcr0;                /* XCR0 | IA32_XSS while read() is called */
     bool rdtscp, invpcid, xsaves; /* the VMX controls that let a guest execute them are on */
 };
 
