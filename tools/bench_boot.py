@@ -2,8 +2,8 @@
 """Print what Lintel costs a guest, in ticks of the TSC (make bench-boot).
 
 1. Linux from the kernel's entry to the first instruction of userspace, under Lintel and on
-   the bare emulator.  Both times the same boot application starts hv.elf or native.elf,
-   which print `LINTEL-MARK kernel-entry tsc=N` with the TSC that the kernel finds; the
+   the bare emulator.  The same boot application starts hv.elf or native.elf.  The latter
+   prints `LINTEL-MARK kernel-entry tsc=N`; under Lintel the guest's TSC begins at 0.  The
    initramfs' first program prints `LINTEL-MARK userspace tsc=N`.
 2. What exits cost as the guest sees it, from the BENCH lines of guest_tests/t_bench_exits.c.
 
@@ -27,8 +27,8 @@ class BenchError(Exception):
     """A run did not give its figures."""
 
 
-def run(args, name, guest, hypervisor):
-    """Boots with one guest; returns both streams' texts."""
+def run(args, name, guest, hypervisor, until):
+    """Boots with one guest until its console shows a pattern; returns both streams' texts."""
     volume = lintel.Volume()
     volume.add(guest)
     native = hypervisor == "native.elf"
@@ -36,9 +36,8 @@ def run(args, name, guest, hypervisor):
         image = volume.make_image(directory.path / "lintel.img", args.build, hypervisor)
         target = machine.Machine(image, cpu_model=args.cpu_model)
         with session.Session(target, directory, console=lintel.GuestConsole(native)) as run:
-            # A guest on the bare machine ends it without Lintel's last line.
             run.wait([(session.COM1, lintel.EXIT_LINE), (session.COM1, lintel.REFUSED_LINE),
-                      (session.GUEST, "LINTEL-GUEST-OK")], TIMEOUT)
+                      (session.GUEST, until)], TIMEOUT)
             return run.text(session.COM1), run.text(session.GUEST)
 
 
@@ -55,14 +54,16 @@ def boot_ticks(args, hypervisor):
     linux = lintel.Guest("linux", args.guests / "cloud" / "vmlinuz", "256M",
                          args.build / "initramfs-test.gz", "console=ttyS0 quiet")
     name = "native" if hypervisor == "native.elf" else "lintel"
-    log, console = run(args, name, linux, hypervisor)
-    return mark("userspace", console or log) - mark("kernel-entry", log)
+    log, console = run(args, name, linux, hypervisor, MARK.format("userspace") + r"\r?\n")
+    entry = mark("kernel-entry", log) if name == "native" else 0
+    return mark("userspace", console or log) - entry
 
 
 def exit_costs(args):
     """name -> (min, median, max) ticks."""
     image = args.build / "guest_tests" / "bench_exits.flat"
-    _, console = run(args, "exits", lintel.Guest("bench", image, "64M", debug_exit=0xF4), "hv.elf")
+    guest = lintel.Guest("bench", image, "64M", debug_exit=0xF4)
+    _, console = run(args, "exits", guest, "hv.elf", "^1\\.\\.")
     costs = {name: tuple(map(int, rest)) for name, *rest in BENCH.findall(console)}
     if not costs:
         raise BenchError("the guest bench_exits printed no BENCH line")

@@ -21,6 +21,8 @@ ALLOWED = {
              "arch/x86_64/cpuid_bits.h", "arch/x86_64/lib/", "vmx/caps.h", "vmx/ctl.h",
              "vmx/wishes.h", "drivers/platform/uart.h", "drivers/platform/fbcon.h"),
     "guest_tests": ("include/",),
+    # The program that starts guests on the bare machine; not a guest.
+    "guest_tests/native": ("include/", "arch/", "drivers/platform/", "vmm/load/"),
 }
 GENERATED = ("asm_offsets.inc",)
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Find rings of files that call each other, from the objects' symbols.
+"""Find rings of files that call each other, from the objects' symbols.  Data is not called:
+a table that one file fills and another reads closes no ring.
 
     check_rings.py TOP OBJECT...
 
@@ -12,14 +13,17 @@ from pathlib import Path
 
 
 def symbols(objects):
-    """object -> (names it defines, names it needs)."""
+    """object -> (functions it defines, names it needs)."""
     output = subprocess.run(["nm", "-A", "-g", *objects], capture_output=True, text=True,
                             check=True).stdout
     defined, needed = defaultdict(set), defaultdict(set)
     for line in output.splitlines():
         where, _, rest = line.partition(":")
         *_, kind, name = rest.split()
-        (needed if kind in "Uwv" else defined)[where].add(name)
+        if kind in "Uwv":
+            needed[where].add(name)
+        elif kind in "TW":
+            defined[where].add(name)
     return defined, needed
 
 

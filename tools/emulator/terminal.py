@@ -53,10 +53,16 @@ class Screen:
         self.out = out or sys.stdout.buffer
         self.colour = self.out.isatty()
         self.pending = b""
+        self.at_line_start = True  # of what the guest printed
 
     def show(self, stream, data):
         if stream == COM1:
             data = self._log_lines(data)
+            if data and not self.at_line_start:
+                data = b"\r\n" + data
+            self.at_line_start |= bool(data)
+        elif stream == GUEST:
+            self.at_line_start = data.endswith(b"\n")
         if data and stream in (COM1, GUEST):
             self.out.write(data)
             self.out.flush()
