@@ -88,6 +88,7 @@ static void plan_events(struct vcpu *v)
     /* Another one of higher priority may ask by now. */
     vmx_set_irq_window(&v->vmx, plan.irq_window || (plan.ack_irq && board_irq_pending(b)));
     vmx_set_nmi_window(&v->vmx, plan.nmi_window);
+    v->irq_planned = board_irq_pending(b);
 }
 
 static bool can_wake(struct vcpu *v)
@@ -130,6 +131,7 @@ static NOINLINE void do_todo(struct vcpu *v)
 
         obey_wish(vm);
         vmx_set_timer(&v->vmx, deadline > now ? deadline - now : 0);
+        v->deadline = deadline;
     }
     if (vm->end == VM_RUNNING && (v->todo & TODO_HALT)) {
         wait_for_event(v);

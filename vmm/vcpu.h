@@ -32,7 +32,8 @@ struct vcpu {
     u32 id;
     u32 todo;             /* enum vcpu_todo */
     struct event pending; /* an exception, or an interrupted delivery to repeat */
-    bool irq_window, nmi_window;
+    u64 deadline;         /* TSC that the preemption timer was last set for */
+    bool irq_planned;     /* the board's interrupt line when events were last planned */
     bool nmi_pending;
     bool triple_fault; /* raising an exception during #DF ended in shutdown */
     u64 xcr0;
