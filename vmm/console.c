@@ -14,6 +14,7 @@
 #define BITS_A_CHAR  10u
 #define INPUT_HZ     100u /* how often a silent port is looked at */
 #define SCREEN_BATCH 512u
+#define REPLAY_MAX   4096u /* bytes of log, on the screen again */
 
 static struct {
     u16 port[BOOT_UARTS_MAX];
@@ -50,6 +51,21 @@ static void write_screen(void *ctx, const char *text, size_t len)
     fbcon_write(ctx, text, len);
 }
 
+/* The loader's lines again: fbcon scrolls only text that it has written itself. */
+static void replay_log(const struct log_ring *ring)
+{
+    const u64 len = MIN(ring->written, (u64)REPLAY_MAX);
+
+    fbcon_clear(&host.screen);
+    for (u64 at = ring->written - len; at < ring->written;) {
+        const u64 offset = at % ring->size;
+        const u64 run = MIN(ring->written - at, ring->size - offset);
+
+        fbcon_write(&host.screen, &ring->data[offset], run);
+        at += run;
+    }
+}
+
 void console_init(const struct boot_info *info)
 {
     host.ports = MIN(info->uart_count, BOOT_UARTS_MAX);
@@ -63,11 +79,17 @@ void console_init(const struct boot_info *info)
 
         if (fbcon_init(&host.screen, &info->fb, pixels) == OK) {
             host.has_screen = true;
+            replay_log(phys_to_virt((hpa_t){info->log_ring}));
             host.screen_sink = (struct log_sink){.write = write_screen, .ctx = &host.screen};
             log_add_sink(&host.screen_sink);
         }
     }
     guest.port = host.ports;
+    log_info("console: %u serial ports, %s", host.ports,
+             host.has_screen ? "one screen" : "no screen");
+    if (host.has_screen)
+        log_info("console: framebuffer %ux%u stride %u at 0x%llx", info->fb.width, info->fb.height,
+                 info->fb.stride, (unsigned long long)info->fb.base);
 }
 
 static u32 find_port(u32 number)
