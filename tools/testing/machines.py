@@ -13,6 +13,12 @@ TAP_RESULT = re.compile(r"^(not )?ok (\d+) - (.*?)\r?$", re.MULTILINE)
 TAP_PLAN = re.compile(r"^1\.\.(\d+)\r?$", re.MULTILINE)
 CHECK_LINE = re.compile(r"^(not )?ok ([^\r\n]*)", re.MULTILINE)
 
+# What tools/guest_init/rc prints of the kernel's log, and the table that accepts it.
+DMESG_TABLE = Path("docs/guest-dmesg.md")
+DMESG_ROW = re.compile(r"^\| `(.+?)` +\|", re.MULTILINE)
+DMESG_LINE = re.compile(r"^LINTEL-DMESG <[0-4]>\[[ \d.]+\] (.*)$", re.MULTILINE)
+DMESG_END = "LINTEL-DMESG end"
+
 GUESTS_A_BOOT = 40  # lintel.conf takes CONFIG_GUESTS_MAX
 DEBUG_EXIT_PORT = 0xF4
 GUESTS_TIMEOUT = 600
@@ -160,6 +166,22 @@ def refusal(report, options):
 
 # ---------------------------------------------------------------- Linux
 
+def accepted_warnings():
+    """The regular expressions in the table of docs/guest-dmesg.md."""
+    return [re.compile(pattern)
+            for pattern in DMESG_ROW.findall(DMESG_TABLE.read_text(encoding="utf-8"))]
+
+
+def judge_dmesg(report, name, text):
+    """Every warning or error that the kernel logged is one that the table accepts."""
+    text = lintel.strip_controls(text)
+    accepted = accepted_warnings()
+    report.add(f"{name}: all of dmesg was seen", DMESG_END in text.splitlines(), log=text)
+    strange = [line for line in DMESG_LINE.findall(text)
+               if not any(pattern.fullmatch(line) for pattern in accepted)]
+    report.add(f"{name}: no warning but the accepted", not strange, "; ".join(strange))
+
+
 def boot_linux(report, options, name, kernel="cloud", cpu_model=""):
     """A kernel with the test initramfs: its self-check's lines, and the power-off."""
     image = options.guests / kernel / "vmlinuz"
@@ -174,6 +196,7 @@ def boot_linux(report, options, name, kernel="cloud", cpu_model=""):
         for failed, what in CHECK_LINE.findall(text):
             report.add(f"{name}: {what}", not failed, log=logs(run))
         report.add(f"{name}: LINTEL-GUEST-OK", "LINTEL-GUEST-OK" in text, log=logs(run))
+        judge_dmesg(report, name, text)
         report.add(f"{name}: ends", outcome.status == 0, outcome.text, logs(run))
 
     Boot(options, name.replace(" ", "-"), [linux], cpu_model).run(LINUX_TIMEOUT, judge)
