@@ -47,7 +47,7 @@ err_t ept_lookup(const struct ept *e, gpa_t gpa, struct ept_leaf *out);
 void ept_destroy(struct ept *e); /* frees every table; the caller has flushed */
 
 /* Calls `visit` for every leaf in ascending gpa; stops at the first false. */
-bool ept_for_each(const struct ept *e, bool (*visit)(void *arg, gpa_t gpa, const struct ept_leaf *leaf),
-                  void *arg);
+bool ept_for_each(const struct ept *e,
+                  bool (*visit)(void *arg, gpa_t gpa, const struct ept_leaf *leaf), void *arg);
 /* Calls `visit` for every table page, the root last: the auditor's view. */
 bool ept_for_each_table(const struct ept *e, bool (*visit)(void *arg, const u64 *table), void *arg);

@@ -2,9 +2,9 @@
 #include "vmm/machine.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/log.h"
-#include "arch/x86_64/tsc.h"
 #include "drivers/platform/power.h"
 #include "vmm/audit.h"
+#include "vmm/bootinfo.h"
 #include "vmm/dump.h"
 #include "vmm/run.h"
 #include "vmm/vm.h"
@@ -12,7 +12,6 @@
 #define STATUS_POWEROFF 0u
 #define STATUS_STOPPED  125u
 
-static const struct boot_info *boot;
 static struct vm vm;
 
 static const struct {
@@ -26,26 +25,6 @@ static const struct {
     [VM_END_HALTED] = {"halted", STATUS_POWEROFF},
     [VM_END_STOPPED] = {"stopped", STATUS_STOPPED},
 };
-
-void machine_init(const struct boot_info *info)
-{
-    boot = info;
-}
-
-const struct boot_info *machine_boot_info(void)
-{
-    return boot;
-}
-
-u64 machine_wall_time(void)
-{
-    return boot->wall_time + (rdtsc() - boot->wall_tsc) / tsc_hz;
-}
-
-bool machine_ends_with_power_off(void)
-{
-    return boot && boot->config.on_end == CONFIG_END_POWEROFF;
-}
 
 /* One life of a guest, from creation to its end. */
 static void run_once(u32 id, const struct config_guest *config)
@@ -88,13 +67,14 @@ static NORETURN void halt(void)
 
 void machine_run(void)
 {
+    const struct config *config = &bootinfo()->config;
     u32 status = STATUS_STOPPED;
 
-    for (u32 i = 0; i < boot->config.guest_count; i++)
-        status = run_guest(i, &boot->config.guest[i]);
+    for (u32 i = 0; i < config->guest_count; i++)
+        status = run_guest(i, &config->guest[i]);
     audit(NULL);
     log_info("LINTEL-EXIT status=%u", status);
-    switch (boot->config.on_end) {
+    switch (config->on_end) {
     case CONFIG_END_REBOOT: power_reboot();
     case CONFIG_END_HALT: halt();
     default: power_off();

@@ -9,6 +9,7 @@
 #include "arch/x86_64/tsc.h"
 #include "drivers/platform/acpi.h"
 #include "drivers/platform/power.h"
+#include "vmm/bootinfo.h"
 #include "vmm/console.h"
 #include "vmm/dump.h"
 #include "vmm/hostmem.h"
@@ -44,7 +45,9 @@ static void panic_dump(void)
 
 static void panic_end(void)
 {
-    if (machine_ends_with_power_off())
+    const struct boot_info *info = bootinfo();
+
+    if (info && info->config.on_end == CONFIG_END_POWEROFF)
         power_off();
 }
 
@@ -87,7 +90,7 @@ void hv_main(const struct boot_info *info)
     panic_set_hooks(panic_dump, panic_end);
     tsc_init(info->tsc_hz);
     log_set_clock(tsc_hz);
-    machine_init(info);
+    bootinfo_init(info);
     apic_init();
     hostmem_init(info);
     start_acpi(info->rsdp);

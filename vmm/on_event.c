@@ -58,7 +58,7 @@ enum verdict on_exception(struct vcpu *v, const struct exit *x)
     const u32 type = EVENT_TYPE(x->intr_info);
 
     if (type == EVENT_TYPE_NMI) {
-        trap_dispatch(VEC_NMI);
+        trap_take_nmi();
         return RESUME;
     }
     if (vector == VEC_MC)

@@ -9,6 +9,7 @@
 
 #define AR_L             BIT32(13)
 #define AR_DB            BIT32(14)
+#define SEG_FS           4u
 #define PENDING_DEBUG_BS BIT32(14)
 
 void vcpu_reset(struct vcpu *v)
@@ -41,6 +42,17 @@ u32 vcpu_code_bits(struct vcpu *v)
     if ((gs_get(&v->vmx.guest, GS_EFER) & EFER_LMA) && (ar & AR_L))
         return 64;
     return ar & AR_DB ? 32 : 16;
+}
+
+/* 64-bit code ignores the bases of all but FS and GS; other code has 32-bit linear addresses. */
+u64 vcpu_linear(struct vcpu *v, u32 segment, u64 offset)
+{
+    const bool code64 = vcpu_code_bits(v) == 64;
+
+    if (code64 && segment < SEG_FS)
+        return offset;
+    offset += gs_get(&v->vmx.guest, (enum guest_field)(GS_ES_BASE + segment));
+    return code64 ? offset : (u32)offset;
 }
 
 void vcpu_raise_event(struct vcpu *v, struct event e)

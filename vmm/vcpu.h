@@ -88,3 +88,5 @@ static inline void vcpu_skip_insn(struct vcpu *v, u32 len)
 u8 vcpu_cpl(struct vcpu *v);
 /* Code segment's default size in bits: 16, 32 or 64. */
 u32 vcpu_code_bits(struct vcpu *v);
+/* Linear address of segment:offset; segment: 0 ES, 1 CS, 2 SS, 3 DS, 4 FS, 5 GS. */
+u64 vcpu_linear(struct vcpu *v, u32 segment, u64 offset);

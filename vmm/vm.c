@@ -8,10 +8,10 @@
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/tsc.h"
 #include "lib/mem.h"
+#include "vmm/bootinfo.h"
 #include "vmm/console.h"
 #include "vmm/dump.h"
 #include "vmm/hostmem.h"
-#include "vmm/machine.h"
 #include "vmm/percpu.h"
 #include "vmm/policy/cr.h"
 #include "vmm/policy/io.h"
@@ -131,7 +131,7 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
     reset_processor();
     console_attach(&board_host, config->console);
     vm->at_console = true;
-    board_init(&vm->board, &board_host, tsc_hz, rdtsc(), machine_wall_time(), config->memory,
+    board_init(&vm->board, &board_host, tsc_hz, rdtsc(), bootinfo_wall_time(), config->memory,
                (u16)config->debug_exit);
     this_vmm_cpu()->current = &vm->vcpu;
     start_clock(&vm->vcpu);

@@ -7,9 +7,9 @@
 #include "arch/x86_64/tsc.h"
 #include "lib/mem.h"
 #include "vmm/acpi_build.h"
+#include "vmm/bootinfo.h"
 #include "vmm/gmem.h"
 #include "vmm/load/load.h"
-#include "vmm/machine.h"
 #include "vmm/policy/cr.h"
 #include "vmm/vm_memory.h"
 
@@ -28,7 +28,7 @@ static struct load_request request;
 
 static struct load_file find_file(const char *path)
 {
-    const struct boot_info *info = machine_boot_info();
+    const struct boot_info *info = bootinfo();
 
     for (u32 i = 0; i < info->module_count; i++)
         if (strcmp(info->module[i].path, path) == 0)

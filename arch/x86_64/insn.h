@@ -23,7 +23,7 @@ static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
     return r;
 }
 
-/* ------------------------------------------------------------ model-specific registers, time */
+/* ------------------------------------------------------------ model-specific registers */
 
 static inline u64 rdmsr(u32 msr)
 {
@@ -36,14 +36,6 @@ static inline u64 rdmsr(u32 msr)
 static inline void wrmsr(u32 msr, u64 value)
 {
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
-}
-
-static inline u64 rdtsc(void)
-{
-    u32 lo, hi;
-
-    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
-    return (u64)hi << 32 | lo;
 }
 
 /* ------------------------------------------------------------ control and debug registers */
@@ -71,9 +63,7 @@ INSN_REGISTER(dr0)
 INSN_REGISTER(dr1)
 INSN_REGISTER(dr2)
 INSN_REGISTER(dr3)
-INSN_REGISTER(dr6)
 INSN_REGISTER(dr7)
-#undef INSN_REGISTER
 
 /* CR4.OSXSAVE must be set. */
 static inline u64 xgetbv(u32 index)
@@ -84,10 +74,30 @@ static inline u64 xgetbv(u32 index)
     return (u64)hi << 32 | lo;
 }
 
+/* ------------------------------------------------------------ what the exit handlers execute */
+
+#ifdef HOST_TEST /* tools/unit/fake_cpu.c */
+u64 rdtsc(void);
+u64 read_dr6(void);
+void write_dr6(u64 value);
+void xsetbv(u32 index, u64 value);
+#else
+static inline u64 rdtsc(void)
+{
+    u32 lo, hi;
+
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
+    return (u64)hi << 32 | lo;
+}
+
+INSN_REGISTER(dr6)
+
 static inline void xsetbv(u32 index, u64 value)
 {
     __asm__ volatile("xsetbv" : : "c"(index), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
+#endif
+#undef INSN_REGISTER
 
 /* ------------------------------------------------------------ I/O ports */
 

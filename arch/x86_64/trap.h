@@ -11,6 +11,13 @@ struct trap_frame {
 void trap_init(void); /* loads the IDT on this CPU */
 /* Registered from above; called with IF=0 and after the EOI for device vectors (>= 32). */
 void trap_set_handler(u8 vector, void (*handler)(void));
-/* What a VM exit for an external interrupt or NMI calls: runs the vector's handler as the
- * processor would have (including the EOI). */
+/* What a VM exit for an external interrupt calls: runs the vector's handler as the processor
+ * would have (including the EOI). */
 void trap_dispatch(u8 vector);
+
+/* An NMI that came as a VM exit: taken through the IDT, whose IRET ends blocking by NMI.
+ * SDM Vol. 3C, "Blocking by NMI" in "Loading Host State". */
+static inline void trap_take_nmi(void)
+{
+    __asm__ volatile("int $2" : : : "memory");
+}

@@ -268,7 +268,7 @@ static void fix_widths(struct cpuid_policy *p, const struct cpuid_source *s, u32
                        struct cpuid_answer *a)
 {
     (void)s, (void)sub;
-    if (a->eax == 0) /* SDM Vol. 2A: without the leaf, 36 bits */
+    if (a->eax == 0) /* SDM Vol. 3A, "CPUID MAXPHYADDR": without the leaf, 36 bits */
         a->eax = 48u << 8 | 36;
     p->phys_bits = (u8)a->eax;
 }
