@@ -89,14 +89,15 @@ static bool attr_ok(const struct ept *e, u32 attr)
 /* The entry at which the walk for gpa ends: a leaf, or one that is not present. */
 static u64 *walk(const struct ept *e, u64 gpa, u32 *level)
 {
-    u64 *table = e->root;
+    u64 *entry = &e->root[slot(gpa, ROOT)];
+    u32 at = ROOT;
 
-    for (*level = ROOT;; (*level)--) {
-        u64 *entry = &table[slot(gpa, *level)];
-        if (!is_table(*entry, *level))
-            return entry;
-        table = table_of(e, *entry);
+    while (at > 0 && is_table(*entry, at)) {
+        at--;
+        entry = &table_of(e, *entry)[slot(gpa, at)];
     }
+    *level = at;
+    return entry;
 }
 
 /* ---------------------------------------------------------------- reserve */
@@ -105,6 +106,8 @@ static u64 *pool_take(struct pool *pool)
 {
     u64 *table = pool->first;
 
+    if (!table) /* the check counted what the commit takes */
+        __builtin_trap();
     pool->first = (u64 *)(uintptr_t)table[0];
     table[0] = 0;
     return table;
@@ -222,7 +225,7 @@ static struct cut cut_at(const struct ept *e, u64 gpa, u64 attr)
     if (!present(entry) || (entry & ATTR_MASK) == attr)
         return (struct cut){0, 0};
     cut.from = cut.to;
-    while (!IS_ALIGNED(gpa, span(cut.from)))
+    while (cut.from > 0 && !IS_ALIGNED(gpa, span(cut.from)))
         cut.from--;
     return cut;
 }

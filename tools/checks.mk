@@ -2,7 +2,7 @@
 # Included by tools/targets.mk.
 .PHONY: check
 
-FORMATTED := $(sort $(filter-out $(B)/%,$(wildcard */*.[ch] */*/*.[ch] */*/*/*.[ch])))
+FORMATTED := $(sort $(filter-out build/% $(B)/%,$(wildcard */*.[ch] */*/*.[ch] */*/*/*.[ch])))
 HEADERS   := $(sort $(wildcard include/*.h include/*/*.h boot/*.h arch/x86_64/*.h arch/x86_64/lib/*.h \
                drivers/platform/*.h ept/*.h vmx/*.h vmm/*.h vmm/*/*.h))
 CHECKS    := format headers includes rings sizes sdm cppcheck analyzer tidy

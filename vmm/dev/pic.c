@@ -206,7 +206,7 @@ u8 pic_read(struct pic_pair *p, u16 port)
 {
     if (port >= 0x400)
         return p->chip[port & 1].elcr;
-    struct pic *c = &p->chip[port >> 7];
+    struct pic *c = &p->chip[port >> 7 & 1];
     if (c->poll)
         return poll(p, c);
     if (port & 1)

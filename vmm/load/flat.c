@@ -60,7 +60,7 @@ static err_t place_image(const struct load_request *req, struct load_plan *plan,
 
 err_t load_flat(const struct load_request *req, struct load_plan *plan)
 {
-    struct flat_header header;
+    struct flat_header header = {0};
     struct flat_start start = {.magic = FLAT_START_MAGIC, .tsc_hz = req->tsc_hz};
 
     TRY(plan_begin(req, plan));

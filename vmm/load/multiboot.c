@@ -312,7 +312,7 @@ static err_t add_modules(const struct load_request *req, struct load_plan *plan,
                          const struct multiboot_image *image, u8 *info)
 {
     u32 used = req->modules * MODULE_SIZE;
-    u64 table_base, base;
+    u64 table_base = 0, base = 0;
     u8 *table;
 
     if (req->modules == 0)
