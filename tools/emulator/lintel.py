@@ -15,9 +15,10 @@ from .session import COM1, COM2
 
 TIMEOUT_STATUS, STOPPED_STATUS, PANIC_STATUS = 124, 125, 126
 
-# The end of a run in Lintel's log; group 1 is the status.
-EXIT_LINE = r"^LINTEL-EXIT status=(\d+)\r?$"
-REFUSED_LINE = r"^LINTEL-BOOT refused: ([^\r\n]*)\r?$"
+# The end of a run in Lintel's log; group 1 is the status.  With the line's end: `$` would match
+# half a line that has just arrived.
+EXIT_LINE = r"^LINTEL-EXIT status=(\d+)\r?\n"
+REFUSED_LINE = r"^LINTEL-BOOT refused: ([^\r\n]*)\r?\n"
 EXIT_SEEN = re.compile(EXIT_LINE, re.MULTILINE)
 GUEST_LINE = re.compile(r"^LINTEL-GUEST name=(\S+) end=(\S+) status=(\d+)\r?$", re.MULTILINE)
 
