@@ -120,7 +120,7 @@ static err_t translate(struct vcpu *v, const struct gva_space *space, u64 gva, u
     err = gva_walk(space, gva, access, &r);
     *out = r.gpa;
     *fault = (struct gmem_fault){gva, r.fault_error};
-    return err;
+    return err == E_RANGE ? E_INVAL : err;
 }
 
 err_t gmem_translate(struct vcpu *v, u64 gva, u32 access, gpa_t *out, struct gmem_fault *fault)

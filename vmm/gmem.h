@@ -10,8 +10,9 @@ err_t gmem_read(const struct vm *vm, gpa_t gpa, void *out, u64 len);         /* 
 err_t gmem_write(const struct vm *vm, gpa_t gpa, const void *from, u64 len); /* E_RANGE */
 
 /* Through the guest's page tables, at its current privilege. access: GVA_* of ept/gva_walk.h.
- * E_PERM/E_NOENT: the guest would fault; *fault_error is the #PF error code, *fault_gva the
- * address. E_RANGE: not RAM, or not canonical. */
+ * E_PERM/E_NOENT: the guest would fault; fault->error is the #PF error code, fault->gva the
+ * address. E_INVAL: not canonical (#GP or #SS). E_RANGE: not RAM. E_IO: a page table is not in
+ * RAM. */
 struct gmem_fault {
     u64 gva;
     u32 error;

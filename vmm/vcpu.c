@@ -7,10 +7,9 @@
 #include "vmm/policy/cr.h"
 #include "vmm/vm.h"
 
-#define AR_L             BIT32(13)
-#define AR_DB            BIT32(14)
-#define SEG_FS           4u
-#define PENDING_DEBUG_BS BIT32(14)
+#define AR_L   BIT32(13)
+#define AR_DB  BIT32(14)
+#define SEG_FS 4u
 
 void vcpu_reset(struct vcpu *v)
 {
@@ -55,6 +54,12 @@ u64 vcpu_linear(struct vcpu *v, u32 segment, u64 offset)
     return code64 ? offset : (u32)offset;
 }
 
+/* Real mode delivers no error codes, and VM entry refuses to. */
+static bool protected_mode(struct vcpu *v)
+{
+    return gs_get(&v->vmx.guest, GS_CR0) & CR0_PE;
+}
+
 void vcpu_raise_event(struct vcpu *v, struct event e)
 {
     if (v->pending.info) {
@@ -65,8 +70,8 @@ void vcpu_raise_event(struct vcpu *v, struct event e)
             v->todo |= TODO_EVENT;
             return;
         }
-        if (merged != e.info)
-            e = (struct event){.info = merged}; /* #DF: error code 0 */
+        if (merged != e.info) /* #DF: error code 0, none in real mode */
+            e = (struct event){.info = protected_mode(v) ? merged : merged & ~(u32)EVENT_HAS_ERROR};
     }
     v->pending = e;
     v->todo |= TODO_EVENT;
@@ -74,8 +79,11 @@ void vcpu_raise_event(struct vcpu *v, struct event e)
 
 void vcpu_raise(struct vcpu *v, u8 vector, i64 error)
 {
-    const bool has_error = error != NO_ERROR_CODE && (gs_get(&v->vmx.guest, GS_CR0) & CR0_PE);
+    struct guest_state *g = &v->vmx.guest;
+    const bool has_error = error != NO_ERROR_CODE && protected_mode(v);
 
+    /* As for each fault: or an instruction breakpoint would stop the instruction twice. */
+    gs_set(g, GS_RFLAGS, gs_get(g, GS_RFLAGS) | RFLAGS_RF);
     vcpu_raise_event(v, (struct event){
                             .info = EVENT_VALID | EVENT_TYPE_HW_EXC << 8 | vector |
                                     (has_error ? (u32)EVENT_HAS_ERROR : 0u),

@@ -67,6 +67,7 @@ void vcpu_raise_event(struct vcpu *v, struct event e);
 void vcpu_raise_page_fault(struct vcpu *v, u64 gva, u32 error);
 
 #define VCPU_BLOCKED_BY_INSN 3u /* interruptibility state: blocking by STI, by MOV SS */
+#define PENDING_DEBUG_BS     BIT(14)
 
 NOINLINE void vcpu_skip_insn_slow(struct vcpu *v, u64 old, u64 rip);
 

@@ -1,0 +1,84 @@
+/* See fake_cpu.h. */
+#include "tools/unit/fake_cpu.h"
+#include "arch/x86_64/insn.h"
+#include "arch/x86_64/panic.h"
+#include "arch/x86_64/trap.h"
+#include "vmm/console.h"
+#include "vmx/vmx.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+struct fake_cpu fake_cpu;
+
+u64 guest_state_load(struct guest_state *g, enum guest_field f)
+{
+    g->field[f] = fake_cpu.vmcs[f];
+    g->valid |= BIT(f);
+    return g->field[f];
+}
+
+void vmx_guest_reset(struct guest_state *g)
+{
+    for (u32 f = 0; f < GS_COUNT; f++)
+        gs_set(g, (enum guest_field)f, 0);
+}
+
+u64 rdtsc(void)
+{
+    return fake_cpu.tsc;
+}
+
+u64 read_dr6(void)
+{
+    return fake_cpu.dr6;
+}
+
+void write_dr6(u64 value)
+{
+    fake_cpu.dr6 = value;
+}
+
+void xsetbv(u32 index, u64 value)
+{
+    if (index != 0)
+        abort();
+    fake_cpu.xcr0 = value;
+    fake_cpu.xsetbvs++;
+}
+
+void vmx_set_tsc_offset(struct vmx_vcpu *v, u64 offset)
+{
+    (void)v;
+    fake_cpu.tsc_offset = offset;
+    fake_cpu.tsc_offsets++;
+}
+
+void vmx_invvpid_single(u16 vpid)
+{
+    fake_cpu.invvpid = vpid;
+    fake_cpu.invvpids++;
+}
+
+void trap_dispatch(u8 vector)
+{
+    fake_cpu.trap = vector;
+    fake_cpu.traps++;
+}
+
+void trap_take_nmi(void)
+{
+    fake_cpu.nmis++;
+}
+
+u64 console_deadline(void)
+{
+    return fake_cpu.console_deadline;
+}
+
+void panic(const char *format, ...)
+{
+    if (fake_cpu.on_panic)
+        longjmp(*fake_cpu.on_panic, 1);
+    fprintf(stderr, "panic: %s\n", format);
+    abort();
+}

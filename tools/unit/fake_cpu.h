@@ -1,0 +1,18 @@
+/* The processor below the exit handlers, for host tests: the VMCS is an array, the clock
+ * stands still until a test moves it, and what a handler does to hardware is written down. */
+#pragma once
+#include "vmx/guest_state.h"
+#include <setjmp.h>
+
+struct fake_cpu {
+    u64 vmcs[GS_COUNT]; /* what guest_state_load() finds */
+    u64 tsc, dr6, xcr0, tsc_offset;
+    u32 xsetbvs, tsc_offsets, invvpids;
+    u16 invvpid; /* the last one */
+    u32 traps, nmis;
+    u8 trap; /* the last vector dispatched */
+    u64 console_deadline;
+    jmp_buf *on_panic; /* NULL: a panic ends the test program */
+};
+
+extern struct fake_cpu fake_cpu;
