@@ -1,6 +1,7 @@
 /* Exits of single instructions: CPUID, HLT, VMCALL, RDMSR, WRMSR, XSETBV, and the refusals. */
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/insn.h"
+#include "arch/x86_64/msr.h"
 #include "vmm/handlers.h"
 #include "vmm/hypercall.h"
 #include "vmm/msr_models.h"
@@ -42,10 +43,15 @@ enum verdict on_cpuid(struct vcpu *v, const struct exit *x)
     return NEXT;
 }
 
+/* The single-step trap wakes the processor before it has slept. */
 enum verdict on_hlt(struct vcpu *v, const struct exit *x)
 {
+    struct guest_state *g = &v->vmx.guest;
+    const bool trap =
+        (gs_get(g, GS_RFLAGS) & RFLAGS_TF) && !(gs_get(g, GS_DEBUGCTL) & DEBUGCTL_BTF);
+
     (void)x;
-    v->todo |= TODO_HALT | TODO_BOARD;
+    v->todo |= trap ? TODO_BOARD : TODO_HALT | TODO_BOARD;
     return NEXT;
 }
 
