@@ -10,6 +10,7 @@
 #define ENTRY_IA32E_GUEST BIT(9)
 #define LMSW_BITS         (CR0_PE | CR0_MP | CR0_EM | CR0_TS)
 #define AR_L              BIT(13)
+#define AR_TSS_32         BIT(3) /* of the type: not a 16-bit TSS */
 
 static u64 seen_cr0(struct guest_state *g)
 {
@@ -69,6 +70,8 @@ static enum verdict mov_to_cr0(struct vcpu *v, u64 value)
 
     if (cr0_write(&view, value, &e) != OK || (e.load_pdptes && load_pdptes(v) != OK))
         return FAULT_GP;
+    if ((e.efer & ~view.efer & EFER_LMA) && !(gs_get(g, GS_TR_AR) & AR_TSS_32))
+        return FAULT_GP; /* IA-32e mode has no 16-bit TSS, and VM entry refuses one */
     gs_set(g, GS_CR0, e.real);
     gs_set(g, GS_CR0_SHADOW, e.shadow);
     if (e.efer != view.efer)
