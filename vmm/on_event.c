@@ -27,6 +27,11 @@ static void debug_exception_state(struct vcpu *v, u64 qual)
         gs_set(g, GS_DR7, dr7 & ~DR7_GD);
     if (debugctl & (DEBUGCTL_LBR | DEBUGCTL_BTF))
         gs_set(g, GS_DEBUGCTL, debugctl & ~(u64)(DEBUGCTL_LBR | DEBUGCTL_BTF));
+    /* In the shadow of STI or MOV SS, VM entry insists on the single-step that TF makes pending
+     * (SDM Vol. 3C, "Checks on Guest Non-Register State").  Injecting #DB discards it. */
+    if ((gs_get(g, GS_RFLAGS) & RFLAGS_TF) &&
+        (gs_get(g, GS_INTERRUPTIBILITY) & VCPU_BLOCKED_BY_INSN))
+        gs_set(g, GS_PENDING_DEBUG, gs_get(g, GS_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }
 
 /* Whatever was being delivered when this exit came has to be delivered again. */
