@@ -4,6 +4,8 @@
 #include "vmm/board.h"
 #include "vmm/policy/io.h"
 
+#define ELCR_SLAVE 0x4d1
+
 enum { IRQ_PIT = 0, IRQ_COM1 = 4, IRQ_RTC = 8, IRQ_SCI = 9 };
 
 /* ---------------------------------------------------- wires */
@@ -213,6 +215,7 @@ void board_init(struct board *b, const struct board_host *host, u64 tsc_hz, u64 
 void board_reset(struct board *b, u64 now)
 {
     pic_reset(&b->pic);
+    pic_write(&b->pic, ELCR_SLAVE, 1u << (IRQ_SCI - 8)); /* as a PC's firmware leaves it */
     pit_reset(&b->pit);
     rtc_reset(&b->rtc, now);
     uart_reset(&b->com1);
