@@ -11,7 +11,8 @@
 /* Iterations of REP INS/OUTS done in one exit: bounds the time spent here. */
 #define STRING_BATCH 64u
 
-enum { SEG_ES = 0, SEG_FS = 4, SEG_GS = 5 };
+#define SEG_ES       0u
+#define SEG_GS       5u
 
 static u32 port_read(struct vcpu *v, u16 port, u8 size)
 {
@@ -43,6 +44,7 @@ static u64 merge(u64 old, u64 value, u32 bytes)
 
 static err_t string_step(struct vcpu *v, const struct qual_io *q, u64 gva, struct gmem_fault *fault)
 {
+    const u64 next_page = ALIGN_DOWN(gva, PAGE_SIZE) + PAGE_SIZE;
     u32 value = 0;
     gpa_t probe;
 
@@ -53,18 +55,10 @@ static err_t string_step(struct vcpu *v, const struct qual_io *q, u64 gva, struc
     }
     /* The destination is checked first: reading a port may have an effect that cannot be undone. */
     TRY(gmem_translate(v, gva, GVA_WRITE, &probe, fault));
-    TRY(gmem_translate(v, gva + q->size - 1, GVA_WRITE, &probe, fault));
+    if (next_page <= gva + q->size - 1)
+        TRY(gmem_translate(v, next_page, GVA_WRITE, &probe, fault));
     value = port_read(v, q->port, q->size);
     return gmem_write_gva(v, gva, &value, q->size, fault);
-}
-
-/* Computed: reading the guest-linear-address field would cost every plain IN and OUT too.
- * segment: 0 ES, 1 CS, 2 SS, 3 DS, 4 FS, 5 GS. */
-static u64 segment_base(struct vcpu *v, u32 segment)
-{
-    if (segment > SEG_GS || (vcpu_code_bits(v) == 64 && segment < SEG_FS))
-        return 0;
-    return gs_get(&v->vmx.guest, (enum guest_field)(GS_ES_BASE + segment));
 }
 
 static enum verdict string_io(struct vcpu *v, const struct exit *x, const struct qual_io *q)
@@ -74,19 +68,22 @@ static enum verdict string_io(struct vcpu *v, const struct exit *x, const struct
     const u32 pointer = q->in ? RDI : RSI;
     const u64 mask = size_mask(address_size);
     const bool down = gs_get(&v->vmx.guest, GS_RFLAGS) & RFLAGS_DF;
-    const u64 base = segment_base(v, q->in ? SEG_ES : x->insn_info >> 15 & 7);
+    /* Computed: reading the guest-linear-address field would cost every plain IN and OUT too. */
+    const u32 segment = q->in ? SEG_ES : MIN(x->insn_info >> 15 & 7, SEG_GS);
 
     if (q->rep && (r[RCX] & mask) == 0)
         return NEXT;
     for (u32 i = 0; i < STRING_BATCH; i++) {
         struct gmem_fault fault = {0};
         const u64 offset = r[pointer] & mask;
-        const err_t err = string_step(v, q, base + offset, &fault);
+        const err_t err = string_step(v, q, vcpu_linear(v, segment, offset), &fault);
 
         if (err == E_PERM || err == E_NOENT) {
             vcpu_raise_page_fault(v, fault.gva, fault.error);
             return RESUME;
         }
+        if (err == E_INVAL) /* not canonical, or beyond what a 4-GByte segment holds */
+            return FAULT_GP;
         if (err != OK)
             return KILL;
         r[pointer] = merge(r[pointer], down ? offset - q->size : offset + q->size, address_size);
