@@ -105,6 +105,18 @@ static void start_clock(struct vcpu *v)
     vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
 }
 
+/* A debug-exit port is looked at only where the board has nothing. */
+static err_t check_debug_exit(const struct config_guest *config)
+{
+    const struct io_row *row = io_find((u16)config->debug_exit);
+
+    if (config->debug_exit == 0 || row->action == IO_REFUSE)
+        return OK;
+    log_error("guest %s: debug_exit = 0x%x is the port of: %s; choose another, like 0xf4",
+              config->name, config->debug_exit, row->name);
+    return E_INVAL;
+}
+
 err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
 {
     struct board_host board_host;
@@ -113,6 +125,7 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
     memset(vm, 0, sizeof(*vm));
     vm->id = id;
     vm->config = config;
+    TRY(check_debug_exit(config));
     err = vm_memory_create(vm);
     if (err != OK) {
         log_error("guest %s: no memory: it wants %llu MiB, %llu MiB are free", config->name,
