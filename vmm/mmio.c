@@ -16,7 +16,7 @@ static const struct {
 enum mmio_kind mmio_find(gpa_t gpa, u32 len)
 {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (gpa.v >= rows[i].first && gpa.v + len - 1 <= rows[i].last)
+        if (gpa.v >= rows[i].first && gpa.v <= rows[i].last && len - 1 <= rows[i].last - gpa.v)
             return rows[i].kind;
     return MMIO_NONE;
 }

@@ -15,6 +15,7 @@
 #include "vmx/qual.h"
 
 #define SEG_ES 0u
+#define SEG_CS 1u
 
 /* What nobody answers: the row decides whether that is a PC's empty bus or a stop. */
 static err_t open_bus(struct vcpu *v, gpa_t gpa, u32 len, bool write)
@@ -82,14 +83,9 @@ static u64 address_mask(const struct insn *insn)
     return insn->address_size == 8 ? ~0ull : BIT(8 * insn->address_size) - 1;
 }
 
-/* Linear address of a string operand: 64-bit code ignores the bases of ES, CS, SS and DS. */
 static u64 string_address(struct vcpu *v, const struct insn *insn, u32 segment, u32 pointer)
 {
-    const u64 offset = v->vmx.guest.regs.r[pointer] & address_mask(insn);
-
-    if (vcpu_code_bits(v) == 64 && segment < 4)
-        return offset;
-    return offset + gs_get(&v->vmx.guest, (enum guest_field)(GS_ES_BASE + segment));
+    return vcpu_linear(v, segment, v->vmx.guest.regs.r[pointer] & address_mask(insn));
 }
 
 static void advance(struct vcpu *v, const struct insn *insn, u32 reg, u64 by)
@@ -155,8 +151,7 @@ static err_t plain_step(struct vcpu *v, const struct insn *insn, u64 gva, struct
  * that is not there. */
 static u32 fetch(struct vcpu *v, u8 bytes[INSN_MAX_LEN])
 {
-    const u64 rip = gs_get(&v->vmx.guest, GS_RIP) +
-                    (vcpu_code_bits(v) == 64 ? 0 : gs_get(&v->vmx.guest, GS_CS_BASE));
+    const u64 rip = vcpu_linear(v, SEG_CS, gs_get(&v->vmx.guest, GS_RIP));
     const u32 first = MIN(INSN_MAX_LEN, (u32)(PAGE_SIZE - (rip & (PAGE_SIZE - 1))));
     struct gmem_fault fault;
 
@@ -188,6 +183,16 @@ static bool moved(struct vcpu *v, const struct exit *x)
     return gmem_translate(v, x->gla, 0, &gpa, &fault) != OK || gpa.v != x->gpa.v;
 }
 
+/* EPT violations save RF as 1 (SDM Vol. 3C, "Saving RIP, RSP, RFLAGS, and SSP"), which an
+ * instruction that is done clears: the next may have a breakpoint. */
+static void complete(struct vcpu *v, u32 len)
+{
+    struct guest_state *g = &v->vmx.guest;
+
+    gs_set(g, GS_RFLAGS, gs_get(g, GS_RFLAGS) & ~RFLAGS_RF);
+    vcpu_skip_insn(v, len);
+}
+
 static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct qual_ept *q)
 {
     u8 bytes[INSN_MAX_LEN];
@@ -205,11 +210,13 @@ static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct q
         vcpu_raise_page_fault(v, fault.gva, fault.error);
         return RESUME;
     }
+    if (err == E_INVAL) /* not canonical */
+        return FAULT_GP;
     if (err != OK)
         return KILL;
     if (is_string(&insn) && insn.rep && (v->vmx.guest.regs.r[RCX] & address_mask(&insn)) != 0)
         return RESUME;
-    vcpu_skip_insn(v, insn.len);
+    complete(v, insn.len);
     return RESUME;
 }
 
