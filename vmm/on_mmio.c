@@ -63,19 +63,15 @@ static err_t store(struct vcpu *v, u64 gva, u32 size, u64 value, struct gmem_fau
 
 static u64 get_reg(struct vcpu *v, const struct insn *insn)
 {
-    const u32 reg = insn->high_byte ? insn->reg & 3u : insn->reg;
-
-    return reg == RSP ? gs_get(&v->vmx.guest, GS_RSP) : v->vmx.guest.regs.r[reg];
+    return insn->reg == RSP ? gs_get(&v->vmx.guest, GS_RSP) : v->vmx.guest.regs.r[insn->reg];
 }
 
 static void put_reg(struct vcpu *v, const struct insn *insn, u64 value)
 {
-    const u32 reg = insn->high_byte ? insn->reg & 3u : insn->reg;
-
-    if (reg == RSP)
+    if (insn->reg == RSP)
         gs_set(&v->vmx.guest, GS_RSP, value);
     else
-        v->vmx.guest.regs.r[reg] = value;
+        v->vmx.guest.regs.r[insn->reg] = value;
 }
 
 static u64 address_mask(const struct insn *insn)
@@ -225,7 +221,7 @@ enum verdict on_ept_violation(struct vcpu *v, const struct exit *x)
     const struct qual_ept q = qual_ept(x->qual);
 
     event_nmi_unblocked_by_iret(v, x, q.nmi_iret);
-    if (mmio_find(x->gpa, 1) == MMIO_NONE || q.fetch || !q.linear_valid || !q.final)
+    if (mmio_find(x->gpa, 1) == MMIO_NONE || q.fetch || !q.final)
         return KILL;
     if (x->idt_info &
         EVENT_VALID) /* an event's stack or table lies in a device: cannot be emulated */

@@ -134,6 +134,9 @@ static void test_paging_off(void **state)
     assert_int_equal(mov_to(0, CR0_PE | CR0_CD | CR0_WP), NEXT);
     assert_int_equal(now(GS_CR0), CR0_PE | CR0_WP | CR0_ET | CR0_NE);
     assert_int_equal(fake_cpu.invvpids, 1);
+    guest_new(PAE); /* bits of CR4 that the guest may not have are as its shadow says: clear */
+    vm.cpuid.cr4_mask = CR4_PAE;
+    assert_int_equal(mov_to(0, CR0_PE | CR0_CD), NEXT);
 }
 
 static void test_flush_only_when_translation_changes(void **state)
@@ -257,6 +260,7 @@ static void test_lmsw(void **state)
             assert_int_equal(access_of(LMSW(0xfff0 | source)), NEXT);
             assert_int_equal(now(GS_CR0) & word, source | (old & CR0_PE));
             assert_int_equal(now(GS_CR0) & ~word, CR0_ET | CR0_NE | CR0_WP);
+            assert_int_equal(now(GS_CR0_SHADOW) & ~word, CR0_ET | CR0_WP);
         }
 }
 

@@ -139,11 +139,13 @@ static void test_exceptions_go_on_as_they_came(void **state)
 {
     (void)state;
     guest_new(LONG);
+    fake_cpu.dr6 = DR6_INIT | DR6_B0;
+    vmcs(GS_DR7, DR7_INIT | DR7_GD);
     x.intr_error = 0x1234, x.insn_len = 1;
     assert_int_equal(exception(AC), RESUME);
     assert_int_equal(v->pending.info, AC);
     assert_int_equal(v->pending.error, 0x1234);
-    assert_int_equal(fake_cpu.dr6, DR6_INIT);
+    assert_int_equal(fake_cpu.dr6, DR6_INIT | DR6_B0); /* of #DB alone */
     assert_true(unchanged());
     guest_new(LONG); /* INT1: a privileged software exception wants its length */
     x.insn_len = 3;

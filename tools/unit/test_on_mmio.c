@@ -101,6 +101,9 @@ static void test_stack_pointer_operand(void **state)
     assert_int_equal(violation(WINDOW, WRITE | LINEAR), RESUME);
     assert_true(now(GS_RSP) == 0x1234 && r[RSP] == 0xbad);
     vmcs(GS_RIP, RIP);
+    assert_int_equal(violation(MID_BEGIN - 1, WRITE | LINEAR), RESUME);
+    assert_memory_equal(ram(MID_BEGIN), "\x12\0", 2);
+    vmcs(GS_RIP, RIP);
     code(CODE("\x48\x8b\x23")); /* mov rsp, [rbx] */
     assert_int_equal(violation(WINDOW, READ | LINEAR), RESUME);
     assert_int_equal(now(GS_RSP), ~0ull);
