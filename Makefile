@@ -104,10 +104,14 @@ $(O)/efi/%.asm.o: %.asm $(O)/gen/asm_offsets.inc
 	@echo "  NASM $< (UEFI)"
 	@$(NASM) -Wall -Werror -f elf64 -i$(O)/gen/ -MD $(@:.o=.d) -o $@ $<
 
-$(O)/hv.elf: $(HV_OBJ) linker.ld
-	@echo "  LD   $@"
+# Debug information stays on the workstation: gdb and addr2line take hv.debug.elf.
+$(O)/hv.elf: $(O)/hv.debug.elf
+	@objcopy --strip-debug $< $@
+
+$(O)/hv.debug.elf: $(HV_OBJ) linker.ld
+	@echo "  LD   $(O)/hv.elf"
 	@$(CC) $(HV_FLAGS) -nostdlib -static -no-pie -T linker.ld -o $@ $(HV_OBJ) \
-	    -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack,--fatal-warnings,-Map=$(@:.elf=.map)
+	    -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack,--fatal-warnings,-Map=$(O)/hv.map
 
 $(O)/BOOTX64.so: $(BOOT_OBJ)
 	@$(LD) -nostdlib -znocombreloc --build-id=none -z noexecstack -T /usr/lib/elf_x86_64_efi.lds -shared -Bsymbolic \
