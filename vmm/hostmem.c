@@ -7,12 +7,18 @@
 
 static struct pmm frames;
 
+/* Guests' memory is write-back in their EPT: only what the firmware says can be so is used. */
+static bool is_usable(const struct boot_mem *m)
+{
+    return m->type == BOOT_MEM_USABLE && (m->cache == 0 || (m->cache & BOOT_CACHE_WB));
+}
+
 static u64 top_of_ram(const struct boot_info *info)
 {
     u64 top = 0;
 
     for (u32 i = 0; i < info->mem_count; i++)
-        if (info->mem[i].type == BOOT_MEM_USABLE)
+        if (is_usable(&info->mem[i]))
             top = MAX(top, info->mem[i].base + info->mem[i].len);
     return MIN(top, paging_ram_end().v);
 }
@@ -24,8 +30,7 @@ static hpa_t place_table(const struct boot_info *info, u64 bytes)
         const struct boot_mem *m = &info->mem[i];
         const u64 base = MAX(m->base, (u64)MiB);
 
-        if (m->type == BOOT_MEM_USABLE && base < m->base + m->len &&
-            m->base + m->len - base >= bytes)
+        if (is_usable(m) && base < m->base + m->len && m->base + m->len - base >= bytes)
             return (hpa_t){base};
     }
     panic("no room for the frame table: %llu bytes", (unsigned long long)bytes);
@@ -34,7 +39,6 @@ static hpa_t place_table(const struct boot_info *info, u64 bytes)
 void hostmem_init(const struct boot_info *info)
 {
     static const u16 owner_of[BOOT_MEM_TYPES] = {
-        [BOOT_MEM_USABLE] = FRAME_FREE,
         [BOOT_MEM_LINTEL] = FRAME_LINTEL,
         [BOOT_MEM_MODULE] = FRAME_MODULE,
     };
@@ -44,10 +48,11 @@ void hostmem_init(const struct boot_info *info)
 
     pmm_init(&frames, phys_to_virt(table), top);
     for (u32 i = 0; i < info->mem_count; i++)
-        if (info->mem[i].type < BOOT_MEM_TYPES && owner_of[info->mem[i].type] == FRAME_FREE)
+        if (is_usable(&info->mem[i]))
             pmm_set_owner(&frames, (hpa_t){info->mem[i].base}, info->mem[i].len, FRAME_FREE);
+    /* After the free ranges: partial frames at their edges are not free. */
     for (u32 i = 0; i < info->mem_count; i++)
-        if (info->mem[i].type < BOOT_MEM_TYPES && owner_of[info->mem[i].type] != FRAME_FREE)
+        if (info->mem[i].type < BOOT_MEM_TYPES && owner_of[info->mem[i].type] != FRAME_NONE)
             pmm_set_owner(&frames, (hpa_t){info->mem[i].base}, info->mem[i].len,
                           owner_of[info->mem[i].type]);
     pmm_set_owner(&frames, table, bytes, FRAME_LINTEL);
