@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+static u32 pkru_size = 64;
 static u32 compacted_size = 576 + 64 * 5; /* AVX, AVX-512 x 3, PKRU */
 
 /* Every bit of every leaf is 1, but for what has to be a number. */
@@ -23,7 +24,7 @@ static struct cpuid_answer all_ones(void *ctx, u32 leaf, u32 subleaf)
     if (leaf == 0xd && subleaf == 1)
         a.ebx = compacted_size;
     if (leaf == 0xd && subleaf >= 2) { /* components of 64 bytes, one after another */
-        a.eax = 64;
+        a.eax = subleaf == 9 ? pkru_size : 64;
         a.ebx = 576 + 64 * (subleaf - 2);
         a.ecx = 0;
     }
@@ -170,6 +171,23 @@ static void test_distrusts_a_wrong_compacted_format(void **state)
     assert_int_equal(ask(0xd, 1, 0, 7).ebx, 0);
 }
 
+static void test_drops_a_component_without_size(void **state)
+{
+    (void)state;
+    pkru_size = 0;
+    build(all_ones, true);
+    pkru_size = 64;
+    assert_int_equal(policy.xcr0_mask, 0xe7);
+    assert_int_equal(ask(0xd, 0, 0, 1).eax, 0xe7);
+    assert_int_equal(ask(0xd, 0, 0, 1).ecx, 576 + 64 * 6); /* ZMM's end, not PKRU's offset */
+    assert_int_equal(ask(0xd, 9, 0, 1).ebx, 0);
+    assert_false(ask(7, 0, CR4_PKE, 1).ecx & CPUID_7_ECX_PKU);
+    assert_false(policy.cr4_mask & CR4_PKE);
+    build(all_ones, true);
+    assert_true(ask(7, 0, 0, 1).ecx & CPUID_7_ECX_PKU);
+    assert_true(policy.cr4_mask & CR4_PKE);
+}
+
 static void test_cr4_follows_the_features(void **state)
 {
     (void)state;
@@ -191,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_live_bits),
         cmocka_unit_test(test_follows_the_controls),
         cmocka_unit_test(test_distrusts_a_wrong_compacted_format),
+        cmocka_unit_test(test_drops_a_component_without_size),
         cmocka_unit_test(test_cr4_follows_the_features),
     };
 

@@ -188,8 +188,7 @@ static void fix_xsave(struct cpuid_policy *p, const struct cpuid_source *s, u32 
             p->xcr0_mask &= ~(u64)XCR0_AVX512;
         a->eax = (u32)p->xcr0_mask;
         a->edx = (u32)(p->xcr0_mask >> 32);
-        a->ebx = XSAVE_LEGACY_SIZE;
-        a->ecx = XSAVE_LEGACY_SIZE; /* grows as the components come */
+        a->ebx = XSAVE_LEGACY_SIZE; /* live; ECX: when all components are known */
     } else if (sub == 1) {
         p->host_compacted = a->ebx;
         a->eax &= CPUID_D_1_EAX_XSAVEOPT | CPUID_D_1_EAX_XSAVEC | CPUID_D_1_EAX_XGETBV_1 |
@@ -203,9 +202,6 @@ static void fix_xsave(struct cpuid_policy *p, const struct cpuid_source *s, u32 
             *a = (struct cpuid_answer){0};
             return;
         }
-        struct cpuid_answer *sizes = &p->entry[p->basic[0xd].first];
-
-        sizes->ecx = MAX(sizes->ecx, a->eax + a->ebx);
         a->ecx &= 2; /* aligned in the compacted format; never a supervisor state */
         a->edx = 0;
     }
@@ -315,6 +311,33 @@ static void check_compacted_format(struct cpuid_policy *p, u64 host_xcr0)
         p->entry[p->basic[0xd].first + 1].eax &= ~compacted;
 }
 
+/* A component that has no size cannot be saved: it is not there, nor is what needs it (Bochs
+ * reports PKRU so).  The sizes of what is left are added up anew. */
+static void drop_empty_components(struct cpuid_policy *p)
+{
+    struct cpuid_answer *sizes = &p->entry[p->basic[0xd].first];
+
+    for (u64 left = p->xcr0_mask & ~(XCR0_X87 | XCR0_SSE); left; left &= left - 1) {
+        const u32 i = (u32)__builtin_ctzll(left);
+
+        if (p->xsave_size[i])
+            continue;
+        p->xcr0_mask &= ~BIT(i);
+        p->entry[p->basic[0xd].first + i] = (struct cpuid_answer){0};
+    }
+    if (!(p->xcr0_mask & XCR0_PKRU)) {
+        p->entry[p->basic[7].first].ecx &= ~(u32)CPUID_7_ECX_PKU;
+        p->cr4_mask &= ~(u64)CR4_PKE;
+    }
+    if (!p->xcr0_mask) { /* no XSAVE */
+        *sizes = (struct cpuid_answer){0};
+        return;
+    }
+    sizes->eax = (u32)p->xcr0_mask;
+    sizes->edx = (u32)(p->xcr0_mask >> 32);
+    sizes->ecx = xsave_bytes(p, p->xcr0_mask, false);
+}
+
 void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *s)
 {
     *p = (struct cpuid_policy){.max_basic = MAX_BASIC, .xcr0_mask = XCR0_X87};
@@ -342,6 +365,7 @@ void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *s)
         leaf->plain = leaf->count == 1 && row->live == CPUID_STATIC;
     }
     check_compacted_format(p, s->host_xcr0);
+    drop_empty_components(p);
 }
 
 const struct cpuid_answer *cpuid_find(const struct cpuid_policy *p, u32 leaf, u32 subleaf,
