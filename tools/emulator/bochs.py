@@ -35,8 +35,8 @@ vgaromimage: file={vga_bios}
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: {disk}
 boot: disk
-com1: enabled=1, mode=socket-client, dev=localhost:{ports[0]}
-com2: enabled=1, mode=socket-client, dev=localhost:{ports[1]}
+com1: enabled=1, mode=socket-client, dev=127.0.0.1:{ports[0]}
+com2: enabled=1, mode=socket-client, dev=127.0.0.1:{ports[1]}
 log: {directory}/bochs.log
 panic: action=fatal
 error: action=report
