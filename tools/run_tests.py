@@ -16,6 +16,7 @@ from testing.report import Report
 
 STEPS = {
     "build": host.build,
+    "reproducible": host.reproducible,
     "unit": host.unit,
     "fuzz": host.fuzz,
     "guest": machines.guest,
@@ -30,7 +31,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0],
                                      formatter_class=argparse.RawDescriptionHelpFormatter,
                                      epilog="steps:\n" + "\n".join(
-                                         f"  {name:8} {step.__doc__.splitlines()[0]}"
+                                         f"  {name:12} {step.__doc__.splitlines()[0]}"
                                          for name, step in STEPS.items()))
     parser.add_argument("steps", nargs="+", choices=STEPS, metavar="STEP")
     parser.add_argument("--build", type=Path, default=Path("build"), metavar="DIR")

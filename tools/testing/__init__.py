@@ -1,6 +1,6 @@
 """The steps of tools/run_tests.py.
 
 report.py    results, counted and printed
-host.py      build, unit tests, fuzzing
+host.py      build, the same build again, unit tests, fuzzing
 machines.py  what boots on an emulator
 """

@@ -1,8 +1,11 @@
-"""What runs on the workstation itself: the build, unit tests, fuzzing."""
+"""What runs on the workstation itself: the build (twice), unit tests, fuzzing."""
 import os
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from emulator.machine import ROOT, RunDirectory
 
 from .report import run
 
@@ -11,6 +14,7 @@ UNIT_TIMEOUT = 120
 SOURCES = Path("tools/unit")
 TAP_LINE = re.compile(r"^(not )?ok \d+ - (.*)$", re.MULTILINE)
 WORKERS = 2
+IMAGES = ("BOOTX64.EFI", "hv.elf")
 
 
 def make(report, name, *targets):
@@ -23,6 +27,40 @@ def make(report, name, *targets):
 def build(report, options):
     """The images and the guests' files."""
     make(report, "build", f"B={options.top}", "all", "guests")
+
+
+def _difference(one, other):
+    """Where two files' bytes differ, in words; empty if nowhere."""
+    a, b = one.read_bytes(), other.read_bytes()
+    if a == b:
+        return ""
+    at = next((i for i, pair in enumerate(zip(a, b)) if pair[0] != pair[1]), min(len(a), len(b)))
+    return f"{len(a)} and {len(b)} bytes, different from byte {at:#x}"
+
+
+def _copy_sources(to, options):
+    """All of the tree but what was built."""
+    built = {ROOT / ".git", ROOT / "build", options.top.resolve()}
+    shutil.copytree(ROOT, to, ignore=lambda folder, names: [
+        name for name in names if Path(folder) / name in built or name == "__pycache__"])
+
+
+def reproducible(report, options):
+    """The images, built once more from a copy of the sources, have the same bytes."""
+    below_top = os.path.relpath(options.build, options.top)  # "debug" with DEBUG=1
+    with RunDirectory("reproducible") as directory:
+        copy = directory.path / "a-copy-elsewhere"
+        again = Path("build") / below_top
+        _copy_sources(copy, options)
+        if not make(report, "build of a copy", "-C", str(copy), "B=build",
+                    *(str(again / image) for image in IMAGES)):
+            return
+        different = {image: _difference(options.build / image, copy / again / image)
+                     for image in IMAGES}
+        for image, where in different.items():
+            report.add(f"reproducible {image}", not where, where)
+        if not any(different.values()):
+            shutil.rmtree(copy)
 
 
 def _unit_program(path):
