@@ -1,5 +1,6 @@
 /* The 8259A pair: the initialization and probe that Linux does, the priority rules one by
  * one, and a million random operations against a second, dumb model. */
+#include "pic_dumb.h"
 #include "vmm/dev/pic.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -268,95 +269,7 @@ static void test_special_fully_nested(void **state)
     }
 }
 
-/* ---------------------------------------------------- the dumb model */
-struct dumb {
-    int irr[8], isr[8], imr[8], line[8], level[8];
-    int lowest, special, auto_eoi, rotate_auto;
-};
-
-static int dumb_order(const struct dumb *d, int ir) /* 0: highest */
-{
-    return (ir - d->lowest - 1 + 16) % 8;
-}
-
-static int dumb_request(const struct dumb *d, const int irr[8])
-{
-    int best = -1;
-    for (int i = 0; i < 8; i++)
-        if (irr[i] && !d->imr[i] && (best < 0 || dumb_order(d, i) < dumb_order(d, best)))
-            best = i;
-    for (int i = 0; i < 8 && best >= 0; i++) {
-        const int blocks = d->isr[i] && !(d->special && d->imr[i]);
-        if (blocks && dumb_order(d, i) <= dumb_order(d, best))
-            best = -1;
-    }
-    return best;
-}
-
-static int dumb_master(const struct dumb d[2])
-{
-    int irr[8];
-    memcpy(irr, d[0].irr, sizeof(irr));
-    irr[2] = dumb_request(&d[1], d[1].irr) >= 0;
-    return dumb_request(&d[0], irr);
-}
-
-static void dumb_take(struct dumb *d, int ir)
-{
-    d->irr[ir] = d->level[ir] && d->line[ir];
-    if (!d->auto_eoi)
-        d->isr[ir] = 1;
-    else if (d->rotate_auto)
-        d->lowest = ir;
-}
-
-static int dumb_ack(struct dumb d[2])
-{
-    const int ir = dumb_master(d);
-    if (ir < 0)
-        return 0x37;
-    if (ir != 2) {
-        dumb_take(&d[0], ir);
-        return 0x30 + ir;
-    }
-    const int slave = dumb_request(&d[1], d[1].irr);
-    dumb_take(&d[0], 2);
-    dumb_take(&d[1], slave);
-    return 0x38 + slave;
-}
-
-static void dumb_eoi(struct dumb *d, int specific, int ir, int rotate)
-{
-    if (!specific) {
-        ir = -1;
-        for (int i = 0; i < 8; i++)
-            if (d->isr[i] && !(d->special && d->imr[i]) &&
-                (ir < 0 || dumb_order(d, i) < dumb_order(d, ir)))
-                ir = i;
-        if (ir < 0)
-            return;
-    }
-    d->isr[ir] = 0;
-    if (rotate)
-        d->lowest = ir;
-}
-
-static void dumb_line(struct dumb *d, int ir, int level)
-{
-    if (d->line[ir] == level)
-        return;
-    d->line[ir] = level;
-    d->irr[ir] = level;
-}
-
-static u8 packed(const int bits[8])
-{
-    u8 v = 0;
-    for (int i = 0; i < 8; i++)
-        v |= (u8)(bits[i] << i);
-    return v;
-}
-
+/* ---------------------------------------------------- against the dumb model */
 static void step(struct pic_pair *p, struct dumb d[2])
 {
     const unsigned chip = (unsigned)random() & 1, x = (unsigned)random();
