@@ -1,6 +1,7 @@
 /* Guests that end in a special way: the command line says how. The list has a row for each,
  * with what must be said of it. Getting to the end of the test is the failure. */
 #include "guest_tests/rt/guest.h"
+#include "guest_tests/rt/modes.h"
 
 #define UNMAPPED 0xc0000000ull /* 3 GiB: no memory of these guests */
 #define VGA_HOLE 0xa0000ull
@@ -16,6 +17,12 @@ static void end_triple_fault(void)
     const struct table_pointer none = {0, 0};
 
     __asm__ volatile("lidt %0; ud2" : : "m"(none));
+}
+
+/* #GP, then #DF, and neither has an entry in the vector table. */
+static void end_real_triple_fault(void)
+{
+    (void)real_mode_fault(8 * 4 - 1);
 }
 
 static void end_i8042(void)
@@ -89,6 +96,7 @@ static const struct {
 } ends[] = {
     {"halt", end_halt},
     {"triple-fault", end_triple_fault},
+    {"real-triple-fault", end_real_triple_fault},
     {"i8042", end_i8042},
     {"cf9", end_cf9},
     {"port92", end_port92},

@@ -99,3 +99,36 @@ GUEST_TEST(long_mode_state_is_back)
     EXPECT_EQ(rdmsr(MSR_EFER), efer);
     EXPECT_FAULT(VEC_UD, __asm__ volatile("ud2"));
 }
+
+#define TSS16 0x81ull
+#define TSS32 0x89ull
+
+static u8 other_tss[104] __attribute__((aligned(8)));
+
+/* IA-32e mode with a 16-bit TSS: #GP(0), with a 32-bit one it goes on. */
+GUEST_TEST(ia32e_mode_wants_a_32_bit_tss)
+{
+    const u64 base = (u64)other_tss;
+    const u64 descriptor = (sizeof(other_tss) - 1) | (base & 0xffffff) << 16 | (base >> 24) << 56;
+    struct table_pointer pointer;
+    u64 *slot, saved[2];
+
+    __asm__ volatile("sgdt %0" : "=m"(pointer));
+    slot = low(pointer.base + SEL_ABSENT);
+    saved[0] = slot[0], saved[1] = slot[1];
+    slot[1] = 0;
+    slot[0] = descriptor | TSS32 << 40;
+    EXPECT_EQ(enter_ia32e_with_tss(SEL_ABSENT), 0);
+    slot[0] = descriptor | TSS16 << 40;
+    EXPECT_EQ(enter_ia32e_with_tss(SEL_ABSENT), VEC_GP << 16);
+    slot[0] = saved[0], slot[1] = saved[1];
+    EXPECT_FAULT(VEC_UD, __asm__ volatile("ud2"));
+}
+
+/* Real mode has no error codes, also for the #DF that a vector beyond the limit becomes.
+ * Without room for that one: t_end.c. */
+GUEST_TEST(double_fault_in_real_mode)
+{
+    EXPECT_EQ(real_mode_fault(0x3ff), VEC_GP << 16 | 6);
+    EXPECT_EQ(real_mode_fault(8 * 4 + 3), VEC_DF << 16 | 6);
+}

@@ -30,3 +30,11 @@ struct modes_record {
 extern const u8 modes_start[], modes_end[], modes_int32[], modes_int16[], modes_irq16[];
 NORETURN void compat_into(void);
 NORETURN void compat_bound(void);
+
+/* rt/mode_faults.asm.  Leave IA-32e mode, load this TSS, set CR0.PG again, come back; 0, or
+ * vector << 16 | error code of the MOV to CR0. */
+u32 enter_ia32e_with_tss(u16 selector);
+
+/* MOV to CR4 of a reserved bit in real mode, with a vector table of this limit; 0, or
+ * vector << 16 | bytes of the frame for #GP and #DF. */
+u32 real_mode_fault(u16 idt_limit);
