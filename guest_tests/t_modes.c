@@ -105,7 +105,8 @@ GUEST_TEST(long_mode_state_is_back)
 
 static u8 other_tss[104] __attribute__((aligned(8)));
 
-/* IA-32e mode with a 16-bit TSS: #GP(0), with a 32-bit one it goes on. */
+/* IA-32e mode with a 16-bit TSS: #GP(0), with a 32-bit one it goes on. The change of
+ * CD makes the MOV an exit under Lintel; without it the processor judges. */
 GUEST_TEST(ia32e_mode_wants_a_32_bit_tss)
 {
     const u64 base = (u64)other_tss;
@@ -118,9 +119,13 @@ GUEST_TEST(ia32e_mode_wants_a_32_bit_tss)
     saved[0] = slot[0], saved[1] = slot[1];
     slot[1] = 0;
     slot[0] = descriptor | TSS32 << 40;
-    EXPECT_EQ(enter_ia32e_with_tss(SEL_ABSENT), 0);
+    EXPECT_EQ(enter_ia32e_with_tss(SEL_ABSENT, 0), 0);
+    slot[0] = descriptor | TSS32 << 40;
+    EXPECT_EQ(enter_ia32e_with_tss(SEL_ABSENT, CR0_CD), 0);
     slot[0] = descriptor | TSS16 << 40;
-    EXPECT_EQ(enter_ia32e_with_tss(SEL_ABSENT), VEC_GP << 16);
+    EXPECT_EQ(enter_ia32e_with_tss(SEL_ABSENT, 0), VEC_GP << 16);
+    slot[0] = descriptor | TSS16 << 40;
+    EXPECT_EQ(enter_ia32e_with_tss(SEL_ABSENT, CR0_CD), VEC_GP << 16);
     slot[0] = saved[0], slot[1] = saved[1];
     EXPECT_FAULT(VEC_UD, __asm__ volatile("ud2"));
 }

@@ -44,7 +44,7 @@ extern gdt
         mov ss, eax
 %endmacro
 
-; u32 enter_ia32e_with_tss(u16 selector)
+; u32 enter_ia32e_with_tss(u16 selector, u32 cr0_bits)
 section .text
 bits 64
 enter_ia32e_with_tss:
@@ -63,9 +63,10 @@ bits 32
         CHANGE_CR0 0x7fffffff, 0        ; leaves IA-32e mode; EFER.LME stays
         lidt [idt32_pointer]
         ltr di
-        xor esi, esi
         mov eax, cr0
         or eax, 0x80000000
+        or eax, esi
+        xor esi, esi
 .enter: mov cr0, eax
         jmp .back
 .general_protection:
@@ -77,7 +78,7 @@ bits 32
 .back:  and byte [gdt + 0x48 + 5], ~2   ; the image's own TSS: not busy
         mov eax, 0x48
         ltr ax
-        CHANGE_CR0 -1, 0x80000000
+        CHANGE_CR0 ~0x40000000, 0x80000000      ; CD
         jmp 0x10:.long
 bits 64
 .long:  RESTORE_AND_RETURN

@@ -31,9 +31,9 @@ extern const u8 modes_start[], modes_end[], modes_int32[], modes_int16[], modes_
 NORETURN void compat_into(void);
 NORETURN void compat_bound(void);
 
-/* rt/mode_faults.asm.  Leave IA-32e mode, load this TSS, set CR0.PG again, come back; 0, or
- * vector << 16 | error code of the MOV to CR0. */
-u32 enter_ia32e_with_tss(u16 selector);
+/* rt/mode_faults.asm.  Leave IA-32e mode, load this TSS, set CR0.PG again together with these
+ * bits (0 or CR0_CD), come back; 0, or vector << 16 | error code of the MOV to CR0. */
+u32 enter_ia32e_with_tss(u16 selector, u32 cr0_bits);
 
 /* MOV to CR4 of a reserved bit in real mode, with a vector table of this limit; 0, or
  * vector << 16 | bytes of the frame for #GP and #DF. */
