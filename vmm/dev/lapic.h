@@ -1,0 +1,41 @@
+/* The local APIC of one virtual processor, in xAPIC mode.  Its bus clock is the TSC (CPUID
+ * leaf 0x15 says so to the guest).  Other processors do not exist yet: an IPI reaches this one or
+ * nobody.  SDM Vol. 3A, "Advanced Programmable Interrupt Controller (APIC)".  Pure. */
+#pragma once
+#include "lib/types.h"
+
+#define LAPIC_BASE      0xfee00000ull
+#define LAPIC_SIZE      0x1000u
+#define LAPIC_NO_VECTOR (-1)
+
+enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERFMON, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_COUNT };
+
+struct lapic {
+    u32 id, tpr, ldr, dfr, svr, esr, esr_pending;
+    u32 icr_low, icr_high;
+    u32 lvt[LVT_COUNT];
+    u32 isr[8], irr[8], tmr[8];
+    u32 divide; /* divide configuration register */
+    u32 initial_count;
+    u64 started;  /* TSC at which the timer was started, or at which its period began */
+    u64 deadline; /* TSC of the timer's next interrupt; ~0: not running, or masked */
+    bool running; /* the timer; as of the last look at it: a masked one-shot may have ended */
+    bool nmi;     /* an NMI was sent to this processor: the caller takes and clears it */
+};
+
+/* As a PC's firmware leaves it: enabled, virtual wire (LINT0 ExtINT, LINT1 NMI), timer masked. */
+void lapic_reset(struct lapic *l, u32 id);
+
+/* A 32-bit register at `offset` (0..0xfff; only 16-byte-aligned offsets name one).  Reserved ones
+ * read as 0 and set the error status register, as do writes to them. */
+u32 lapic_read(struct lapic *l, u32 offset, u64 now);
+void lapic_write(struct lapic *l, u32 offset, u32 value, u64 now);
+
+void lapic_tick(struct lapic *l, u64 now);   /* the timer, if due; sets deadline anew */
+void lapic_post(struct lapic *l, u8 vector); /* an edge-triggered interrupt with this vector */
+
+/* The vector to deliver next: the highest in IRR that is above the processor priority. */
+int lapic_pending(const struct lapic *l);
+u8 lapic_ack(struct lapic *l); /* takes lapic_pending()'s vector from IRR to ISR */
+/* Whether the 8259s' INTR reaches the processor through LINT0. */
+bool lapic_takes_extint(const struct lapic *l);
