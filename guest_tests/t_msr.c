@@ -19,7 +19,7 @@ static const struct row {
     u64 reset, writable;
     const char *name;
 } rows[] = {
-    { 0x01b, 0x01b, FIXED,     0xfee00100,         0,                  "APIC_BASE" },
+    { 0x01b, 0x01b, FIXED,     0xfee00900,         0,                  "APIC_BASE" },
     { 0x03a, 0x03a, READ_ONLY, 1,                  0,                  "FEATURE_CONTROL" },
     { 0x08b, 0x08b, DROPPED,   ANY,                0,                  "BIOS_SIGN_ID" },
     { 0x0fe, 0x0fe, READ_ONLY, ANY,                0,                  "MTRRCAP" },

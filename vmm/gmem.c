@@ -4,6 +4,7 @@
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/paging.h"
 #include "ept/gva_walk.h"
+#include "lib/atomic.h"
 #include "lib/mem.h"
 
 static const struct vm_extent *find_extent(const struct vm *vm, gpa_t gpa)
@@ -81,7 +82,16 @@ err_t gmem_write(const struct vm *vm, gpa_t gpa, const void *from, u64 len)
 
 static bool read_table(void *ctx, gpa_t gpa, void *out, u32 len)
 {
-    return gmem_read(ctx, gpa, out, len) == OK;
+    const void *entry = gmem_pointer(ctx, gpa, len);
+
+    /* A page-table entry is aligned: one load is a snapshot of it. */
+    if (!entry)
+        return false;
+    if (len == sizeof(u64))
+        *(u64 *)out = READ_ONCE(*(const u64 *)entry);
+    else
+        *(u32 *)out = READ_ONCE(*(const u32 *)entry);
+    return true;
 }
 
 static struct gva_space space_of(struct vcpu *v)

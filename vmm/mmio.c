@@ -9,7 +9,7 @@ static const struct {
     {0xa0000, 0xbffff, MMIO_OPEN_BUS, "legacy VGA window, no adapter"},
     {0xfec00000, 0xfec00fff, MMIO_OPEN_BUS, "I/O APIC, absent"},
     {0xfed00000, 0xfed003ff, MMIO_OPEN_BUS, "HPET, absent"},
-    {0xfee00000, 0xfee00fff, MMIO_OPEN_BUS, "local APIC, disabled"},
+    {0xfee00000, 0xfee00fff, MMIO_LAPIC, "local APIC"},
 };
 /* No row: an access stops the guest. */
 

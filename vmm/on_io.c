@@ -2,9 +2,9 @@
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/insn.h"
 #include "ept/gva_walk.h"
-#include "vmm/console.h"
 #include "vmm/gmem.h"
 #include "vmm/handlers.h"
+#include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 #include "vmx/qual.h"
 
@@ -96,15 +96,6 @@ static enum verdict string_io(struct vcpu *v, const struct exit *x, const struct
     return RESUME; /* the instruction goes on with what it has left */
 }
 
-/* Most accesses change nothing that the next entry depends on. */
-static bool board_moved(const struct vcpu *v)
-{
-    const struct board *b = &v->vm->board;
-
-    return board_irq_pending(b) != v->irq_planned || b->deadline < v->deadline ||
-           console_deadline() < v->deadline || b->wish != BOARD_NOTHING;
-}
-
 enum verdict on_io(struct vcpu *v, const struct exit *x)
 {
     const struct qual_io q = qual_io(x->qual);
@@ -120,7 +111,7 @@ enum verdict on_io(struct vcpu *v, const struct exit *x)
     } else {
         port_write(v, q.port, q.size, (u32)(*rax & size_mask(q.size)));
     }
-    if (board_moved(v))
+    if (vcpu_board_moved(v))
         v->todo |= TODO_BOARD;
     return verdict;
 }

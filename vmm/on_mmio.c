@@ -2,6 +2,7 @@
  * emulated, one instruction; any other stops the guest.
  * SDM Vol. 3C, "Exit Qualification for EPT Violations". */
 #include "arch/x86_64/cr.h"
+#include "arch/x86_64/insn.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/panic.h"
 #include "ept/gva_walk.h"
@@ -11,19 +12,51 @@
 #include "vmm/handlers.h"
 #include "vmm/insn.h"
 #include "vmm/mmio.h"
+#include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 #include "vmx/qual.h"
 
 #define SEG_ES 0u
 #define SEG_CS 1u
 
-/* What nobody answers: the row decides whether that is a PC's empty bus or a stop. */
-static err_t open_bus(struct vcpu *v, gpa_t gpa, u32 len, bool write)
+/* What nobody answers reads as ones. */
+static void open_bus(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
 {
-    if (mmio_find(gpa, len) == MMIO_NONE)
-        return E_RANGE;
     trace(v->trace, TRACE_MMIO_REFUSED, v->trace_id, write, gpa.v, len);
-    return OK;
+    if (!write)
+        memset(value, 0xff, len);
+}
+
+/* Registers are 32 bits wide and lie in the first of 16 bytes; the SDM leaves other accesses
+ * undefined: they read zeros or the register's bytes, and write nothing. */
+static void lapic_access(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
+{
+    const u32 offset = (u32)(gpa.v - LAPIC_BASE), within = offset & 3;
+    u32 reg;
+
+    if (write) {
+        if (len != sizeof(reg) || within != 0)
+            return;
+        memcpy(&reg, value, sizeof(reg));
+        lapic_write(&v->lapic, offset, reg, rdtsc());
+        if (vcpu_lapic_moved(v))
+            v->todo |= TODO_BOARD;
+        return;
+    }
+    reg = lapic_read(&v->lapic, offset - within, rdtsc());
+    memset(value, 0, len);
+    memcpy(value, (const u8 *)&reg + within, MIN(len, (u32)sizeof(reg) - within));
+}
+
+/* E_RANGE: no row. */
+static err_t device(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
+{
+    switch (mmio_find(gpa, len)) {
+    case MMIO_NONE: return E_RANGE;
+    case MMIO_OPEN_BUS: open_bus(v, gpa, len, value, write); return OK;
+    case MMIO_LAPIC: lapic_access(v, gpa, len, value, write); return OK;
+    }
+    return E_RANGE;
 }
 
 /* One operand of an instruction: RAM through the gate, everything else through the MMIO table.
@@ -39,9 +72,7 @@ static err_t access(struct vcpu *v, u64 gva, u32 size, u8 *value, bool write,
         if (gmem_pointer(v->vm, gpa, run)) {
             TRY(write ? gmem_write(v->vm, gpa, value, run) : gmem_read(v->vm, gpa, value, run));
         } else {
-            TRY(open_bus(v, gpa, run, write));
-            if (!write)
-                memset(value, 0xff, run);
+            TRY(device(v, gpa, run, value, write));
         }
         gva += run;
         value += run;
@@ -123,19 +154,41 @@ static err_t string_step(struct vcpu *v, const struct insn *insn, struct gmem_fa
     return OK;
 }
 
-static err_t plain_step(struct vcpu *v, const struct insn *insn, u64 gva, struct gmem_fault *fault)
+/* The page tables may have been changed since the processor walked them: does the address still
+ * lead where the access went (threats.md, S13)? */
+static bool moved(struct vcpu *v, const struct exit *x)
+{
+    struct gmem_fault fault;
+    gpa_t gpa;
+
+    return gmem_translate(v, x->gla, 0, &gpa, &fault) != OK || gpa.v != x->gpa.v;
+}
+
+/* The operand of an instruction that is no string instruction: where the processor found it, if it
+ * lies in one page. */
+static err_t operand(struct vcpu *v, const struct exit *x, u32 size, u64 *value, bool write,
+                     struct gmem_fault *fault)
+{
+    if (likely((x->gla & (PAGE_SIZE - 1)) + size <= PAGE_SIZE))
+        return device(v, x->gpa, size, (u8 *)value, write);
+    if (moved(v, x))
+        return E_EXIST;
+    return access(v, x->gla, size, (u8 *)value, write, fault);
+}
+
+static err_t plain_step(struct vcpu *v, const struct insn *insn, const struct exit *x,
+                        struct gmem_fault *fault)
 {
     const u64 flags = gs_get(&v->vmx.guest, GS_RFLAGS);
     struct insn_effect effect;
-    u64 mem;
+    u64 mem = 0;
 
-    if (insn->op == INSN_MOV && insn->mem_dest)
-        mem = 0; /* a plain store does not read: a device's register may notice */
-    else
-        TRY(load(v, gva, insn->size, &mem, fault));
+    /* A plain store does not read: a device's register may notice. */
+    if (insn->op != INSN_MOV || !insn->mem_dest)
+        TRY(operand(v, x, insn->size, &mem, false, fault));
     insn_execute(insn, mem, get_reg(v, insn), flags, &effect);
     if (effect.writes_mem)
-        TRY(store(v, gva, insn->size, effect.mem, fault));
+        TRY(operand(v, x, insn->size, &effect.mem, true, fault));
     if (effect.writes_reg)
         put_reg(v, insn, effect.reg);
     if (effect.flags != flags)
@@ -170,15 +223,6 @@ static bool fits(const struct insn *insn, const struct qual_ept *q)
     return !q->write || writes || insn->op == INSN_XCHG;
 }
 
-/* Likewise for the guest's page tables: does the address still lead where the access went? */
-static bool moved(struct vcpu *v, const struct exit *x)
-{
-    struct gmem_fault fault;
-    gpa_t gpa;
-
-    return gmem_translate(v, x->gla, 0, &gpa, &fault) != OK || gpa.v != x->gpa.v;
-}
-
 /* EPT violations save RF as 1 (SDM Vol. 3C, "Saving RIP, RSP, RFLAGS, and SSP"), which an
  * instruction that is done clears: the next may have a breakpoint. */
 static void complete(struct vcpu *v, u32 len)
@@ -199,9 +243,12 @@ static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct q
 
     if (!have || insn_decode(bytes, have, vcpu_code_bits(v), &insn) != OK || !fits(&insn, q))
         return KILL;
-    if (moved(v, x))
+    if (is_string(&insn))
+        err = moved(v, x) ? E_EXIST : string_step(v, &insn, &fault);
+    else
+        err = plain_step(v, &insn, x, &fault);
+    if (err == E_EXIST) /* another translation by now: let the processor look again */
         return RESUME;
-    err = is_string(&insn) ? string_step(v, &insn, &fault) : plain_step(v, &insn, x->gla, &fault);
     if (err == E_PERM || err == E_NOENT) {
         vcpu_raise_page_fault(v, fault.gva, fault.error);
         return RESUME;

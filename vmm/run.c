@@ -9,6 +9,7 @@
 #include "vmm/console.h"
 #include "vmm/irq.h"
 #include "vmm/policy/exit.h"
+#include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 
 #define BLOCKED_STI    BIT(0)
@@ -41,16 +42,22 @@ static void run_console(struct board *b, u64 now)
 }
 
 /* Devices and consoles up to now; returns when they want to be looked at again. */
-static u64 run_devices(struct vm *vm)
+static u64 run_devices(struct vcpu *v)
 {
-    struct board *b = &vm->board;
+    struct board *b = &v->vm->board;
     const u64 now = rdtsc();
 
     if (now >= console_deadline())
         run_console(b, now);
     if (now >= b->deadline)
         board_tick(b, now);
-    return MIN(b->deadline, console_deadline());
+    if (now >= v->lapic.deadline)
+        lapic_tick(&v->lapic, now);
+    if (v->lapic.nmi) {
+        v->lapic.nmi = false;
+        v->nmi_pending = true;
+    }
+    return MIN(MIN(b->deadline, v->lapic.deadline), console_deadline());
 }
 
 static void inject(struct vcpu *v, struct event e)
@@ -63,13 +70,12 @@ static void inject(struct vcpu *v, struct event e)
 static void plan_events(struct vcpu *v)
 {
     struct guest_state *g = &v->vmx.guest;
-    struct board *b = &v->vm->board;
     const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
     const struct irq_view view = {
         .exception = v->pending.info,
         .nmi = v->nmi_pending,
         .nmi_blocked = blocking & BLOCKED_NMI,
-        .irq = board_irq_pending(b),
+        .irq = vcpu_irq_pending(v),
         .iflag = gs_get(g, GS_RFLAGS) & RFLAGS_IF,
         .sti_blocking = blocking & BLOCKED_STI,
         .movss_blocking = blocking & BLOCKED_MOV_SS,
@@ -77,7 +83,7 @@ static void plan_events(struct vcpu *v)
     const struct irq_plan plan = irq_plan(&view);
 
     if (plan.ack_irq) {
-        inject(v, (struct event){.info = EVENT_VALID | EVENT_TYPE_EXT_INT << 8 | board_irq_ack(b)});
+        inject(v, (struct event){.info = EVENT_VALID | EVENT_TYPE_EXT_INT << 8 | vcpu_irq_ack(v)});
     } else if (plan.inject) {
         inject(v, v->pending.info ? v->pending : (struct event){.info = plan.inject});
         if (v->pending.info)
@@ -86,9 +92,10 @@ static void plan_events(struct vcpu *v)
             v->nmi_pending = false;
     }
     /* Another one of higher priority may ask by now. */
-    vmx_set_irq_window(&v->vmx, plan.irq_window || (plan.ack_irq && board_irq_pending(b)));
+    vmx_set_irq_window(&v->vmx, plan.irq_window || (plan.ack_irq && vcpu_irq_pending(v)));
     vmx_set_nmi_window(&v->vmx, plan.nmi_window);
-    v->irq_planned = board_irq_pending(b);
+    v->irq_planned = vcpu_irq_pending(v);
+    v->extint_planned = vcpu_extint_pending(v);
 }
 
 static bool can_wake(struct vcpu *v)
@@ -106,11 +113,10 @@ static void wait_for_event(struct vcpu *v)
         return;
     }
     for (;;) {
-        const u64 deadline = run_devices(vm);
+        const u64 deadline = run_devices(v);
 
         obey_wish(vm);
-        if (vm->end != VM_RUNNING || v->pending.info || v->nmi_pending ||
-            board_irq_pending(&vm->board))
+        if (vm->end != VM_RUNNING || v->pending.info || v->nmi_pending || vcpu_irq_pending(v))
             break;
         apic_wait_until(deadline);
     }
@@ -126,7 +132,7 @@ static NOINLINE void do_todo(struct vcpu *v)
         return;
     }
     if (v->todo & TODO_BOARD) {
-        const u64 deadline = run_devices(vm);
+        const u64 deadline = run_devices(v);
         const u64 now = rdtsc();
 
         obey_wish(vm);

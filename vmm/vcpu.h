@@ -2,6 +2,7 @@
 #pragma once
 #include "arch/x86_64/cr.h"
 #include "lib/types.h"
+#include "vmm/dev/lapic.h"
 #include "vmm/policy/msr.h"
 #include "vmm/trace.h"
 #include "vmx/vmx.h"
@@ -33,7 +34,9 @@ struct vcpu {
     u32 todo;             /* enum vcpu_todo */
     struct event pending; /* an exception, or an interrupted delivery to repeat */
     u64 deadline;         /* TSC that the preemption timer was last set for */
-    bool irq_planned;     /* the board's interrupt line when events were last planned */
+    /* vcpu_irq_pending() and vcpu_extint_pending() when events were last planned */
+    bool irq_planned, extint_planned;
+    struct lapic lapic;
     bool nmi_pending;
     bool triple_fault; /* raising an exception during #DF ended in shutdown */
     u64 xcr0;

@@ -66,12 +66,14 @@ static void test_hides_what_a_guest_must_not_see(void **state)
     const struct cpuid_answer f1 = ask(1, 0, 0, 1), f7 = ask(7, 0, 0, 1);
     const u32 hidden_1_ecx = CPUID_1_ECX_VMX | CPUID_1_ECX_SMX | CPUID_1_ECX_MONITOR |
                              CPUID_1_ECX_X2APIC | CPUID_1_ECX_TSC_DEADLINE | CPUID_1_ECX_PDCM;
-    const u32 hidden_1_edx = CPUID_1_EDX_APIC | CPUID_1_EDX_MCE | CPUID_1_EDX_MCA |
-                             CPUID_1_EDX_ACPI | CPUID_1_EDX_HTT | CPUID_1_EDX_DS;
+    const u32 hidden_1_edx =
+        CPUID_1_EDX_MCE | CPUID_1_EDX_MCA | CPUID_1_EDX_ACPI | CPUID_1_EDX_HTT | CPUID_1_EDX_DS;
 
     assert_int_equal(f1.ecx & hidden_1_ecx, 0);
     assert_int_equal(f1.edx & hidden_1_edx, 0);
     assert_true(f1.ecx & CPUID_1_ECX_HYPERVISOR);
+    assert_true(f1.edx & CPUID_1_EDX_APIC);
+    assert_int_equal(ask(6, 0, 0, 1).eax, CPUID_6_EAX_ARAT);
     assert_int_equal(f7.ebx & (CPUID_7_EBX_SGX | CPUID_7_EBX_RTM | CPUID_7_EBX_HLE |
                                CPUID_7_EBX_INTEL_PT | CPUID_7_EBX_MPX | CPUID_7_EBX_RDT_M),
                      0);
@@ -82,7 +84,7 @@ static void test_hides_what_a_guest_must_not_see(void **state)
                                CPUID_7_EDX_CET_IBT | CPUID_7_EDX_PCONFIG | CPUID_7_EDX_AMX_TILE),
                      0);
     for (u32 leaf = 0; leaf < 0x20; leaf++) { /* leaves without a row are empty */
-        static const u32 with_row[] = {0, 1, 2, 4, 7, 0xb, 0xd, 0x15, 0x16};
+        static const u32 with_row[] = {0, 1, 2, 4, 6, 7, 0xb, 0xd, 0x15, 0x16};
         const struct cpuid_answer a = ask(leaf, 0, 0, 1);
         bool listed = leaf > 0x16; /* reads as leaf 0x16 */
 

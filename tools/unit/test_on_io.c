@@ -96,10 +96,10 @@ static void test_board_is_looked_at_if_it_moved(void **state)
     v->todo = 0, vm.board.deadline = 10, fake_cpu.console_deadline = 9;
     assert_int_equal(io(NOBODY, 1, IN), NEXT);
     assert_int_equal(v->todo, TODO_BOARD);
-    v->todo = 0, fake_cpu.console_deadline = 10, v->irq_planned = true;
+    v->todo = 0, fake_cpu.console_deadline = 10, v->extint_planned = true;
     assert_int_equal(io(NOBODY, 1, IN), NEXT);
     assert_int_equal(v->todo, TODO_BOARD);
-    v->todo = 0, v->irq_planned = false, r[RAX] = 0x55;
+    v->todo = 0, v->extint_planned = false, r[RAX] = 0x55;
     assert_int_equal(io(0xf4, 1, 0), NEXT);
     assert_int_equal(v->todo, TODO_BOARD);
     assert_int_equal(vm.board.wish, BOARD_DEBUG_EXIT);

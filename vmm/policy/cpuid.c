@@ -17,8 +17,8 @@
      CPUID_1_ECX_AVX | CPUID_1_ECX_F16C | CPUID_1_ECX_RDRAND)
 #define KEEP_1_EDX                                                                                 \
     (CPUID_1_EDX_FPU | CPUID_1_EDX_VME | CPUID_1_EDX_DE | CPUID_1_EDX_PSE | CPUID_1_EDX_TSC |      \
-     CPUID_1_EDX_MSR | CPUID_1_EDX_PAE | CPUID_1_EDX_CX8 | CPUID_1_EDX_SEP | CPUID_1_EDX_MTRR |    \
-     CPUID_1_EDX_PGE | CPUID_1_EDX_CMOV | CPUID_1_EDX_PAT | CPUID_1_EDX_PSE36 |                    \
+     CPUID_1_EDX_MSR | CPUID_1_EDX_PAE | CPUID_1_EDX_CX8 | CPUID_1_EDX_APIC | CPUID_1_EDX_SEP |    \
+     CPUID_1_EDX_MTRR | CPUID_1_EDX_PGE | CPUID_1_EDX_CMOV | CPUID_1_EDX_PAT | CPUID_1_EDX_PSE36 | \
      CPUID_1_EDX_CLFSH | CPUID_1_EDX_MMX | CPUID_1_EDX_FXSR | CPUID_1_EDX_SSE | CPUID_1_EDX_SSE2)
 #define KEEP_7_EBX                                                                                 \
     (CPUID_7_EBX_FSGSBASE | CPUID_7_EBX_TSC_ADJUST | CPUID_7_EBX_BMI1 | CPUID_7_EBX_AVX2 |         \
@@ -56,6 +56,8 @@ static void fix_signature(struct cpuid_policy *p, const struct cpuid_source *s, 
                           struct cpuid_answer *a);
 static void fix_caches(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
                        struct cpuid_answer *a);
+static void fix_power(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                      struct cpuid_answer *a);
 static void fix_features_7(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
                            struct cpuid_answer *a);
 static void fix_topology(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
@@ -82,6 +84,7 @@ static const struct cpuid_row rows[] = {
 { 0x00000001,  0, 0,  CPUID_LIVE_OSXSAVE, ALL,     0x0000ffff, KEEP_1_ECX,  KEEP_1_EDX,  fix_signature    }, /* signature, features      */
 { 0x00000002,  0, 0,  CPUID_STATIC,       ALL,     ALL,        ALL,         ALL,         NULL             }, /* cache descriptors        */
 { 0x00000004,  0, 4,  CPUID_STATIC,       0x3fff,  ALL,        ALL,         ALL,         fix_caches       }, /* caches: nobody shares    */
+{ 0x00000006,  0, 0,  CPUID_STATIC,       0,       0,          0,           0,           fix_power        }, /* the APIC timer never stops */
 { 0x00000007,  0, 1,  CPUID_LIVE_OSPKE,   KEEP_71_EAX,       KEEP_7_EBX, KEEP_7_ECX,  KEEP_7_EDX,  fix_features_7   }, /* extended features        */
 { 0x0000000b,  0, 2,  CPUID_STATIC,       0,       0,          0,           0,           fix_topology     }, /* one thread, one core     */
 { 0x0000000d,  0, 63, CPUID_LIVE_XSAVE,   ALL,     ALL,        ALL,         ALL,         fix_xsave        }, /* extended state           */
@@ -142,6 +145,13 @@ static void fix_caches(struct cpuid_policy *p, const struct cpuid_source *s, u32
     (void)p, (void)s, (void)sub;
     if ((a->eax & 0x1f) == 0) /* no more caches */
         *a = (struct cpuid_answer){0};
+}
+
+static void fix_power(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                      struct cpuid_answer *a)
+{
+    (void)p, (void)s, (void)sub;
+    a->eax = CPUID_6_EAX_ARAT;
 }
 
 static void fix_features_7(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,

@@ -20,7 +20,7 @@
 static struct msr_row rows[] = {
 /*  first                  last                   read      write       slot reset                writable (HELD)                name              */
 { MSR_TSC,               MSR_TSC,               MSR_PASS, MSR_CALL,   0, 0,                   0,                               "TSC"               },
-{ MSR_APIC_BASE,         MSR_APIC_BASE,         MSR_HELD, MSR_HELD,   0, 0xfee00100,          0 /* no APIC: fixed off */,      "APIC_BASE"         },
+{ MSR_APIC_BASE,         MSR_APIC_BASE,         MSR_HELD, MSR_HELD,   0, 0xfee00900,          0 /* enabled, in its place */,    "APIC_BASE"         },
 { MSR_FEATURE_CONTROL,   MSR_FEATURE_CONTROL,   MSR_HELD, MSR_DENY,   0, FEATURE_CONTROL_LOCK /* no VMX, no SMX */, 0,         "FEATURE_CONTROL"   },
 { MSR_TSC_ADJUST,        MSR_TSC_ADJUST,        MSR_CALL, MSR_CALL,   0, 0,                   0,                               "TSC_ADJUST"        },
 { MSR_BIOS_SIGN_ID,      MSR_BIOS_SIGN_ID,      MSR_HELD, MSR_IGNORE, 0, 0,                   0,                               "BIOS_SIGN_ID"      },

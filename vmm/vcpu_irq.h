@@ -1,0 +1,24 @@
+/* The interrupts that a vCPU sees: from its local APIC, and from the 8259s through LINT0. */
+#pragma once
+#include "vmm/vm.h"
+
+static inline bool vcpu_extint_pending(const struct vcpu *v)
+{
+    return board_irq_pending(&v->vm->board) && lapic_takes_extint(&v->lapic);
+}
+
+static inline bool vcpu_irq_pending(const struct vcpu *v)
+{
+    return vcpu_extint_pending(v) || lapic_pending(&v->lapic) != LAPIC_NO_VECTOR;
+}
+
+/* The INTA cycle; call only while vcpu_irq_pending(). */
+static inline u8 vcpu_irq_ack(struct vcpu *v)
+{
+    return vcpu_extint_pending(v) ? board_irq_ack(&v->vm->board) : lapic_ack(&v->lapic);
+}
+
+/* Whether devices have to be looked at before the next entry, after an access to the board or to
+ * the local APIC: most accesses change nothing that the entry depends on. */
+bool vcpu_board_moved(const struct vcpu *v);
+bool vcpu_lapic_moved(const struct vcpu *v);
