@@ -1,42 +1,6 @@
 /* EPT violations: instructions on the open bus and across its edges, and what must not be
  * emulated.  The decoder and the arithmetic have their own tests. */
-#include "tools/unit/fake_guest.h"
-#include "vmm/mmio.h"
-
-#define READ        1u
-#define WRITE       2u
-#define FETCH       4u
-#define LINEAR      (BIT(7) | BIT(8)) /* the linear address is valid, and the access the final one */
-#define NMI_IRET    BIT(12)
-#define WINDOW      LOW_END /* the empty VGA window */
-#define HPET        0xfed00000ull
-#define DATA        0x8000ull
-#define CODE(bytes) (bytes), sizeof(bytes) - 1
-
-static void mapped(enum mode to)
-{
-    guest_new(to);
-    if (to < PAGED32)
-        return;
-    identity(0, 0xd0000, PTE_RW);
-    map(HPET, HPET, PTE_RW);
-    map(LAPIC_BASE, LAPIC_BASE, PTE_RW);
-    exited();
-}
-
-static void code(const char *bytes, size_t len)
-{
-    fill(RIP, 0x90, 32);
-    memcpy(ram(RIP), bytes, len);
-}
-
-static enum verdict violation(u64 at, u64 qual)
-{
-    x.gla = at;
-    x.gpa = (gpa_t){at};
-    x.qual = qual;
-    return on_ept_violation(v, &x);
-}
+#include "tools/unit/mmio_guest.h"
 
 /* ---------------------------------------------------------------- one operand */
 
@@ -380,53 +344,6 @@ static void test_translation_by_the_processor(void **state)
     assert_memory_equal(ram(DATA), "\x11\x11\x11\x11", 4);
 }
 
-static void lapic_store(u32 offset, u32 value, u32 *todo)
-{
-    mapped(LONG);
-    lapic_reset(&v->lapic, 0);
-    v->irq_planned = false;
-    v->deadline = ~0ull;
-    code(CODE("\x89\x03"));
-    r[RAX] = value;
-    v->todo = 0;
-    assert_int_equal(violation(LAPIC_BASE + offset, WRITE | LINEAR), RESUME);
-    *todo = v->todo;
-}
-
-static void test_local_apic(void **state)
-{
-    u32 todo;
-
-    (void)state;
-    lapic_store(0x80, 0x35, &todo); /* TPR */
-    assert_int_equal(v->lapic.tpr, 0x35);
-    assert_int_equal(todo, 0);
-    code(CODE("\x8b\x03"));
-    vmcs(GS_RIP, RIP);
-    exited();
-    assert_int_equal(violation(LAPIC_BASE + 0x80, READ | LINEAR), RESUME);
-    assert_int_equal(r[RAX], 0x35);
-    code(CODE("\x8a\x03")); /* one byte of a register */
-    exited();
-    assert_int_equal(violation(LAPIC_BASE + 0x32, READ | LINEAR), RESUME);
-    assert_int_equal(r[RAX] & 0xff, 0x05);
-    lapic_store(0x82, 0x77, &todo); /* not a register */
-    assert_int_equal(v->lapic.tpr, 0);
-    lapic_store(0x300, 0x40031, &todo); /* an IPI to itself */
-    assert_int_equal(todo, TODO_BOARD);
-    assert_int_equal(lapic_pending(&v->lapic), 0x31);
-    mapped(LONG); /* the timer moves the next deadline */
-    lapic_reset(&v->lapic, 0);
-    v->lapic.lvt[LVT_TIMER] = 0x40;
-    v->deadline = fake_cpu.tsc + 1000000;
-    code(CODE("\x89\x03"));
-    r[RAX] = 100;
-    v->todo = 0;
-    assert_int_equal(violation(LAPIC_BASE + 0x380, WRITE | LINEAR), RESUME);
-    assert_int_equal(v->todo, TODO_BOARD);
-    assert_true(v->lapic.deadline - fake_cpu.tsc <= 200);
-}
-
 static void test_rows(void **state)
 {
     // clang-format off
@@ -463,7 +380,6 @@ int main(void)
         cmocka_unit_test(test_fetch),
         cmocka_unit_test(test_nmi_unblocking),
         cmocka_unit_test(test_translation_by_the_processor),
-        cmocka_unit_test(test_local_apic),
         cmocka_unit_test(test_rows),
     };
 

@@ -1,0 +1,58 @@
+/* The local APIC as MMIO: which accesses reach a register, and what makes the run loop look. */
+#include "tools/unit/mmio_guest.h"
+
+static void lapic_store(u32 offset, u32 value, u32 *todo)
+{
+    mapped(LONG);
+    lapic_reset(&v->lapic, 0);
+    v->irq_planned = false;
+    v->deadline = ~0ull;
+    code(CODE("\x89\x03"));
+    r[RAX] = value;
+    v->todo = 0;
+    assert_int_equal(violation(LAPIC_BASE + offset, WRITE | LINEAR), RESUME);
+    *todo = v->todo;
+}
+
+static void test_local_apic(void **state)
+{
+    u32 todo;
+
+    (void)state;
+    lapic_store(0x80, 0x35, &todo); /* TPR */
+    assert_int_equal(v->lapic.tpr, 0x35);
+    assert_int_equal(todo, 0);
+    code(CODE("\x8b\x03"));
+    vmcs(GS_RIP, RIP);
+    exited();
+    assert_int_equal(violation(LAPIC_BASE + 0x80, READ | LINEAR), RESUME);
+    assert_int_equal(r[RAX], 0x35);
+    code(CODE("\x8a\x03")); /* one byte of a register */
+    exited();
+    assert_int_equal(violation(LAPIC_BASE + 0x32, READ | LINEAR), RESUME);
+    assert_int_equal(r[RAX] & 0xff, 0x05);
+    lapic_store(0x82, 0x77, &todo); /* not a register */
+    assert_int_equal(v->lapic.tpr, 0);
+    lapic_store(0x300, 0x40031, &todo); /* an IPI to itself */
+    assert_int_equal(todo, TODO_BOARD);
+    assert_int_equal(lapic_pending(&v->lapic), 0x31);
+    mapped(LONG); /* the timer moves the next deadline */
+    lapic_reset(&v->lapic, 0);
+    v->lapic.lvt[LVT_TIMER] = 0x40;
+    v->deadline = fake_cpu.tsc + 1000000;
+    code(CODE("\x89\x03"));
+    r[RAX] = 100;
+    v->todo = 0;
+    assert_int_equal(violation(LAPIC_BASE + 0x380, WRITE | LINEAR), RESUME);
+    assert_int_equal(v->todo, TODO_BOARD);
+    assert_true(v->lapic.deadline - fake_cpu.tsc <= 200);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_local_apic),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
