@@ -1,0 +1,135 @@
+/* The local APIC under random register accesses, posts, acknowledgements and ticks, with a clock
+ * that leaps, steps back a little, and ends.  Invariants: the deadline is that of the timer and
+ * lies ahead after a tick; what is pending is in IRR and above PPR; ISR holds one vector of a
+ * priority class, and none higher is added below it; illegal vectors are never in IRR or ISR;
+ * reserved bits stay clear; nothing but EOI and acknowledging takes a bit away. Input: the start of
+ * the clock, then records of {operation, offset / 16, 4 bytes value, clock step}. */
+#include "lib/mem.h"
+#include "vmm/dev/lapic.h"
+#include <stdlib.h>
+
+#define CHECK(c)                                                                                   \
+    do {                                                                                           \
+        if (!(c))                                                                                  \
+            abort();                                                                               \
+    } while (0)
+
+#define NEVER    (~0ull)
+#define RECORD   7
+#define MAX_SIZE 800 /* not half of the clock's range */
+#define MASKED   0x10000u
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+static bool has(const u32 bits[8], int vector)
+{
+    return bits[vector / 32] >> (vector % 32) & 1;
+}
+
+static u32 in_class(const u32 bits[8], int priority_class)
+{
+    return bits[priority_class / 2] >> (priority_class % 2 * 16) & 0xffff;
+}
+
+static void check_priorities(struct lapic *l, u64 now)
+{
+    const u32 ppr = lapic_read(l, 0xa0, now); /* this looks at the timer too */
+    const int pending = lapic_pending(l);
+    CHECK(ppr >> 4 >= l->tpr >> 4 && ppr <= 0xff);
+    for (int c = 0; c < 16; c++) {
+        const u32 served = in_class(l->isr, c);
+        CHECK((served & (served - 1)) == 0); /* a class does not interrupt itself */
+        CHECK(!served || (int)(ppr >> 4) >= c);
+        if (c > (int)(ppr >> 4) && in_class(l->irr, c))
+            CHECK(pending >> 4 >= c);
+    }
+    CHECK(in_class(l->irr, 0) == 0 && in_class(l->isr, 0) == 0);
+    CHECK(pending == LAPIC_NO_VECTOR || (has(l->irr, pending) && (u32)pending >> 4 > ppr >> 4));
+}
+
+static void check_registers(const struct lapic *l)
+{
+    for (unsigned i = 0; i < LVT_COUNT; i++) {
+        CHECK((l->lvt[i] & ~0x3a7ffu) == 0);
+        CHECK((l->svr & 0x100) || (l->lvt[i] & MASKED));
+    }
+    for (unsigned i = 0; i < 8; i++)
+        CHECK(l->tmr[i] == 0);
+    CHECK(!(l->icr_low & 0x1000) && !(l->icr_high & 0xffffff) && !(l->ldr & 0xffffff));
+    CHECK((l->esr & ~0xe0u) == 0 && (l->esr_pending & ~0xe0u) == 0);
+    CHECK(l->tpr <= 0xff && l->id == 5 && (l->dfr & 0xfffffff) == 0xfffffff);
+}
+
+/* After a tick at `now`. */
+static void check_timer(struct lapic *l, u64 now)
+{
+    CHECK(l->deadline > now || l->deadline == NEVER);
+    CHECK(l->deadline == NEVER || (l->running && !(l->lvt[LVT_TIMER] & MASKED)));
+    CHECK(!l->running || l->initial_count != 0);
+    const u64 deadline = l->deadline;
+    const u32 count = lapic_read(l, 0x390, now);
+    CHECK(l->deadline == deadline && count <= l->initial_count);
+    CHECK(l->running == (count != 0));
+    if (deadline != NEVER && now >= l->started) /* each count takes at most 128 ticks */
+        CHECK(deadline - now <= (u64)count * 128);
+    CHECK(l->running || deadline == NEVER);
+}
+
+static void act(struct lapic *l, const u8 *r, u64 now)
+{
+    u32 value;
+    memcpy(&value, r + 2, sizeof(value));
+    const u32 offset = (u32)r[1] << 4 | (r[0] >= 0xf0 ? value & 0xf : 0);
+    switch (r[0] & 7) {
+    case 0: lapic_post(l, (u8)value); return;
+    case 1: {
+        const int want = lapic_pending(l);
+        const u8 got = lapic_ack(l);
+        CHECK(want < 0 ? got == (u8)l->svr : got == want && has(l->isr, got) && !has(l->irr, got));
+        return;
+    }
+    case 2: lapic_tick(l, now); return;
+    case 3: {
+        const u32 first = lapic_read(l, offset, now);
+        CHECK(lapic_read(l, offset, now) == first);
+        return;
+    }
+    case 4: lapic_write(l, 0xb0, value, now); return;
+    default: lapic_write(l, offset, value, now); return;
+    }
+}
+
+/* Small steps mostly; some of up to years, a few a little back. Stays at the end of time. */
+static u64 advance(u64 now, u8 step)
+{
+    if (step >= 0xf0)
+        return now - (step & 0xf);
+    const u64 add = step < 0x80 ? step : BIT(step % 56);
+    return add < NEVER - now ? now + add : NEVER;
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+    static const u64 starts[] = {1000, BIT(63) - 1000, NEVER - BIT(40), NEVER - 1000};
+    struct lapic l;
+    if (size == 0 || size > MAX_SIZE)
+        return -1;
+    u64 now = starts[data[0] % ARRAY_LEN(starts)];
+    lapic_reset(&l, 5);
+    for (size_t at = 1; at + RECORD <= size; at += RECORD) {
+        const struct lapic before = l;
+        const u8 *r = data + at;
+        now = advance(now, r[6]);
+        act(&l, r, now);
+        const bool takes = (r[0] & 7) == 1;
+        for (unsigned i = 0; i < 8; i++) {
+            CHECK(takes || (before.irr[i] & ~l.irr[i]) == 0);
+            CHECK(takes || (l.isr[i] & ~before.isr[i]) == 0);
+        }
+        check_priorities(&l, now);
+        check_registers(&l);
+        lapic_tick(&l, now);
+        check_timer(&l, now);
+    }
+    return 0;
+}
