@@ -3,7 +3,8 @@
 # Tests run in the order of their file. FAULTS() is a setjmp() whose rule (rt/guest.h) the
 # compiler cannot check without crying wolf.
 GUEST_FLAGS := $(filter-out -mcmodel=kernel,$(HV_FLAGS)) -mcmodel=small -fno-toplevel-reorder -Wno-clobbered
-GUEST_IMAGES := $(patsubst guest_tests/t_%.c,$(O)/guest_tests/%.flat,$(sort $(wildcard guest_tests/t_*.c)))
+GUEST_FLAT := $(patsubst guest_tests/t_%.c,$(O)/guest_tests/%.flat,$(sort $(wildcard guest_tests/t_*.c)))
+GUEST_IMAGES := $(GUEST_FLAT)
 GUEST_RT := $(sort $(wildcard guest_tests/rt/*.c)) arch/x86_64/lib/fmt.c arch/x86_64/lib/mem.c arch/x86_64/lib/str.c
 GUEST_RT_OBJ := $(GUEST_RT:%.c=$(O)/guest/%.o) \
                 $(patsubst %.asm,$(O)/guest/%.asm.o,$(sort $(wildcard guest_tests/rt/*.asm)))
@@ -26,8 +27,48 @@ $(O)/guest_tests/%.flat: $(O)/guest/guest_tests/t_%.o $(GUEST_RT_OBJ) guest_test
 	    -o $(@:.flat=.elf) $(GUEST_RT_OBJ) $<
 	@objcopy -O binary $(@:.flat=.elf) $@
 
-.SECONDARY: $(GUEST_IMAGES:$(O)/guest_tests/%.flat=$(O)/guest/guest_tests/t_%.o)
+.SECONDARY: $(GUEST_FLAT:$(O)/guest_tests/%.flat=$(O)/guest/guest_tests/t_%.o)
 .SECONDARY: $(GUEST_RT_OBJ)
+
+# ---------------------------------------------------------------- Multiboot
+# multiboot.elf, and multiboot-kludge.bin: no ELF file, its header gives the addresses, and the
+# bytes around the image are not to be loaded.  The modules that list.txt gives them.
+MULTIBOOT_FLAGS := $(filter-out -mcmodel=kernel -mno-red-zone -flto% -ffat-lto-objects,$(HV_FLAGS)) -m32 -march=i686
+MULTIBOOT_OBJ := $(patsubst %.c,$(O)/multiboot/%.o,$(sort $(wildcard guest_tests/multiboot/*.c)) \
+                   arch/x86_64/lib/mem.c arch/x86_64/lib/str.c)
+MULTIBOOT_MODULES := $(addprefix $(O)/guest_tests/,numbers.txt seven.txt)
+GUEST_IMAGES += $(O)/guest_tests/multiboot.elf $(O)/guest_tests/multiboot-kludge.bin $(MULTIBOOT_MODULES)
+
+$(O)/multiboot/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC   $< (32-bit guest)"
+	@$(CC) $(MULTIBOOT_FLAGS) -c -o $@ $<
+$(O)/multiboot/start.o: NASM_DEFINE :=
+$(O)/multiboot/start-kludge.o: NASM_DEFINE := -DADDRESSES
+$(O)/multiboot/start.o $(O)/multiboot/start-kludge.o: guest_tests/multiboot/start.asm
+	@mkdir -p $(@D)
+	@echo "  NASM $< (32-bit guest)"
+	@$(NASM) -Wall -Werror -f elf32 $(NASM_DEFINE) -MD $(@:.o=.d) -o $@ $<
+
+MULTIBOOT_LD := $(LD) -m elf_i386 -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack \
+                --fatal-warnings -T guest_tests/multiboot/link.ld
+$(O)/guest_tests/multiboot.elf: $(O)/multiboot/start.o $(MULTIBOOT_OBJ) guest_tests/multiboot/link.ld
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(MULTIBOOT_LD) -o $@ $(filter %.o,$^)
+$(O)/guest_tests/multiboot-kludge.bin: $(O)/multiboot/start-kludge.o $(MULTIBOOT_OBJ) guest_tests/multiboot/link.ld
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(MULTIBOOT_LD) -o $(@:.bin=.elf) $(filter %.o,$^)
+	@objcopy -O binary $(@:.bin=.elf) $(@:.bin=.raw)
+	@{ printf '%512s' before; cat $(@:.bin=.raw); printf '%8192s' behind; } > $@
+
+$(O)/guest_tests/numbers.txt:
+	@mkdir -p $(@D)
+	@seq 1 20000 > $@
+$(O)/guest_tests/seven.txt:
+	@mkdir -p $(@D)
+	@echo 7 > $@
 
 # ---------------------------------------------------------------- native.elf
 NATIVE_C := $(sort $(wildcard guest_tests/native/*.c vmm/load/*.c arch/x86_64/lib/*.c)) drivers/platform/uart.c

@@ -66,6 +66,8 @@ class Row:
     the shell.  Images that no line names have a row with these values."""
     name: str
     image: str = ""         # guest_tests/t_<image>.c; empty: as the name
+    file: str = ""          # any other image of the build's guest_tests/
+    module: str = ""        # FILE[=STRING],...: modules, files of the same folder
     memory: str = "64M"
     cmdline: str = ""
     on_reboot: str = "end"
@@ -86,6 +88,17 @@ def read_guest_list(images):
             rows.append(row)
     named = {row.image or row.name for row in rows}
     return rows + [Row(image) for image in images if image not in named]
+
+
+def guest_of(row, folder):
+    """The row's guest, its files in `folder`."""
+    modules = []
+    for text in filter(None, row.module.split(",")):
+        name, equals, string = text.partition("=")
+        modules.append((folder / name, string if equals else name))
+    return lintel.Guest(row.name, folder / (row.file or f"{row.image or row.name}.flat"),
+                        row.memory, cmdline=row.cmdline, modules=modules,
+                        on_reboot=row.on_reboot, debug_exit=DEBUG_EXIT_PORT)
 
 
 def judge_guest(report, row, ended, text, log):
@@ -117,9 +130,7 @@ def log_sections(log):
 
 def run_rows(report, options, name, rows):
     """Boots once with these test guests, one after another."""
-    guests = [lintel.Guest(row.name, options.build / "guest_tests" / f"{row.image or row.name}.flat",
-                           row.memory, cmdline=row.cmdline, on_reboot=row.on_reboot,
-                           debug_exit=DEBUG_EXIT_PORT) for row in rows]
+    guests = [guest_of(row, options.build / "guest_tests") for row in rows]
 
     def judge(run, outcome):
         log = lintel.strip_controls(run.text(session.COM1))
