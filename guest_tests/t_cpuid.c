@@ -33,7 +33,7 @@ static const struct {
     {7, 0, {.edx = BIT32(18)}, "PCONFIG"},
     {7, 0, {.edx = BIT32(20)}, "indirect branch tracking"},
     {5, 0, {~0u, ~0u, ~0u, ~0u}, "MONITOR/MWAIT leaf"},
-    {6, 0, {~0u, ~0u, ~0u, ~0u}, "power management leaf"},
+    {6, 0, {~BIT32(2), ~0u, ~0u, ~0u}, "power management beyond ARAT"},
     {0xa, 0, {~0u, ~0u, ~0u, ~0u}, "performance monitoring leaf"},
     {0xf, 0, {~0u, ~0u, ~0u, ~0u}, "RDT leaf"},
     {0x10, 0, {~0u, ~0u, ~0u, ~0u}, "RDT leaf"},

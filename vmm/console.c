@@ -145,6 +145,7 @@ void console_attach(struct board_host *board, u32 which)
         host.has_screen && (which == CONFIG_CONSOLE_AUTO || which == CONFIG_CONSOLE_SCREEN);
     guest.head = guest.port_tail = guest.screen_tail = 0;
     guest.deadline = 0;
+    log_info("LINTEL-CONSOLE guest"); /* what follows on its port is the guest's */
     if (has_port())
         host.port_sink[guest.port].paused = true;
     else if (which != CONFIG_CONSOLE_NONE && which != CONFIG_CONSOLE_SCREEN)
@@ -212,6 +213,7 @@ void console_detach(void)
         host.port_sink[guest.port].paused = false;
     if (guest.on_screen)
         host.screen_sink.paused = false;
+    log_info("LINTEL-CONSOLE log");
     guest.port = host.ports;
     guest.on_screen = false;
 }
