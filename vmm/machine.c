@@ -37,6 +37,7 @@ static void run_once(u32 id, const struct config_guest *config)
     }
     audit(&vm);
     vm_run(&vm);
+    vm_disconnect(&vm);
     if (vm.end != VM_END_STOPPED)
         dump_exit_counts(&vm.vcpu);
     audit(&vm);

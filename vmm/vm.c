@@ -151,11 +151,16 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
     return OK;
 }
 
-void vm_destroy(struct vm *vm)
+void vm_disconnect(struct vm *vm)
 {
     if (vm->at_console)
         console_detach();
     vm->at_console = false;
+}
+
+void vm_destroy(struct vm *vm)
+{
+    vm_disconnect(vm);
     this_vmm_cpu()->current = NULL;
     if (vm->vmcs_page.v) {
         vmx_vcpu_release(&vm->vcpu.vmx);
@@ -168,9 +173,7 @@ void vm_destroy(struct vm *vm)
 void vm_stop(struct vm *vm, const struct exit *x, const char *why)
 {
     vm->end = VM_END_STOPPED;
-    if (vm->at_console)
-        console_detach();
-    vm->at_console = false;
+    vm_disconnect(vm);
     log_error("guest %s stopped: %s", vm->config->name, why);
     dump_guest(&vm->vcpu, x);
 }

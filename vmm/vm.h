@@ -47,6 +47,8 @@ struct vm {
  * Errors are logged with their reason; nothing stays allocated. */
 err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config);
 void vm_destroy(struct vm *vm);
+/* Sends what is left of its output and gives the console back to the log. */
+void vm_disconnect(struct vm *vm);
 
 /* Ends the guest: `why` in words for the log; a full dump follows for a guest's own faults. */
 void vm_stop(struct vm *vm, const struct exit *x, const char *why);
