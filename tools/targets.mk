@@ -49,7 +49,7 @@ $(O)/lintel.img $(O)/lintel.iso: $(O)/lintel.%: $(VOLUME) tools/mkimage.py
 
 run: setup ## boot to the guest's shell on Bochs, or EMULATOR=qemu for QEMU/KVM
 	@$(MAKE) --no-print-directory all
-	@$(TOOL) tools/run.py --image $(O)/lintel.img --emulator $(EMULATOR)
+	@$(TOOL) tools/run.py --image $(O)/lintel.img --emulator $(EMULATOR) || test $$? -eq 130 # Ctrl-]
 
 usb: all ## write the image to a stick: make usb DEV=/dev/sdX [FORCE=1]
 	@FORCE=$(FORCE) tools/usb.sh "$(DEV)" $(O)/lintel.img
