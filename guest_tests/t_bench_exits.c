@@ -55,6 +55,8 @@ GUEST_TEST(bench_exits)
     BENCH("mov-cr0", write_cr0(cr0));
     BENCH("mov-cr4", write_cr4(cr4 | CR4_OSXSAVE));
     BENCH("mmio-read", (void)*(volatile u32 *)0xa0000);
+    BENCH("lapic-read", (void)*(volatile u32 *)0xfee00020);
+    BENCH("lapic-eoi", *(volatile u32 *)0xfee000b0 = 0);
     BENCH("fault-ud", (void)FAULTS(__asm__ volatile("ud2")));
     write_cr4(cr4);
     EXPECT_TRUE(true);

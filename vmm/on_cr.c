@@ -4,7 +4,7 @@
 #include "vmm/gmem.h"
 #include "vmm/handlers.h"
 #include "vmm/policy/cr.h"
-#include "vmm/vm.h"
+#include "vmm/vcpu_irq.h"
 #include "vmx/qual.h"
 
 #define ENTRY_IA32E_GUEST BIT(9)
@@ -100,6 +100,18 @@ static u64 read_greg(struct vcpu *v, u32 reg)
     return reg == RSP ? gs_get(&v->vmx.guest, GS_RSP) : v->vmx.guest.regs.r[reg];
 }
 
+/* CR8 is the task-priority class of the local APIC (SDM Vol. 3A, "Interaction of Task Priorities
+ * between CR8 and APIC"). */
+static enum verdict mov_to_cr8(struct vcpu *v, u64 value)
+{
+    if (value & ~0xfull)
+        return FAULT_GP;
+    v->lapic.tpr = (u32)value << 4;
+    if (vcpu_lapic_moved(v))
+        v->todo |= TODO_BOARD;
+    return NEXT;
+}
+
 static enum verdict mov_to_cr(struct vcpu *v, u32 cr, u64 value)
 {
     if (vcpu_code_bits(v) != 64)
@@ -107,21 +119,19 @@ static enum verdict mov_to_cr(struct vcpu *v, u32 cr, u64 value)
     switch (cr) {
     case 0: return mov_to_cr0(v, value);
     case 4: return mov_to_cr4(v, value);
-    case 8:
-        if (value & ~0xfull)
-            return FAULT_GP;
-        v->cr8 = value;
-        return NEXT;
+    case 8: return mov_to_cr8(v, value);
     default: return KILL;
     }
 }
 
 static enum verdict mov_from_cr8(struct vcpu *v, u32 reg)
 {
+    const u64 cr8 = v->lapic.tpr >> 4;
+
     if (reg == RSP)
-        gs_set(&v->vmx.guest, GS_RSP, v->cr8);
+        gs_set(&v->vmx.guest, GS_RSP, cr8);
     else
-        v->vmx.guest.regs.r[reg] = v->cr8;
+        v->vmx.guest.regs.r[reg] = cr8;
     return NEXT;
 }
 

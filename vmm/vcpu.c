@@ -24,7 +24,6 @@ void vcpu_reset(struct vcpu *v)
     v->pending = (struct event){0};
     v->irq_planned = v->extint_planned = v->nmi_pending = v->triple_fault = false;
     v->xcr0 = XCR0_X87;
-    v->cr8 = 0;
     v->tsc_adjust = 0;
     msr_held_reset(v->msr_held);
     lapic_reset(&v->lapic, v->id);

@@ -40,7 +40,6 @@ struct vcpu {
     bool nmi_pending;
     bool triple_fault; /* raising an exception during #DF ended in shutdown */
     u64 xcr0;
-    u64 cr8;
     u64 tsc_offset;
     u64 tsc_adjust;
     u64 msr_held[MSR_HELD_MAX]; /* slots of the HELD rows */

@@ -167,7 +167,7 @@ static void test_operand_size_and_register(void **state)
         if (reg != RSP)
             r[reg] = 5;
         assert_int_equal(access_of(MOV_TO(8, reg)), NEXT);
-        assert_int_equal(v->cr8, 5);
+        assert_int_equal(v->lapic.tpr, 0x50);
         assert_true(unchanged());
     }
 }
@@ -178,7 +178,7 @@ static void test_cr8(void **state)
     guest_new(LONG);
     for (u64 value = 0; value < 16; value++) {
         assert_int_equal(mov_to(8, value), NEXT);
-        assert_int_equal(v->cr8, value);
+        assert_int_equal(v->lapic.tpr, value << 4);
         for (u32 reg = 0; reg < 16; reg++) {
             exited();
             r[reg] = ~0ull;
@@ -193,8 +193,28 @@ static void test_cr8(void **state)
     }
     for (u32 bit = 4; bit < 64; bit++) {
         assert_int_equal(mov_to(8, BIT(bit)), FAULT_GP);
-        assert_int_equal(v->cr8, 15);
+        assert_int_equal(v->lapic.tpr, 0xf0);
     }
+}
+
+/* The local APIC's TPR: what it lets through or holds back is planned anew. */
+static void test_cr8_is_the_tpr(void **state)
+{
+    (void)state;
+    guest_new(LONG);
+    vcpu_reset(v);
+    lapic_post(&v->lapic, 0x51);
+    v->irq_planned = true, v->todo = 0;
+    assert_int_equal(mov_to(8, 4), NEXT);
+    assert_int_equal(v->todo, 0);
+    assert_int_equal(mov_to(8, 5), NEXT);
+    assert_int_equal(v->todo, TODO_BOARD);
+    v->irq_planned = false, v->todo = 0;
+    assert_int_equal(mov_to(8, 4), NEXT);
+    assert_int_equal(v->todo, TODO_BOARD);
+    v->lapic.tpr = 0x9f; /* the class alone */
+    assert_int_equal(access_of(MOV_FROM(8, RBX)), NEXT);
+    assert_int_equal(r[RBX], 9);
 }
 
 static void test_cr4(void **state)
@@ -288,6 +308,7 @@ int main(void)
         cmocka_unit_test(test_flush_only_when_translation_changes),
         cmocka_unit_test(test_operand_size_and_register),
         cmocka_unit_test(test_cr8),
+        cmocka_unit_test(test_cr8_is_the_tpr),
         cmocka_unit_test(test_cr4),
         cmocka_unit_test(test_cr4_loads_pdptes),
         cmocka_unit_test(test_clts_lmsw_see_the_shadow),

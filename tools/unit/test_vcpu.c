@@ -169,14 +169,14 @@ static void test_reset(void **state)
     guest_new(LONG);
     v->pending.info = 0x80000b0d;
     v->irq_planned = v->extint_planned = v->nmi_pending = v->triple_fault = true;
-    v->xcr0 = 7, v->cr8 = 3, v->tsc_adjust = 5, v->tsc_offset = 9;
+    v->xcr0 = 7, v->lapic.tpr = 0x30, v->tsc_adjust = 5, v->tsc_offset = 9;
     v->todo = TODO_HALT;
     memset(v->msr_held, 0xa5, sizeof(v->msr_held));
     vcpu_reset(v);
     assert_int_equal(v->pending.info, 0);
     assert_false(v->irq_planned || v->extint_planned || v->nmi_pending || v->triple_fault);
     assert_int_equal(v->xcr0, XCR0_X87);
-    assert_int_equal(v->cr8, 0);
+    assert_int_equal(v->lapic.tpr, 0);
     assert_int_equal(v->tsc_adjust, 0);
     assert_int_equal(v->todo, TODO_BOARD);
     assert_int_equal(now(GS_CR0), CR0_ET | CR0_NE);
