@@ -19,6 +19,8 @@ DMESG_ROW = re.compile(r"^\| `(.+?)` +\|", re.MULTILINE)
 DMESG_LINE = re.compile(r"^LINTEL-DMESG <[0-4]>\[[ \d.]+\] (.*)$", re.MULTILINE)
 DMESG_END = "LINTEL-DMESG end"
 
+AUDIT_LINE = re.compile(r"audit: \d+ host leaves, no W\+X; \d+ guest frames, all its own")
+
 GUESTS_A_BOOT = 40  # lintel.conf takes CONFIG_GUESTS_MAX
 DEBUG_EXIT_PORT = 0xF4
 GUESTS_TIMEOUT = 600
@@ -143,6 +145,10 @@ def run_rows(report, options, name, rows):
         finished = lintel.EXIT_SEEN.search(log) is not None
         report.add(f"{name}, host", finished and outcome.status != lintel.PANIC_STATUS,
                    outcome.text, logs(run))
+        # Before and after each guest, and at the end; a violation is a panic (vmm/audit.c).
+        audits = len(AUDIT_LINE.findall(log))
+        report.add(f"{name}, audits of page tables and EPT", audits == 2 * len(rows) + 1,
+                   f"{audits}", log)
 
     Boot(options, name, guests).run(GUESTS_TIMEOUT, judge)
 
