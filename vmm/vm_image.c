@@ -99,6 +99,26 @@ static err_t put_acpi_tables(const struct vm *vm)
     return tables && acpi_build(tables, ACPI_GUEST_SIZE) ? OK : E_NOMEM;
 }
 
+/* What a BIOS leaves in low memory: kernels find the end of conventional memory there. */
+static const struct bios_word {
+    u32 at;
+    u16 value;
+} bios_words[] = {
+    {0x40e, EBDA_START >> 4},                      /* segment of the extended BIOS data area */
+    {0x413, EBDA_START / KiB},                     /* conventional memory in KiB */
+    {EBDA_START, (VM_LOW_END - EBDA_START) / KiB}, /* that area's length in KiB */
+};
+
+static err_t put_bios_data(const struct vm *vm)
+{
+    for (u32 i = 0; i < ARRAY_LEN(bios_words); i++) {
+        const struct bios_word *w = &bios_words[i];
+
+        TRY(gmem_write(vm, (gpa_t){w->at}, &w->value, sizeof(w->value)));
+    }
+    return OK;
+}
+
 static void set_segment(struct guest_state *g, enum guest_field es_relative, u64 selector, u64 ar)
 {
     const u32 n = es_relative - GS_ES_SEL;
@@ -160,6 +180,8 @@ err_t vm_image_load(struct vm *vm)
         return err;
     }
     err = put_acpi_tables(vm);
+    if (err == OK)
+        err = put_bios_data(vm);
     if (err == OK)
         err = copy_segments(vm);
     if (err != OK) {

@@ -65,8 +65,10 @@ static u8 untouched[64 * KiB] __attribute__((section(".bss.untouched")));
 
 static const struct multiboot_info *info;
 
+/* The compiler is not to know the address: it takes those near 0 for mistakes. */
 static const void *at(u32 address)
 {
+    __asm__("" : "+r"(address));
     return (const void *)address;
 }
 
@@ -202,6 +204,19 @@ static void test_memory_sizes(void)
     EXPECT_EQ(info->mem_upper * KiB, MEMORY - MiB);
 }
 
+/* The words that a BIOS leaves for those who ask nobody else: the segment of the extended BIOS
+ * data area, and KiB of conventional memory; the area's first byte is its length in KiB. */
+static void test_bios_data(void)
+{
+    const u32 ebda = *(const volatile u16 *)at(0x40e) * 16u;
+
+    EXPECT_EQ(*(const volatile u16 *)at(0x413), info->mem_lower);
+    EXPECT_EQ(ebda, info->mem_lower * KiB);
+    EXPECT(!mmap_has(ebda, 1, true));
+    EXPECT(mmap_has(ebda, *(const volatile u8 *)at(ebda) * KiB, false));
+    EXPECT_EQ(*(const volatile u8 *)at(ebda), (0xa0000 - ebda) / KiB);
+}
+
 static void test_strings(void)
 {
     EXPECT(strcmp(at(info->cmdline), CMDLINE) == 0);
@@ -302,6 +317,7 @@ static const struct {
     {test_flags, "flags"},
     {test_memory_map, "memory_map"},
     {test_memory_sizes, "memory_sizes"},
+    {test_bios_data, "bios_data"},
     {test_strings, "strings"},
     {test_modules, "modules"},
     {test_places, "places"},
