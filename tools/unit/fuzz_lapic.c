@@ -21,14 +21,14 @@
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
-static bool has(const u32 bits[8], int vector)
+static bool has(const u64 bits[4], int vector)
 {
-    return bits[vector / 32] >> (vector % 32) & 1;
+    return bits[vector / 64] >> (vector % 64) & 1;
 }
 
-static u32 in_class(const u32 bits[8], int priority_class)
+static u32 in_class(const u64 bits[4], int priority_class)
 {
-    return bits[priority_class / 2] >> (priority_class % 2 * 16) & 0xffff;
+    return bits[priority_class / 4] >> (priority_class % 4 * 16) & 0xffff;
 }
 
 static void check_priorities(struct lapic *l, u64 now)
@@ -53,7 +53,7 @@ static void check_registers(const struct lapic *l)
         CHECK((l->lvt[i] & ~0x3a7ffu) == 0);
         CHECK((l->svr & 0x100) || (l->lvt[i] & MASKED));
     }
-    for (unsigned i = 0; i < 8; i++)
+    for (unsigned i = 0; i < ARRAY_LEN(l->tmr); i++)
         CHECK(l->tmr[i] == 0);
     CHECK(!(l->icr_low & 0x1000) && !(l->icr_high & 0xffffff) && !(l->ldr & 0xffffff));
     CHECK((l->esr & ~0xe0u) == 0 && (l->esr_pending & ~0xe0u) == 0);
@@ -122,7 +122,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
         now = advance(now, r[6]);
         act(&l, r, now);
         const bool takes = (r[0] & 7) == 1;
-        for (unsigned i = 0; i < 8; i++) {
+        for (unsigned i = 0; i < ARRAY_LEN(l.irr); i++) {
             CHECK(takes || (before.irr[i] & ~l.irr[i]) == 0);
             CHECK(takes || (l.isr[i] & ~before.isr[i]) == 0);
         }

@@ -74,8 +74,7 @@ static void test_no_register(void **state)
 {
     (void)state;
     struct lapic l = fresh();
-    for (u32 at = 0; at < LAPIC_SIZE;
-         at++) { /* between two registers: nothing, not even an error */
+    for (u32 at = 0; at < LAPIC_SIZE; at++) { /* between registers: nothing, and no error */
         if (at % 16 == 0)
             continue;
         wr(&l, at, 0xffffffff);
@@ -90,13 +89,10 @@ static void test_no_register(void **state)
                               (at > TMCCT && at != TDCR);
         assert_int_equal(rd(&l, at), rd(&l, at));
         assert_int_equal(errors(&l), reserved ? ILLEGAL_REGISTER : 0);
-        if (at != ESR && at != ICR_LOW)
-            wr(&l, at, rd(&l, at));
-        (void)errors(&l);
-        if (reserved) {
-            wr(&l, at, 0);
-            assert_int_equal(errors(&l), ILLEGAL_REGISTER);
-        }
+        if (at == ICR_LOW) /* 0: a vector that it may not send */
+            continue;
+        wr(&l, at, rd(&l, at));
+        assert_int_equal(errors(&l), reserved ? ILLEGAL_REGISTER : 0);
     }
 }
 
@@ -184,8 +180,10 @@ static void test_software_disabled(void **state)
     assert_true(rd(&l, LINT0) & MASKED);
     wr(&l, LINT0, 0x700);
     assert_true(lapic_takes_extint(&l));
-    wr(&l, LINT0, 0x000);
-    assert_false(lapic_takes_extint(&l));
+    for (u32 mode = 0; mode < 7; mode++) {
+        wr(&l, LINT0, mode << 8);
+        assert_false(lapic_takes_extint(&l));
+    }
 }
 
 static void test_errors(void **state)

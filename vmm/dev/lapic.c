@@ -40,22 +40,22 @@ static const u32 lvt_writable[LVT_COUNT] = {
     [LVT_LINT0] = 0x1a7ff, [LVT_LINT1] = 0x1a7ff,   [LVT_ERROR] = 0x100ff,
 };
 
-static void set(u32 bits[8], u32 n)
+static void set(u64 bits[4], u32 n)
 {
-    bits[n / 32] |= BIT32(n % 32);
+    bits[n / 64] |= BIT(n % 64);
 }
 
-static void clear(u32 bits[8], u32 n)
+static void clear(u64 bits[4], u32 n)
 {
-    bits[n / 32] &= ~BIT32(n % 32);
+    bits[n / 64] &= ~BIT(n % 64);
 }
 
 /* The highest bit that is set; -1: none. */
-static int highest(const u32 bits[8])
+static int highest(const u64 bits[4])
 {
-    for (int i = 7; i >= 0; i--)
+    for (int i = 3; i >= 0; i--)
         if (bits[i])
-            return i * 32 + 31 - __builtin_clz(bits[i]);
+            return i * 64 + 63 - __builtin_clzll(bits[i]);
     return LAPIC_NO_VECTOR;
 }
 
@@ -89,7 +89,6 @@ void lapic_post(struct lapic *l, u8 vector)
         return;
     }
     set(l->irr, vector);
-    clear(l->tmr, vector);
 }
 
 static u32 processor_priority(const struct lapic *l)
@@ -163,15 +162,17 @@ static void advance(struct lapic *l, u64 now)
         l->started += since < 2 * one ? one : since - since % one;
 }
 
+/* Sets the deadline `left` ticks from now, if the timer is to interrupt. */
+static void arm_after(struct lapic *l, u64 now, u64 left)
+{
+    const bool interrupts = l->running && !(l->lvt[LVT_TIMER] & LVT_MASKED);
+    l->deadline = interrupts && left < NEVER - now ? now + left : NEVER;
+}
+
 /* Sets the deadline.  advance() was called. */
 static void arm(struct lapic *l, u64 now)
 {
-    l->deadline = NEVER;
-    if (!l->running || (l->lvt[LVT_TIMER] & LVT_MASKED))
-        return;
-    const u64 left = period(l) - elapsed(l, now);
-    if (left < NEVER - now)
-        l->deadline = now + left;
+    arm_after(l, now, period(l) - elapsed(l, now));
 }
 
 void lapic_tick(struct lapic *l, u64 now)
@@ -188,7 +189,7 @@ static void write_initial_count(struct lapic *l, u32 value, u64 now)
     l->initial_count = value;
     l->started = now;
     l->running = value != 0;
-    arm(l, now);
+    arm_after(l, now, period(l));
 }
 
 static u32 current_count(struct lapic *l, u64 now)
@@ -202,8 +203,7 @@ static void write_divide(struct lapic *l, u32 value, u64 now)
 {
     const u32 counted = l->initial_count - current_count(l, now);
     l->divide = value & DIVIDE_BITS;
-    if (l->running)
-        l->started = now - ((u64)counted << divide_shift(l));
+    l->started = now - ((u64)counted << divide_shift(l));
     arm(l, now);
 }
 
@@ -281,11 +281,12 @@ void lapic_reset(struct lapic *l, u32 id)
 static u32 read_bitmap(const struct lapic *l, u32 offset)
 {
     const u32 word = offset >> 4 & 7;
-    switch (offset & ~0x7fu) {
-    case REG_ISR: return l->isr[word];
-    case REG_TMR: return l->tmr[word];
-    default: return l->irr[word];
-    }
+    const u64 *bits = l->irr;
+    if (offset < REG_TMR)
+        bits = l->isr;
+    else if (offset < REG_IRR)
+        bits = l->tmr;
+    return (u32)(bits[word / 2] >> (word % 2 * 32));
 }
 
 u32 lapic_read(struct lapic *l, u32 offset, u64 now)
@@ -331,17 +332,9 @@ static bool read_only(u32 offset)
     }
 }
 
-void lapic_write(struct lapic *l, u32 offset, u32 value, u64 now)
+static NOINLINE void write_rare(struct lapic *l, u32 offset, u32 value, u64 now)
 {
-    if (!IS_ALIGNED(offset, 16))
-        return;
-    lapic_tick(l, now); /* what was due came before this write */
     switch (offset) {
-    case REG_EOI: end_of_interrupt(l); return;
-    case REG_INITIAL_COUNT: write_initial_count(l, value, now); return;
-    case REG_ICR_LOW: write_icr(l, value); return;
-    case REG_ICR_HIGH: l->icr_high = value & ID_BITS; return;
-    case REG_TPR: l->tpr = value & 0xff; return;
     case REG_LDR: l->ldr = value & ID_BITS; return;
     case REG_DFR: l->dfr = value | DFR_ONES; return;
     case REG_SVR: write_svr(l, value); return;
@@ -356,4 +349,19 @@ void lapic_write(struct lapic *l, u32 offset, u32 value, u64 now)
         write_lvt(l, (offset - REG_LVT) >> 4, value, now);
     else if (!read_only(offset))
         error(l, ESR_ILLEGAL_REGISTER);
+}
+
+void lapic_write(struct lapic *l, u32 offset, u32 value, u64 now)
+{
+    if (!IS_ALIGNED(offset, 16))
+        return;
+    lapic_tick(l, now); /* what was due came before this write */
+    switch (offset) {
+    case REG_EOI: end_of_interrupt(l); return;
+    case REG_INITIAL_COUNT: write_initial_count(l, value, now); return;
+    case REG_ICR_LOW: write_icr(l, value); return;
+    case REG_ICR_HIGH: l->icr_high = value & ID_BITS; return;
+    case REG_TPR: l->tpr = value & 0xff; return;
+    default: write_rare(l, offset, value, now); return;
+    }
 }

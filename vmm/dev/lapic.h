@@ -14,8 +14,8 @@ struct lapic {
     u32 id, tpr, ldr, dfr, svr, esr, esr_pending;
     u32 icr_low, icr_high;
     u32 lvt[LVT_COUNT];
-    u32 isr[8], irr[8], tmr[8];
-    u32 divide; /* divide configuration register */
+    u64 isr[4], irr[4], tmr[4]; /* bit n of the whole: vector n */
+    u32 divide;                 /* divide configuration register */
     u32 initial_count;
     u64 started;  /* TSC at which the timer was started, or at which its period began */
     u64 deadline; /* TSC of the timer's next interrupt; ~0: not running, or masked */
