@@ -139,7 +139,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     const struct board_host host = {.tx = tx, .tx_room = tx_room};
     if (size < 8)
         return 0;
-    u64 now = (u64)data[0] << 24, hz = 1ull << (16 + data[1] % 20);
+    /* From 2 MHz on: below the PIT's 1.19 MHz an edge may be due within the tick of another. */
+    u64 now = (u64)data[0] << 24, hz = 1ull << (21 + data[1] % 15);
     room_now = true;
     board_init(&b, &host, hz + data[2], now, (u64)data[3] << (data[4] % 40), (u64)data[5] << 24,
                0xf4);
