@@ -23,8 +23,8 @@ EXIT_SEEN = re.compile(EXIT_LINE, re.MULTILINE)
 GUEST_LINE = re.compile(r"^LINTEL-GUEST name=(\S+) end=(\S+) status=(\d+)\r?$", re.MULTILINE)
 
 # The last line before a serial port is the guest's, and how the first one after it begins.
-CONSOLE_GUEST = re.compile(rb"^(LINTEL-CONSOLE guest|LINTEL-MARK kernel-entry|"
-                           rb"\[[ \d.]+\] guest \S+: \d+ MiB, )[^\n]*\n", re.MULTILINE)
+CONSOLE_GUEST = re.compile(rb"^(LINTEL-CONSOLE guest|LINTEL-MARK kernel-entry)[^\n]*\n",
+                           re.MULTILINE)
 CONSOLE_LOG = (b"LINTEL-CONSOLE log", b"LINTEL-GUEST name=")
 
 BUILD_HINT = "run 'make' first"
