@@ -358,6 +358,7 @@ static void test_against_model(void **state)
         assert_int_equal(rd(&l, PPR), dumb_ppr(&d));
         check_bitmap(&l, IRR, d.irr);
         check_bitmap(&l, ISR, d.isr);
+        check_bitmap(&l, TMR, (const bool[256]){0}); /* every one is edge-triggered */
     }
 }
 
