@@ -12,6 +12,9 @@
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 
+/* TSC ticks: a guest whose timers are due all the time still gets on. */
+#define SLICE_FLOOR    64u
+
 #define BLOCKED_STI    BIT(0)
 #define BLOCKED_MOV_SS BIT(1)
 #define BLOCKED_NMI    BIT(3)
@@ -136,7 +139,7 @@ static NOINLINE void do_todo(struct vcpu *v)
         const u64 now = rdtsc();
 
         obey_wish(vm);
-        vmx_set_timer(&v->vmx, deadline > now ? deadline - now : 0);
+        vmx_set_timer(&v->vmx, deadline > now + SLICE_FLOOR ? deadline - now : SLICE_FLOOR);
         v->deadline = deadline;
     }
     if (vm->end == VM_RUNNING && (v->todo & TODO_HALT)) {
