@@ -68,9 +68,9 @@ $(O)/$(1)/%.o: %.c
 $(O)/$(1)/font.o: $(O)/gen/font.c
 	@mkdir -p $$(@D)
 	@$(2) $(3) -c -o $$@ $$<
-$(O)/$(1)/pure.a: $(HOST_C:%.c=$(O)/$(1)/%.o) $(PURE_C:%.c=$(O)/$(1)/%.o) $(O)/$(1)/font.o
+$(O)/$(1)/pure.a: Makefile $(HOST_C:%.c=$(O)/$(1)/%.o) $(PURE_C:%.c=$(O)/$(1)/%.o) $(O)/$(1)/font.o
 	@rm -f $$@
-	@ar rcsD $$@ $$^
+	@ar rcsD $$@ $$(filter %.o,$$^)
 .SECONDARY: $(HOST_C:%.c=$(O)/$(1)/%.o) $(PURE_C:%.c=$(O)/$(1)/%.o) $(UNIT_C:%.c=$(O)/$(1)/%.o) $(FUZZ_C:%.c=$(O)/$(1)/%.o)
 endef
 $(eval $(call host_objects,unit-gcc,$(CC),$(HOST_FLAGS)))

@@ -90,6 +90,7 @@ void hv_main(const struct boot_info *info)
     panic_set_hooks(panic_dump, panic_end);
     tsc_init(info->tsc_hz);
     log_set_clock(tsc_hz);
+    trace_init(&boot_cpu.trace, 0, tsc_hz);
     bootinfo_init(info);
     apic_init();
     hostmem_init(info);

@@ -8,6 +8,7 @@
 #include "arch/x86_64/log.h"
 #include "vmm/console.h"
 #include "vmm/irq.h"
+#include "vmm/measure.h"
 #include "vmm/policy/exit.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
@@ -107,9 +108,10 @@ static bool can_wake(struct vcpu *v)
 }
 
 /* HLT: this CPU sleeps until an interrupt is due for the guest. */
-static void wait_for_event(struct vcpu *v)
+static void wait_for_event(struct vcpu *v, struct exit *x)
 {
     struct vm *vm = v->vm;
+    u64 slept = 0;
 
     if (!can_wake(v) && !v->nmi_pending) {
         vm->end = VM_END_HALTED;
@@ -121,12 +123,17 @@ static void wait_for_event(struct vcpu *v)
         obey_wish(vm);
         if (vm->end != VM_RUNNING || v->pending.info || v->nmi_pending || vcpu_irq_pending(v))
             break;
+        slept -= rdtsc();
         apic_wait_until(deadline);
+        slept += rdtsc();
     }
+    x->tsc += slept; /* not time spent in Lintel */
+    v->stats->waiting += slept;
+    trace(v->trace, TRACE_WAIT, v->trace_id, 0, slept, 0);
     v->todo &= ~(u32)TODO_HALT;
 }
 
-static NOINLINE void do_todo(struct vcpu *v)
+static NOINLINE void do_todo(struct vcpu *v, struct exit *x)
 {
     struct vm *vm = v->vm;
 
@@ -143,7 +150,7 @@ static NOINLINE void do_todo(struct vcpu *v)
         v->deadline = deadline;
     }
     if (vm->end == VM_RUNNING && (v->todo & TODO_HALT)) {
-        wait_for_event(v);
+        wait_for_event(v, x);
         return; /* once more: the timer was set before the sleep */
     }
     v->todo = 0;
@@ -165,25 +172,35 @@ static NOINLINE void entry_failed(struct vcpu *v, enum vmx_result result, const 
     vm_stop(v->vm, x, "its state cannot be entered");
 }
 
-void vm_run(struct vm *vm)
+static void run(struct vm *vm)
 {
     struct vcpu *v = &vm->vcpu;
     struct exit x = {0};
 
+    while (v->todo)
+        do_todo(v, &x);
     for (;;) {
-        while (unlikely(v->todo)) {
-            do_todo(v);
-            if (vm->end != VM_RUNNING)
-                return;
-        }
         const enum vmx_result result = vmx_run(&v->vmx, &x);
 
         if (unlikely(result != VMX_EXITED)) {
             entry_failed(v, result, &x);
             return;
         }
-        exit_dispatch(v, &x);
+        const struct exit_row *row = exit_read(&x);
+        struct trace_record *record = measure_exit(v, &x);
+
+        exit_handle(v, row, &x);
+        while (unlikely(v->todo) && vm->end == VM_RUNNING)
+            do_todo(v, &x);
+        measure_entry(v, record, &x);
         if (unlikely(vm->end != VM_RUNNING))
             return;
     }
+}
+
+void vm_run(struct vm *vm)
+{
+    vm->stats.start = rdtsc();
+    run(vm);
+    vm->stats.end = rdtsc();
 }

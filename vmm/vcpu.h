@@ -3,6 +3,7 @@
 #include "arch/x86_64/cr.h"
 #include "lib/types.h"
 #include "vmm/dev/lapic.h"
+#include "vmm/exit_stats.h"
 #include "vmm/policy/msr.h"
 #include "vmm/trace.h"
 #include "vmx/vmx.h"
@@ -43,7 +44,7 @@ struct vcpu {
     u64 tsc_offset;
     u64 tsc_adjust;
     u64 msr_held[MSR_HELD_MAX]; /* slots of the HELD rows */
-    u64 exits[EXIT_REASONS];
+    struct exit_stats *stats;
     u64 msr_refused;
     struct trace_ring *trace; /* of the CPU that runs it */
     u16 trace_id;             /* vm << 8 | vcpu */

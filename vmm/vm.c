@@ -65,7 +65,9 @@ static err_t setup_vcpu(struct vm *vm)
         .vpid = (u16)(vm->id + 1),
         .trace = &this_vmm_cpu()->trace,
         .trace_id = (u16)(vm->id << 8),
+        .stats = &vm->stats,
     };
+    exit_stats_reset(&vm->stats);
     vmx_vcpu_setup(&v->vmx, &(struct vmx_vcpu_config){
                                 .vmcs_page = vm->vmcs_page,
                                 .ept_root = virt_to_phys(vm->ept.root),

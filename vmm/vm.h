@@ -37,6 +37,7 @@ struct vm {
     struct board board;
     struct cpuid_policy cpuid;
     struct vcpu vcpu;
+    struct exit_stats stats; /* of the vCPU */
     hpa_t vmcs_page;
     enum vm_end end;
     u32 end_value;   /* VM_END_DEBUG_EXIT: the byte */

@@ -21,6 +21,7 @@ enum exit_need {
 struct exit {
     u32 reason; /* enum exit_reason (basic) */
     u32 insn_len;
+    u64 tsc; /* of the host, behind the exit: the time at which the handlers work */
     u64 qual;
     gpa_t gpa;
     u64 gla;

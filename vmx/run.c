@@ -1,6 +1,7 @@
 /* One turn of the guest: write what changed, enter, and read why it came back.
  * SDM Vol. 3C, "VM Entries", "VM Exits", "VM-Entry Failures During or After Loading Guest State".
  */
+#include "arch/x86_64/insn.h"
 #include "vmx/entry.h"
 #include "vmx/exit_read.h"
 #include "vmx/guest_state_write.h"
@@ -27,6 +28,7 @@ enum vmx_result vmx_run(struct vmx_vcpu *v, struct exit *x)
     result = vmx_enter(&g->regs, v->launched);
     if (unlikely(result != VMX_EXITED))
         return result;
+    x->tsc = rdtsc();
     g->dirty = 0;
 
     reason = vmcs_r32(VMCS_EXIT_REASON);

@@ -1,10 +1,15 @@
-/* Trace records: 32 bytes each, in a ring per CPU.  Shared with the tools. */
+/* The trace ring: one per CPU, 32-byte records, always on.  Shared with the tools, which find a
+ * ring in a dump of memory by its magic number. */
 #pragma once
 #include "lib/types.h"
 
 enum trace_event {
 #define TRACE_EVENT(number, name, a, b, c) TRACE_##name = (number),
 #include "abi/trace_events.def"
+    /* VM exit number n is event TRACE_EXIT + n.  a: ticks from this exit to the entry that
+     * followed, 0 while there was none; b: guest RIP; c: exit qualification, 0 if the exit's row
+     * does not read it. */
+    TRACE_EXIT = 0x100,
 };
 
 struct trace_record {
@@ -22,3 +27,19 @@ struct trace_record {
 };
 
 _Static_assert(sizeof(struct trace_record) == 32, "two records a cache line");
+
+#define TRACE_MAGIC   0x4352544c45544e4cull /* "LNTELTRC" */
+#define TRACE_VERSION 1u
+#define TRACE_RECORDS 4096u /* a power of two */
+
+struct trace_ring {
+    u64 magic;
+    u32 version, record_size; /* bytes */
+    u32 records, cpu;
+    u64 tsc_hz;
+    u64 written; /* records ever written; number n is at n % records */
+    u64 reserved[3];
+    struct trace_record record[TRACE_RECORDS];
+};
+
+_Static_assert(offsetof(struct trace_ring, record) == 64, "the header is one cache line");

@@ -203,6 +203,7 @@ static void guest_new(enum mode to)
     v->vm = &vm;
     v->vpid = 7;
     v->trace = &ring;
+    v->stats = &vm.stats;
     v->deadline = 0;
     put_mode(to);
     set_cpl(0);

@@ -3,7 +3,6 @@
 #include "vmm/policy/exit.h"
 #include "arch/x86_64/cr.h"
 #include "vmm/handlers.h"
-#include "vmm/trace.h"
 #include "vmm/vm.h"
 #include "vmx/exit_read.h"
 
@@ -71,17 +70,21 @@ const struct exit_row *exit_row(u32 reason)
     return reason < EXIT_REASONS && exits[reason].handler ? &exits[reason] : NULL;
 }
 
-void exit_dispatch(struct vcpu *v, struct exit *x)
+const struct exit_row *exit_read(struct exit *x)
 {
     const struct exit_row *row = exit_row(x->reason);
 
+    if (likely(row))
+        vmx_read_exit(x, row->needs);
+    return row;
+}
+
+void exit_handle(struct vcpu *v, const struct exit_row *row, const struct exit *x)
+{
     if (unlikely(!row)) {
         vm_stop(v->vm, x, "a VM exit for which there is no row in the exit table");
         return;
     }
-    v->exits[x->reason]++;
-    vmx_read_exit(x, row->needs);
-    trace(v->trace, TRACE_EXIT, v->trace_id, x->reason, v->vmx.guest.field[GS_RIP], x->qual);
     const enum verdict verdict = row->handler(v, x);
 
     if (likely(verdict == NEXT)) {

@@ -20,4 +20,7 @@ struct exit_row {
 };
 
 const struct exit_row *exit_row(u32 reason); /* NULL: no row */
-void exit_dispatch(struct vcpu *v, struct exit *x);
+/* Reads from the VMCS what the row asks for; returns the row, or NULL. */
+const struct exit_row *exit_read(struct exit *x);
+/* Calls the row's handler and does what its verdict says; without a row, stops the guest. */
+void exit_handle(struct vcpu *v, const struct exit_row *row, const struct exit *x);
