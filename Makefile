@@ -58,7 +58,7 @@ PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c vmm/load/*.c)) vmm/board.c vmm/p
           drivers/platform/acpi.c arch/x86_64/lib/fmt.c arch/x86_64/lib/log_ring.c
 PURE_C := $(wildcard $(PURE_C))
 # What touches hardware only through a few functions, which tools/unit/fake_cpu.c stands in for.
-HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c vmm/msr_models.c vmm/hypercall.c tools/unit/fake_cpu.c
+HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/todo.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c vmm/msr_models.c vmm/hypercall.c tools/unit/fake_cpu.c
 
 -include tools/targets.mk
 

@@ -1,13 +1,12 @@
 /* MSRs whose writes mean something.  SDM Vol. 4; Vol. 3B, "Time-Stamp Counter Adjustment". */
 #include "vmm/msr_models.h"
-#include "arch/x86_64/insn.h"
 #include "arch/x86_64/msr.h"
 #include "vmm/policy/cr.h"
 #include "vmm/vm.h"
 
-static u64 guest_tsc(const struct vcpu *v)
+static u64 guest_tsc(const struct vcpu *v, u64 now)
 {
-    return rdtsc() + v->tsc_offset;
+    return now + v->tsc_offset;
 }
 
 static void move_tsc(struct vcpu *v, u64 by)
@@ -39,10 +38,10 @@ err_t msr_model_read(struct vcpu *v, u32 msr, u64 *value)
     }
 }
 
-err_t msr_model_write(struct vcpu *v, u32 msr, u64 value)
+err_t msr_model_write(struct vcpu *v, u32 msr, u64 value, u64 now)
 {
     switch (msr) {
-    case MSR_TSC: move_tsc(v, value - guest_tsc(v)); return OK;
+    case MSR_TSC: move_tsc(v, value - guest_tsc(v, now)); return OK;
     case MSR_TSC_ADJUST: move_tsc(v, value - v->tsc_adjust); return OK;
     case MSR_DEBUGCTL: /* single-step on branches only; no branch records, no trace store */
         if (value & ~(u64)DEBUGCTL_BTF)

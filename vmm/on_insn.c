@@ -112,7 +112,7 @@ enum verdict on_wrmsr(struct vcpu *v, const struct exit *x)
     }
     if (row->write == MSR_IGNORE)
         return NEXT;
-    if (row->write != MSR_CALL || msr_model_write(v, msr, value) != OK)
+    if (row->write != MSR_CALL || msr_model_write(v, msr, value, x->tsc) != OK)
         return refuse_msr(v, msr, true, value);
     return NEXT;
 }

@@ -1,6 +1,5 @@
 /* IN, OUT, INS, OUTS.  SDM Vol. 3C, "Exit Qualification for I/O Instructions". */
 #include "arch/x86_64/cr.h"
-#include "arch/x86_64/insn.h"
 #include "ept/gva_walk.h"
 #include "vmm/gmem.h"
 #include "vmm/handlers.h"
@@ -14,18 +13,18 @@
 #define SEG_ES       0u
 #define SEG_GS       5u
 
-static u32 port_read(struct vcpu *v, u16 port, u8 size)
+static u32 port_read(struct vcpu *v, u16 port, u8 size, u64 now)
 {
     u32 value;
 
-    if (unlikely(!board_port_read(&v->vm->board, port, size, rdtsc(), &value)))
+    if (unlikely(!board_port_read(&v->vm->board, port, size, now, &value)))
         trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 0, size);
     return value;
 }
 
-static void port_write(struct vcpu *v, u16 port, u8 size, u32 value)
+static void port_write(struct vcpu *v, u16 port, u8 size, u32 value, u64 now)
 {
-    if (unlikely(!board_port_write(&v->vm->board, port, size, value, rdtsc())))
+    if (unlikely(!board_port_write(&v->vm->board, port, size, value, now)))
         trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 1, (u64)size << 32 | value);
 }
 
@@ -42,7 +41,8 @@ static u64 merge(u64 old, u64 value, u32 bytes)
     return (old & ~size_mask(bytes)) | (value & size_mask(bytes));
 }
 
-static err_t string_step(struct vcpu *v, const struct qual_io *q, u64 gva, struct gmem_fault *fault)
+static err_t string_step(struct vcpu *v, const struct qual_io *q, u64 gva, u64 now,
+                         struct gmem_fault *fault)
 {
     const u64 next_page = ALIGN_DOWN(gva, PAGE_SIZE) + PAGE_SIZE;
     u32 value = 0;
@@ -50,14 +50,14 @@ static err_t string_step(struct vcpu *v, const struct qual_io *q, u64 gva, struc
 
     if (!q->in) {
         TRY(gmem_read_gva(v, gva, 0, &value, q->size, fault));
-        port_write(v, q->port, q->size, value);
+        port_write(v, q->port, q->size, value, now);
         return OK;
     }
     /* The destination is checked first: reading a port may have an effect that cannot be undone. */
     TRY(gmem_translate(v, gva, GVA_WRITE, &probe, fault));
     if (next_page <= gva + q->size - 1)
         TRY(gmem_translate(v, next_page, GVA_WRITE, &probe, fault));
-    value = port_read(v, q->port, q->size);
+    value = port_read(v, q->port, q->size, now);
     return gmem_write_gva(v, gva, &value, q->size, fault);
 }
 
@@ -76,7 +76,7 @@ static enum verdict string_io(struct vcpu *v, const struct exit *x, const struct
     for (u32 i = 0; i < STRING_BATCH; i++) {
         struct gmem_fault fault = {0};
         const u64 offset = r[pointer] & mask;
-        const err_t err = string_step(v, q, vcpu_linear(v, segment, offset), &fault);
+        const err_t err = string_step(v, q, vcpu_linear(v, segment, offset), x->tsc, &fault);
 
         if (err == E_PERM || err == E_NOENT) {
             vcpu_raise_page_fault(v, fault.gva, fault.error);
@@ -105,11 +105,11 @@ enum verdict on_io(struct vcpu *v, const struct exit *x)
     if (unlikely(q.string)) {
         verdict = string_io(v, x, &q);
     } else if (q.in) {
-        const u32 value = port_read(v, q.port, q.size);
+        const u32 value = port_read(v, q.port, q.size, x->tsc);
 
         *rax = q.size == 4 ? value : (*rax & ~size_mask(q.size)) | value;
     } else {
-        port_write(v, q.port, q.size, (u32)(*rax & size_mask(q.size)));
+        port_write(v, q.port, q.size, (u32)(*rax & size_mask(q.size)), x->tsc);
     }
     if (vcpu_board_moved(v))
         v->todo |= TODO_BOARD;

@@ -177,14 +177,14 @@ static void test_tsc(void **state)
 {
     (void)state;
     guest_new(LONG);
-    fake_cpu.tsc = 5000;
+    x.tsc = 5000;
     v->tsc_offset = 0ull - 2000; /* the guest's TSC is 3000 */
     assert_int_equal(wrmsr_of(MSR_TSC, 100), NEXT);
     assert_int_equal(5000 + fake_cpu.tsc_offset, 100);
     assert_int_equal(v->tsc_offset, fake_cpu.tsc_offset);
     assert_int_equal(rdmsr_of(MSR_TSC_ADJUST), NEXT);
     assert_int_equal(edx_eax(), 0ull - 2900);
-    fake_cpu.tsc = 6000; /* the guest's: 1100 */
+    x.tsc = 6000; /* the guest's: 1100 */
     assert_int_equal(wrmsr_of(MSR_TSC_ADJUST, 0), NEXT);
     assert_int_equal(6000 + fake_cpu.tsc_offset, 4000);
     assert_int_equal(wrmsr_of(MSR_TSC_ADJUST, 7), NEXT);
@@ -271,7 +271,7 @@ static void test_models_know_their_msrs_only(void **state)
     (void)state;
     guest_new(LONG);
     assert_int_equal(msr_model_read(v, MSR_LSTAR, &value), E_INVAL);
-    assert_int_equal(msr_model_write(v, MSR_LSTAR, 0), E_INVAL);
+    assert_int_equal(msr_model_write(v, MSR_LSTAR, 0, 0), E_INVAL);
 }
 
 /* ---------------------------------------------------------------- XSETBV */
