@@ -39,9 +39,9 @@ HOST_FLAGS := -std=gnu17 -O1 -g -MMD -MP $(WARN) $(INC) -DDEBUG=1 -DHOST_TEST=1 
 # ---------------------------------------------------------------- what is in which image
 # hv.elf: everything that runs in VMX root mode.
 HV_C   := $(sort $(wildcard arch/x86_64/*.c arch/x86_64/lib/*.c drivers/platform/*.c ept/*.c vmx/*.c \
-            vmm/*.c vmm/policy/*.c vmm/dev/*.c vmm/load/*.c))
+            vmm/*.c vmm/policy/*.c vmm/dev/*.c vmm/load/*.c vmm/lab/*.c))
 HV_C   := $(filter-out arch/x86_64/asm_offsets.c,$(HV_C))
-HV_ASM := $(sort $(wildcard arch/x86_64/*.asm vmx/*.asm))
+HV_ASM := $(sort $(wildcard arch/x86_64/*.asm vmx/*.asm vmm/lab/*.asm))
 HV_OBJ := $(HV_C:%.c=$(O)/hv/%.o) $(HV_ASM:%.asm=$(O)/hv/%.asm.o) $(O)/hv/font.o
 
 # BOOTX64.EFI: boot/ and the pure or freestanding pieces that it shares with hv.elf.
@@ -52,7 +52,7 @@ BOOT_OBJ := $(BOOT_C:%.c=$(O)/efi/%.o) $(BOOT_ASM:%.asm=$(O)/efi/%.asm.o) $(O)/e
 
 # Modules that know no hardware: compiled for the host by the unit tests and the fuzzers.
 PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c vmm/load/*.c)) vmm/board.c vmm/policy/io.c vmm/pmm.c \
-          vmm/insn.c vmm/hist.c vmm/exit_stats.c vmm/acpi_build.c vmx/ctl.c vmx/wishes.c vmx/caps.c $(wildcard vmx/check*.c) \
+          vmm/lab/json.c vmm/insn.c vmm/hist.c vmm/exit_stats.c vmm/acpi_build.c vmx/ctl.c vmx/wishes.c vmx/caps.c $(wildcard vmx/check*.c) \
           boot/config_parse.c boot/config_keys.c boot/config_text.c boot/elf_load.c boot/memmap.c boot/tables.c drivers/platform/fbcon.c \
           vmm/policy/cpuid.c vmm/policy/msr.c vmm/policy/cr.c vmm/mmio.c vmm/irq.c vmm/insn_execute.c \
           drivers/platform/acpi.c arch/x86_64/lib/fmt.c arch/x86_64/lib/log_ring.c
