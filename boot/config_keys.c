@@ -32,6 +32,8 @@ static const char *const formats[] = {
     [CONFIG_FORMAT_FLAT + 1] = NULL,
 };
 
+static const char *const switches[] = {"off", "on", NULL};
+
 #define GLOBAL(field)      .scope = SCOPE_GLOBAL, .offset = offsetof(struct config, field)
 #define GUEST(field)       .scope = SCOPE_GUEST, .offset = offsetof(struct config_guest, field)
 #define CHOICE(list, init) .type = TYPE_CHOICE, .choices = (list), .initial = (init)
@@ -53,6 +55,7 @@ const struct key config_keys[] = {
     { "console",    GUEST(console),     CHOICE(consoles, CONFIG_CONSOLE_AUTO) },
     { "on_reboot",  GUEST(on_reboot),   CHOICE(reboots, CONFIG_REBOOT_RESTART) },
     { "debug_exit", GUEST(debug_exit),  .type = TYPE_PORT, RANGE(0, 1, 0xffff, 1) },
+    { "stats",      GUEST(stats),       CHOICE(switches, CONFIG_OFF) },
     { "module",     GUEST(module),      .type = TYPE_MODULE, .room = CONFIG_PATH_MAX },
 };
 // clang-format on

@@ -38,6 +38,8 @@ enum config_format {
     CONFIG_FORMAT_FLAT
 };
 
+enum config_switch { CONFIG_OFF, CONFIG_ON };
+
 struct config_module {
     char path[CONFIG_PATH_MAX];
     char string[CONFIG_STRING_MAX];
@@ -51,6 +53,7 @@ struct config_guest {
     u32 console;    /* enum config_console */
     u32 on_reboot;  /* enum config_on_reboot */
     u32 debug_exit; /* port number, 0: none */
+    u32 stats;      /* enum config_switch: lines for programs at its end */
     u32 module_count;
     char kernel[CONFIG_PATH_MAX];
     char initrd[CONFIG_PATH_MAX]; /* empty: none */

@@ -85,26 +85,4 @@ void dump_guest(struct vcpu *v, const struct exit *x)
     dump_code(v);
     log_info("  the last exits, oldest first:");
     trace_dump(v->trace, LAST_RECORDS);
-    dump_exit_counts(v);
-}
-
-void dump_exit_counts(const struct vcpu *v)
-{
-    u64 below = ~0ull;
-
-    log_info("guest %s: %llu exits; MSR accesses refused: %llu, ports: %llu", v->vm->config->name,
-             X(exit_stats_count(v->stats)), X(v->msr_refused), X(v->vm->board.refused));
-    for (;;) { /* selection by falling count: the table is short, and this is no fast path */
-        u64 best = 0;
-
-        for (u32 i = 0; i < EXIT_REASONS; i++)
-            if (v->stats->reason[i].count < below)
-                best = MAX(best, v->stats->reason[i].count);
-        if (best == 0)
-            return;
-        for (u32 i = 0; i < EXIT_REASONS; i++)
-            if (v->stats->reason[i].count == best)
-                log_info("  %12llu %s", X(best), exit_reason_name(i));
-        below = best;
-    }
 }

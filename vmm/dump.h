@@ -4,5 +4,3 @@
 
 /* x may be NULL: no exit was the cause. */
 void dump_guest(struct vcpu *v, const struct exit *x);
-/* Exit counts per reason, most frequent first. */
-void dump_exit_counts(const struct vcpu *v);

@@ -5,8 +5,8 @@
 #include "drivers/platform/power.h"
 #include "vmm/audit.h"
 #include "vmm/bootinfo.h"
-#include "vmm/dump.h"
 #include "vmm/run.h"
+#include "vmm/stats_report.h"
 #include "vmm/vm.h"
 
 #define STATUS_POWEROFF 0u
@@ -38,8 +38,7 @@ static void run_once(u32 id, const struct config_guest *config)
     audit(&vm);
     vm_run(&vm);
     vm_disconnect(&vm);
-    if (vm.end != VM_END_STOPPED)
-        dump_exit_counts(&vm.vcpu);
+    stats_report(&vm.vcpu, config->stats == CONFIG_ON);
     audit(&vm);
     vm_destroy(&vm);
 }

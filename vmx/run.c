@@ -72,13 +72,3 @@ u32 vmx_instruction_error(void)
 {
     return vmcs_r32(VMCS_INSTRUCTION_ERROR);
 }
-
-const char *exit_reason_name(u32 reason)
-{
-    static const char *const names[EXIT_REASONS] = {
-#define EXIT_REASON(number, name) [number] = #name,
-#include "vmx/exit_reasons.def"
-    };
-
-    return reason < EXIT_REASONS && names[reason] ? names[reason] : "?";
-}

@@ -43,6 +43,7 @@ class Guest:
     on_reboot: str = "end"
     console: str = "auto"
     debug_exit: int = 0
+    switches: tuple = ()       # keys that are turned on, like stats
 
 
 def quote(text):
@@ -91,6 +92,7 @@ class Volume:
         self.lines += [f"console = {guest.console}", f"on_reboot = {guest.on_reboot}"]
         if guest.debug_exit:
             self.lines.append(f"debug_exit = 0x{guest.debug_exit:x}")
+        self.lines += [f"{key} = on" for key in guest.switches]
 
     def configuration(self):
         return "\n".join(self.lines) + "\n"

@@ -19,6 +19,8 @@ DMESG_ROW = re.compile(r"^\| `(.+?)` +\|", re.MULTILINE)
 DMESG_LINE = re.compile(r"^LINTEL-DMESG <[0-4]>\[[ \d.]+\] (.*)$", re.MULTILINE)
 DMESG_END = "LINTEL-DMESG end"
 
+# Whether sums equal totals (vmm/exit_stats.h); group 1 is `ok` or what is wrong.
+COUNTERS = re.compile(r"^LINTEL-STATS-CHECK guest=\S+ ([^\r\n]*)", re.MULTILINE)
 AUDIT_LINE = re.compile(r"audit: \d+ host leaves, no W\+X; \d+ guest frames, all its own")
 
 GUESTS_A_BOOT = 40  # lintel.conf takes CONFIG_GUESTS_MAX
@@ -75,6 +77,7 @@ class Row:
     on_reboot: str = "end"
     end: str = "debug-exit"
     status: int = 0
+    on: str = ""            # KEY,...: keys of lintel.conf that are turned on
     says: str = ""          # regular expression that Lintel's log must contain
 
 
@@ -100,7 +103,8 @@ def guest_of(row, folder):
         modules.append((folder / name, string if equals else name))
     return lintel.Guest(row.name, folder / (row.file or f"{row.image or row.name}.flat"),
                         row.memory, cmdline=row.cmdline, modules=modules,
-                        on_reboot=row.on_reboot, debug_exit=DEBUG_EXIT_PORT)
+                        on_reboot=row.on_reboot, debug_exit=DEBUG_EXIT_PORT,
+                        switches=tuple(filter(None, row.on.split(","))))
 
 
 def judge_guest(report, row, ended, text, log):
@@ -115,6 +119,9 @@ def judge_guest(report, row, ended, text, log):
         report.add(f"{name} plan", False, f"{len(results)} results, the plan says "
                    f"{plan[1] if plan else 'nothing'}", text)
     good = ended == (row.end, row.status)
+    counted = COUNTERS.search(log)
+    report.add(f"{name} counters", bool(counted) and counted[1] == "ok",
+               counted[1] if counted else "not reported", log)
     report.add(f"{name} ends", good, f"{ended[0]} {ended[1]}" +
                ("" if good else f", not {row.end} {row.status}"), text)
     if row.says:
@@ -214,6 +221,9 @@ def boot_linux(report, options, name, kernel="cloud", cpu_model=""):
             report.add(f"{name}: {what}", not failed, log=logs(run))
         report.add(f"{name}: LINTEL-GUEST-OK", "LINTEL-GUEST-OK" in text, log=logs(run))
         judge_dmesg(report, name, text)
+        counted = COUNTERS.search(lintel.strip_controls(run.text(session.COM1)))
+        report.add(f"{name}: counters", bool(counted) and counted[1] == "ok",
+                   counted[1] if counted else "not reported", logs(run))
         report.add(f"{name}: ends", outcome.status == 0, outcome.text, logs(run))
 
     Boot(options, name.replace(" ", "-"), [linux], cpu_model).run(LINUX_TIMEOUT, judge)

@@ -56,6 +56,7 @@ static void test_all_keys(void **state)
           "console = com3\n"
           "on_reboot = end\n"
           "debug_exit = 0xf4\n"
+          "stats = on\n"
           "module = a.bin\n"
           "module = b.bin  root=/dev/x  y # not this\n"
           "module = \"c d.bin\" \"#1 \\\"q\\\" \\\\\"\n"
@@ -79,6 +80,7 @@ static void test_all_keys(void **state)
     assert_int_equal(g->console, CONFIG_CONSOLE_COM3);
     assert_int_equal(g->on_reboot, CONFIG_REBOOT_END);
     assert_int_equal(g->debug_exit, 0xf4);
+    assert_int_equal(g->stats, CONFIG_ON);
     assert_int_equal(g->module_count, 3);
     assert_string_equal(g->module[0].path, "a.bin");
     assert_string_equal(g->module[0].string, "");
@@ -107,6 +109,7 @@ static void test_defaults(void **state)
     assert_int_equal(g->console, CONFIG_CONSOLE_AUTO);
     assert_int_equal(g->on_reboot, CONFIG_REBOOT_RESTART);
     assert_int_equal(g->debug_exit, 0);
+    assert_int_equal(g->stats, CONFIG_OFF);
     assert_int_equal(g->module_count, 0);
 }
 
@@ -142,6 +145,7 @@ static void test_choices(void **state)
          offsetof(struct config_guest, console),
          {"auto", "com1", "com2", "com3", "com4", "screen", "none"}},
         {"on_reboot", offsetof(struct config_guest, on_reboot), {"restart", "end"}},
+        {"stats", offsetof(struct config_guest, stats), {"off", "on"}},
     };
     static const char *const levels[] = {"error", "warning", "info", "debug"};
     static const char *const ends[] = {"poweroff", "reboot", "halt"};
