@@ -59,7 +59,7 @@ PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c vmm/load/*.c)) vmm/board.c vmm/p
 PURE_C += vmx/exit_name.c
 PURE_C := $(wildcard $(PURE_C))
 # What touches hardware only through a few functions, which tools/unit/fake_cpu.c stands in for.
-HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/todo.c vmm/stats_report.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c vmm/msr_models.c vmm/hypercall.c tools/unit/fake_cpu.c
+HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/todo.c vmm/stats_report.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c vmm/msr_models.c vmm/hypercall.c tools/unit/fake_cpu.c
 
 -include tools/targets.mk
 

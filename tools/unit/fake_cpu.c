@@ -4,6 +4,8 @@
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/trap.h"
 #include "vmm/console.h"
+#include "vmm/vm.h"
+#include "vmx/exit_read.h"
 #include "vmx/vmx.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +75,19 @@ void trap_take_nmi(void)
 u64 console_deadline(void)
 {
     return fake_cpu.console_deadline;
+}
+
+void vmx_read_exit(struct exit *x, u32 needs)
+{
+    (void)x;
+    fake_cpu.exit_needs |= needs;
+}
+
+void vm_stop(struct vm *vm, const struct exit *x, const char *why)
+{
+    (void)x;
+    vm->end = VM_END_STOPPED;
+    fake_cpu.why = why;
 }
 
 void panic(const char *format, ...)

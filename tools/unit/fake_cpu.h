@@ -12,6 +12,8 @@ struct fake_cpu {
     u32 traps, nmis;
     u8 trap; /* the last vector dispatched */
     u64 console_deadline;
+    u32 exit_needs;    /* or-ed, what vmx_read_exit() was asked for */
+    const char *why;   /* of the last vm_stop() */
     jmp_buf *on_panic; /* NULL: a panic ends the test program */
 };
 
