@@ -1,17 +1,18 @@
 /* THE MMIO table.  What a PC answers where it has neither RAM nor a device.  Pure. */
 #include "vmm/mmio.h"
 
-static const struct {
-    u64 first, last;
-    enum mmio_kind kind;
-    const char *name;
-} rows[] = {
+static const struct mmio_row rows[] = {
     {0xa0000, 0xbffff, MMIO_OPEN_BUS, "legacy VGA window, no adapter"},
     {0xfec00000, 0xfec00fff, MMIO_OPEN_BUS, "I/O APIC, absent"},
     {0xfed00000, 0xfed003ff, MMIO_OPEN_BUS, "HPET, absent"},
     {0xfee00000, 0xfee00fff, MMIO_LAPIC, "local APIC"},
 };
 /* No row: an access stops the guest. */
+
+const struct mmio_row *mmio_row(u32 index)
+{
+    return index < ARRAY_LEN(rows) ? &rows[index] : NULL;
+}
 
 enum mmio_kind mmio_find(gpa_t gpa, u32 len)
 {

@@ -8,4 +8,12 @@ enum mmio_kind {
     MMIO_LAPIC,    /* the vCPU's local APIC */
 };
 
+struct mmio_row {
+    u64 first, last;
+    enum mmio_kind kind;
+    const char *name;
+};
+
+/* The rows, for tests and documents: NULL after the last. */
+const struct mmio_row *mmio_row(u32 index);
 enum mmio_kind mmio_find(gpa_t gpa, u32 len);

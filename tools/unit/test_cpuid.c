@@ -202,6 +202,110 @@ static void test_cr4_follows_the_features(void **state)
     assert_int_equal(policy.xcr0_mask & ~XCR0_X87, 0);
 }
 
+#define ONES 0xffffffffu
+
+/* Every leaf on the processor whose bits are all 1, CR4 = 0, XCR0 = 1: a row wants its lines here.
+ */
+static const struct {
+    u32 leaf, sub;
+    struct cpuid_answer a;
+} answers[] = {
+    {0, 0, {0x16, ONES, ONES, ONES}},
+    {1, 0, {ONES, 0x1ffff, 0xf6da3203, 0x078bbb7f}},
+    {2, 0, {ONES, ONES, ONES, ONES}},
+    {4, 0, {0x3fff, ONES, ONES, ONES}},
+    {4, 1, {0x3fff, ONES, ONES, ONES}},
+    {4, 2, {0x3fff, ONES, ONES, ONES}},
+    {4, 3, {0x3fff, ONES, ONES, ONES}},
+    {4, 4, {0x3fff, ONES, ONES, ONES}},
+    {6, 0, {4, 0, 0, 0}},
+    {7, 0, {1, 0xf1bf27eb, 0x00405f4e, 0x410}},
+    {7, 1, {0x30, 0, 0, 0}},
+    {0xb, 0, {0, 1, 0x100, 0}},
+    {0xb, 1, {0, 1, 0x201, 0}},
+    {0xb, 2, {0, 0, 2, 0}},
+    {0xd, 0, {0x2e7, 576, 576 + 64 * 8, 0}},
+    {0xd, 1, {0xf, 576, 0, 0}},
+    {0xd, 2, {64, 576, 0, 0}},
+    {0xd, 5, {64, 576 + 64 * 3, 0, 0}},
+    {0xd, 6, {64, 576 + 64 * 4, 0, 0}},
+    {0xd, 7, {64, 576 + 64 * 5, 0, 0}},
+    {0xd, 9, {64, 576 + 64 * 7, 0, 0}},
+    {0x15, 0, {1, 1, 50000000, 0}},
+    {0x16, 0, {50, 50, 0, 0}},
+    {0x40000000, 0, {0x40000001, 0x746e694c, 0x694c6c65, 0x6c65746e}},
+    {0x40000001, 0, {1, 0, 0, 0}},
+    {0x80000000, 0, {0x80000008, ONES, ONES, ONES}},
+    {0x80000001, 0, {ONES, 0, 0x121, 0x2c100800}},
+    {0x80000002, 0, {ONES, ONES, ONES, ONES}},
+    {0x80000003, 0, {ONES, ONES, ONES, ONES}},
+    {0x80000004, 0, {ONES, ONES, ONES, ONES}},
+    {0x80000006, 0, {ONES, ONES, ONES, ONES}},
+    {0x80000007, 0, {0, 0, 0, 0x100}},
+    {0x80000008, 0, {0xffff, 0, 0, 0}},
+};
+
+/* The line of a leaf, subleaf or not, NULL: there is none. */
+static const struct cpuid_answer *listed(u32 leaf, u32 sub, bool *leaf_listed)
+{
+    const struct cpuid_answer *found = NULL;
+    u32 subs = 0;
+
+    *leaf_listed = false;
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        if (answers[i].leaf != leaf)
+            continue;
+        *leaf_listed = true;
+        subs++;
+        if (answers[i].sub == sub)
+            found = &answers[i].a;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(answers) && subs == 1; i++) /* ECX does not count */
+        if (answers[i].leaf == leaf)
+            found = &answers[i].a;
+    return found;
+}
+
+static void test_every_leaf(void **state)
+{
+    static const u32 first[] = {0, 0x40000000, 0x80000000};
+    static const struct cpuid_answer none;
+    bool leaf_listed;
+
+    (void)state;
+    build(all_ones, true);
+    for (size_t f = 0; f < ARRAY_LEN(first); f++)
+        for (u32 n = 0; n < (f == 0 ? 0x17u : f == 1 ? 0x100u : 9u); n++)
+            for (u32 sub = 0; sub < 66; sub++) {
+                const struct cpuid_answer *want = listed(first[f] + n, sub, &leaf_listed);
+                const struct cpuid_answer got = ask(first[f] + n, sub, 0, 1);
+
+                if (memcmp(&got, want ? want : &none, sizeof(got)) != 0)
+                    fail_msg("leaf %#x.%u: %#x %#x %#x %#x", first[f] + n, sub, got.eax, got.ebx,
+                             got.ecx, got.edx);
+            }
+}
+
+static void test_every_row_has_its_lines(void **state)
+{
+    const struct cpuid_row *row;
+    u32 leaves = 0, rows = 0;
+
+    (void)state;
+    for (; (row = cpuid_row(rows)); rows++) {
+        bool leaf_listed;
+
+        (void)listed(row->leaf, 0, &leaf_listed);
+        if (!leaf_listed)
+            fail_msg("leaf %#x", row->leaf);
+        assert_true(rows == 0 || row->leaf > cpuid_row(rows - 1)->leaf);
+        assert_non_null(row->name);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+        leaves += i == 0 || answers[i].leaf != answers[i - 1].leaf;
+    assert_int_equal(rows, leaves);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +317,8 @@ int main(void)
         cmocka_unit_test(test_distrusts_a_wrong_compacted_format),
         cmocka_unit_test(test_drops_a_component_without_size),
         cmocka_unit_test(test_cr4_follows_the_features),
+        cmocka_unit_test(test_every_leaf),
+        cmocka_unit_test(test_every_row_has_its_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,15 +41,6 @@
 #define XCR0_AVX512 (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
 #define KEEP_XCR0   (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
 
-struct cpuid_row {
-    u32 leaf;
-    u8 first_sub, last_sub;
-    u8 live; /* enum cpuid_live */
-    u32 eax, ebx, ecx, edx;
-    void (*fix)(struct cpuid_policy *p, const struct cpuid_source *s, u32 subleaf,
-                struct cpuid_answer *a);
-};
-
 static void fix_max_basic(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
                           struct cpuid_answer *a);
 static void fix_signature(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
@@ -79,27 +70,27 @@ static void fix_widths(struct cpuid_policy *p, const struct cpuid_source *s, u32
 
 // clang-format off
 static const struct cpuid_row rows[] = {
-/* leaf        subleaves  live                 EAX      EBX         ECX          EDX          fix-up              what */
-{ 0x00000000,  0, 0,  CPUID_STATIC,       0,       ALL,        ALL,         ALL,         fix_max_basic    }, /* vendor                   */
-{ 0x00000001,  0, 0,  CPUID_LIVE_OSXSAVE, ALL,     0x0000ffff, KEEP_1_ECX,  KEEP_1_EDX,  fix_signature    }, /* signature, features      */
-{ 0x00000002,  0, 0,  CPUID_STATIC,       ALL,     ALL,        ALL,         ALL,         NULL             }, /* cache descriptors        */
-{ 0x00000004,  0, 4,  CPUID_STATIC,       0x3fff,  ALL,        ALL,         ALL,         fix_caches       }, /* caches: nobody shares    */
-{ 0x00000006,  0, 0,  CPUID_STATIC,       0,       0,          0,           0,           fix_power        }, /* the APIC timer never stops */
-{ 0x00000007,  0, 1,  CPUID_LIVE_OSPKE,   KEEP_71_EAX,       KEEP_7_EBX, KEEP_7_ECX,  KEEP_7_EDX,  fix_features_7   }, /* extended features        */
-{ 0x0000000b,  0, 2,  CPUID_STATIC,       0,       0,          0,           0,           fix_topology     }, /* one thread, one core     */
-{ 0x0000000d,  0, 63, CPUID_LIVE_XSAVE,   ALL,     ALL,        ALL,         ALL,         fix_xsave        }, /* extended state           */
-{ 0x00000015,  0, 0,  CPUID_STATIC,       0,       0,          0,           0,           fix_tsc_ratio    }, /* TSC / crystal, made true */
-{ 0x00000016,  0, 0,  CPUID_STATIC,       0,       0,          0,           0,           fix_frequency    }, /* core MHz, made true      */
-{ 0x40000000,  0, 0,  CPUID_STATIC,       0,       0,          0,           0,           fix_lintel       }, /* who runs this guest      */
-{ 0x40000001,  0, 0,  CPUID_STATIC,       0,       0,          0,           0,           fix_lintel       }, /* interface                */
-{ 0x80000000,  0, 0,  CPUID_STATIC,       0,       ALL,        ALL,         ALL,         fix_max_extended },
-{ 0x80000001,  0, 0,  CPUID_STATIC,       ALL,     0,          KEEP_81_ECX, KEEP_81_EDX, fix_features_81  },
-{ 0x80000002,  0, 0,  CPUID_STATIC,       ALL,     ALL,        ALL,         ALL,         NULL             }, /* brand string             */
-{ 0x80000003,  0, 0,  CPUID_STATIC,       ALL,     ALL,        ALL,         ALL,         NULL             },
-{ 0x80000004,  0, 0,  CPUID_STATIC,       ALL,     ALL,        ALL,         ALL,         NULL             },
-{ 0x80000006,  0, 0,  CPUID_STATIC,       ALL,     ALL,        ALL,         ALL,         NULL             }, /* L2 cache                 */
-{ 0x80000007,  0, 0,  CPUID_STATIC,       0,       0,          0,           BIT32(8),    NULL             }, /* invariant TSC            */
-{ 0x80000008,  0, 0,  CPUID_STATIC,       0xffff,  0,          0,           0,           fix_widths       }, /* address widths           */
+/* leaf        subleaves live               EAX          EBX         ECX          EDX          fix-up            what */
+{ 0x00000000,  0, 0,   CPUID_STATIC,       0,           ALL,        ALL,         ALL,         fix_max_basic,    "vendor" },
+{ 0x00000001,  0, 0,   CPUID_LIVE_OSXSAVE, ALL,         0x0000ffff, KEEP_1_ECX,  KEEP_1_EDX,  fix_signature,    "signature, features" },
+{ 0x00000002,  0, 0,   CPUID_STATIC,       ALL,         ALL,        ALL,         ALL,         NULL,             "cache descriptors" },
+{ 0x00000004,  0, 4,   CPUID_STATIC,       0x3fff,      ALL,        ALL,         ALL,         fix_caches,       "caches: nobody shares" },
+{ 0x00000006,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_power,        "power: the APIC timer never stops" },
+{ 0x00000007,  0, 1,   CPUID_LIVE_OSPKE,   KEEP_71_EAX, KEEP_7_EBX, KEEP_7_ECX,  KEEP_7_EDX,  fix_features_7,   "extended features" },
+{ 0x0000000b,  0, 2,   CPUID_STATIC,       0,           0,          0,           0,           fix_topology,     "topology: one thread, one core" },
+{ 0x0000000d,  0, 63,  CPUID_LIVE_XSAVE,   ALL,         ALL,        ALL,         ALL,         fix_xsave,        "extended state" },
+{ 0x00000015,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_tsc_ratio,    "TSC / crystal, made true" },
+{ 0x00000016,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_frequency,    "core MHz, made true" },
+{ 0x40000000,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_lintel,       "who runs this guest" },
+{ 0x40000001,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_lintel,       "its interface" },
+{ 0x80000000,  0, 0,   CPUID_STATIC,       0,           ALL,        ALL,         ALL,         fix_max_extended, "highest extended leaf" },
+{ 0x80000001,  0, 0,   CPUID_STATIC,       ALL,         0,          KEEP_81_ECX, KEEP_81_EDX, fix_features_81,  "extended signature, features" },
+{ 0x80000002,  0, 0,   CPUID_STATIC,       ALL,         ALL,        ALL,         ALL,         NULL,             "brand string" },
+{ 0x80000003,  0, 0,   CPUID_STATIC,       ALL,         ALL,        ALL,         ALL,         NULL,             "brand string" },
+{ 0x80000004,  0, 0,   CPUID_STATIC,       ALL,         ALL,        ALL,         ALL,         NULL,             "brand string" },
+{ 0x80000006,  0, 0,   CPUID_STATIC,       ALL,         ALL,        ALL,         ALL,         NULL,             "L2 cache" },
+{ 0x80000007,  0, 0,   CPUID_STATIC,       0,           0,          0,           BIT32(8),    NULL,             "invariant TSC" },
+{ 0x80000008,  0, 0,   CPUID_STATIC,       0xffff,      0,          0,           0,           fix_widths,       "address widths" },
 };
 // clang-format on
 /* A leaf without a row reads as zeros up to the maximum; above it, as the highest basic leaf. */
@@ -277,6 +268,11 @@ static void fix_widths(struct cpuid_policy *p, const struct cpuid_source *s, u32
     if (a->eax == 0) /* SDM Vol. 3A, "CPUID MAXPHYADDR": without the leaf, 36 bits */
         a->eax = 48u << 8 | 36;
     p->phys_bits = (u8)a->eax;
+}
+
+const struct cpuid_row *cpuid_row(u32 index)
+{
+    return index < ARRAY_LEN(rows) ? &rows[index] : NULL;
 }
 
 static struct cpuid_leaf *leaf_of(struct cpuid_policy *p, u32 leaf)

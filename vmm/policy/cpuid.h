@@ -59,6 +59,20 @@ struct cpuid_source {
     bool rdtscp, invpcid, xsaves; /* the VMX controls that let a guest execute them are on */
 };
 
+/* What a guest sees of a leaf: the host's bits that the masks keep, after the fix-up. */
+struct cpuid_row {
+    u32 leaf;
+    u8 first_sub, last_sub;
+    u8 live; /* enum cpuid_live */
+    u32 eax, ebx, ecx, edx;
+    void (*fix)(struct cpuid_policy *p, const struct cpuid_source *s, u32 subleaf,
+                struct cpuid_answer *a);
+    const char *name;
+};
+
+/* The rows, for tests and documents: NULL after the last. */
+const struct cpuid_row *cpuid_row(u32 index);
+
 void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *source);
 
 /* The short way: NULL if the leaf has subleaves or a live part, or is no basic leaf. */

@@ -1,0 +1,278 @@
+/* Prints the policy tables as JSON, for tools/gen_docs.py: what was compiled, not what a parser
+ * makes of the sources. */
+#include "vmm/handlers.h"
+#include "vmm/mmio.h"
+#include "vmm/policy/cpuid.h"
+#include "vmm/policy/io.h"
+#include "vmm/policy/msr.h"
+#include "vmx/exit.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+/* One element of a list, or one member of an object. */
+static const char *separator = "";
+
+static void put_string(const char *s)
+{
+    putchar('"');
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\')
+            putchar('\\');
+        putchar(*s);
+    }
+    putchar('"');
+}
+
+static void put_key(const char *key)
+{
+    fputs(separator, stdout);
+    put_string(key);
+    putchar(':');
+    separator = ",";
+}
+
+static void put_number(const char *key, u64 value)
+{
+    put_key(key);
+    printf("%llu", (unsigned long long)value);
+}
+
+static void put_text(const char *key, const char *value)
+{
+    put_key(key);
+    put_string(value);
+}
+
+static void begin(const char *key, char bracket)
+{
+    if (key)
+        put_key(key);
+    else
+        fputs(separator, stdout);
+    putchar(bracket);
+    separator = "";
+}
+
+static void end(char bracket)
+{
+    putchar(bracket);
+    separator = ",\n";
+}
+
+/* ---------------------------------------------------------------- exits */
+
+static const struct {
+    enum verdict (*handler)(struct vcpu *v, const struct exit *x);
+    const char *words;
+} handlers[] = {
+    {on_cpuid, "answered from the CPUID table"},
+    {on_hlt, "sleeps until an event is due; with interrupts off, that is the guest's end"},
+    {on_vmcall, "the hypercall table at CPL 0, else #UD"},
+    {on_rdmsr, "the MSR table"},
+    {on_wrmsr, "the MSR table"},
+    {on_xsetbv, "done if CPUID offers the state, else #GP(0)"},
+    {skip_insn, "skipped: there is nothing to do"},
+    {refuse_ud, "#UD"},
+    {refuse_gp, "#GP(0)"},
+    {stop_guest, "the guest is stopped"},
+    {on_cr_access, "the rules of CR0, CR4 and CR8"},
+    {on_io, "the port table"},
+    {on_ept_violation, "the MMIO table; without a row there, the guest is stopped"},
+    {on_ept_misconfig, "panic: Lintel's own page tables are wrong"},
+    {on_exception, "NMI: the host's; #DB and #AC: on to the guest; #MC: panic"},
+    {on_host_irq, "the host's interrupt is served"},
+    {on_window, "the event that waits is injected"},
+    {on_timer, "devices and consoles that are due are served"},
+    {on_host_init, "stays blocked; the guest goes on"},
+    {on_machine_check, "panic"},
+};
+
+static const char *words_of(const struct exit_row *row)
+{
+    for (size_t i = 0; i < ARRAY_LEN(handlers); i++)
+        if (handlers[i].handler == row->handler)
+            return handlers[i].words;
+    fprintf(stderr, "policy_tables: a handler of the exit table has no words here\n");
+    exit(1);
+}
+
+static void put_exit(u32 number, const char *name)
+{
+    static const char *const needs[] = {"length", "qualification", "addresses",
+                                        "event",  "vectoring",     "instruction"};
+    const struct exit_row *row = exit_row(number);
+
+    begin(NULL, '{');
+    put_number("number", number);
+    put_text("name", name);
+    if (row) {
+        put_text("policy", words_of(row));
+        put_text("why", row->why);
+        begin("needs", '[');
+        for (u32 i = 0; i < ARRAY_LEN(needs); i++)
+            if (row->needs & BIT32(i)) {
+                fputs(separator, stdout);
+                put_string(needs[i]);
+                separator = ",";
+            }
+        end(']');
+    }
+    end('}');
+}
+
+static void put_exits(void)
+{
+    begin("exit", '[');
+#define EXIT_REASON(number, name) put_exit(number, #name);
+#include "vmx/exit_reasons.def"
+    end(']');
+}
+
+/* ---------------------------------------------------------------- CPUID, MSRs */
+
+static void put_cpuid(void)
+{
+    static const char *const live[] = {
+        [CPUID_STATIC] = "",          [CPUID_LIVE_OSXSAVE] = "OSXSAVE",
+        [CPUID_LIVE_OSPKE] = "OSPKE", [CPUID_LIVE_XSAVE] = "the size that XCR0 asks for",
+        [CPUID_LIVE_XSAVES] = "",
+    };
+    const struct cpuid_row *row;
+
+    begin("cpuid", '[');
+    for (u32 i = 0; (row = cpuid_row(i)); i++) {
+        begin(NULL, '{');
+        put_number("leaf", row->leaf);
+        put_number("first", row->first_sub);
+        put_number("last", row->last_sub);
+        put_text("live", live[row->live]);
+        put_number("eax", row->eax);
+        put_number("ebx", row->ebx);
+        put_number("ecx", row->ecx);
+        put_number("edx", row->edx);
+        put_number("fixed", row->fix != NULL);
+        put_text("name", row->name);
+        end('}');
+    }
+    end(']');
+}
+
+static void put_msrs(void)
+{
+    static const char *const actions[] = {
+        [MSR_DENY] = "deny", [MSR_PASS] = "pass",     [MSR_HELD] = "held",
+        [MSR_CALL] = "call", [MSR_IGNORE] = "ignore",
+    };
+    const struct msr_row *row;
+
+    begin("msr", '[');
+    for (u32 i = 0; (row = msr_row(i)); i++) {
+        begin(NULL, '{');
+        put_number("first", row->first);
+        put_number("last", row->last);
+        put_text("read", actions[row->read]);
+        put_text("write", actions[row->write]);
+        put_number("reset", row->reset);
+        put_number("writable", row->writable);
+        put_text("name", row->name);
+        end('}');
+    }
+    end(']');
+}
+
+/* ---------------------------------------------------------------- ports, MMIO */
+
+static void put_ports(void)
+{
+    static const char *const actions[] = {
+        [IO_REFUSE] = "refuse", [IO_MODEL] = "model", [IO_PASS] = "pass"};
+    const struct io_row *row;
+
+    begin("port", '[');
+    for (size_t i = 0; (row = io_row_at(i)); i++) {
+        begin(NULL, '{');
+        put_number("first", row->first);
+        put_number("last", row->last);
+        put_number("sizes", row->sizes);
+        put_text("action", actions[row->action]);
+        put_text("name", row->name);
+        end('}');
+    }
+    end(']');
+}
+
+static void put_mmio(void)
+{
+    static const char *const kinds[] = {
+        [MMIO_NONE] = "none", [MMIO_OPEN_BUS] = "open bus", [MMIO_LAPIC] = "local APIC"};
+    const struct mmio_row *row;
+
+    begin("mmio", '[');
+    for (u32 i = 0; (row = mmio_row(i)); i++) {
+        begin(NULL, '{');
+        put_number("first", row->first);
+        put_number("last", row->last);
+        put_text("kind", kinds[row->kind]);
+        put_text("name", row->name);
+        end('}');
+    }
+    end(']');
+}
+
+/* ---------------------------------------------------------------- the interface to guests, the
+ * trace */
+
+static void put_hypercall(u32 number, const char *name, const char *who, u32 args,
+                          const char *result)
+{
+    begin(NULL, '{');
+    put_number("number", number);
+    put_text("name", name);
+    put_text("who", who);
+    put_number("arguments", args);
+    put_text("result", result);
+    end('}');
+}
+
+static void put_hypercalls(void)
+{
+    begin("hypercall", '[');
+#define HYPERCALL(number, name, who, args, result) put_hypercall(number, #name, #who, args, result);
+#include "abi/hypercalls.def"
+    end(']');
+}
+
+static void put_event(u32 number, const char *name, const char *a, const char *b, const char *c)
+{
+    begin(NULL, '{');
+    put_number("number", number);
+    put_text("name", name);
+    put_text("a", a);
+    put_text("b", b);
+    put_text("c", c);
+    end('}');
+}
+
+static void put_trace(void)
+{
+    begin("trace", '[');
+#define TRACE_EVENT(number, name, a, b, c) put_event(number, #name, a, b, c);
+#include "abi/trace_events.def"
+    end(']');
+}
+
+int main(void)
+{
+    msr_policy_init();
+    begin(NULL, '{');
+    put_exits();
+    put_cpuid();
+    put_msrs();
+    put_ports();
+    put_mmio();
+    put_hypercalls();
+    put_trace();
+    end('}');
+    putchar('\n');
+    return 0;
+}

@@ -1,0 +1,65 @@
+/* The hypercall gate, by the lines of include/abi/hypercalls.def. */
+#include "abi/errors.h"
+#include "tools/unit/fake_guest.h"
+#include "vmm/hypercall.h"
+
+/* The table once more, with what each call gives a new guest: a line that is added wants one here.
+ */
+static const struct {
+    u64 number;
+    const char *name;
+    i64 result;
+} want[] = {
+    {0, "abi_version", 1 << 16},
+};
+
+static const struct {
+    u64 number;
+    const char *name;
+} calls[] = {
+#define HYPERCALL(number, name, who, args, result) {number, #name},
+#include "abi/hypercalls.def"
+};
+
+static void test_every_call(void **state)
+{
+    static const struct hc_args args;
+
+    (void)state;
+    assert_int_equal(ARRAY_LEN(calls), ARRAY_LEN(want));
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        guest_new(LONG);
+        assert_int_equal(calls[i].number, want[i].number);
+        assert_string_equal(calls[i].name, want[i].name);
+        assert_int_equal(hypercall(&vm, want[i].number, &args), want[i].result);
+    }
+}
+
+static void test_numbers_without_a_line(void **state)
+{
+    static const struct hc_args args = {{~0ull, ~0ull, ~0ull, ~0ull}};
+
+    (void)state;
+    guest_new(LONG);
+    for (u64 number = 0; number < 100000; number++) {
+        bool listed = false;
+
+        for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+            listed |= calls[i].number == number;
+        if (!listed)
+            assert_int_equal(hypercall(&vm, number, &args), ABI_ENOSYS);
+    }
+    for (u32 bit = 17; bit < 64; bit++)
+        assert_int_equal(hypercall(&vm, BIT(bit), &args), ABI_ENOSYS);
+    assert_int_equal(hypercall(&vm, ~0ull, &args), ABI_ENOSYS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_call),
+        cmocka_unit_test(test_numbers_without_a_line),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
