@@ -31,7 +31,6 @@ static const char *const formats[] = {
     [CONFIG_FORMAT_MULTIBOOT] = "multiboot", [CONFIG_FORMAT_FLAT] = "flat",
     [CONFIG_FORMAT_FLAT + 1] = NULL,
 };
-
 static const char *const switches[] = {"off", "on", NULL};
 
 #define GLOBAL(field)      .scope = SCOPE_GLOBAL, .offset = offsetof(struct config, field)
@@ -56,6 +55,7 @@ const struct key config_keys[] = {
     { "on_reboot",  GUEST(on_reboot),   CHOICE(reboots, CONFIG_REBOOT_RESTART) },
     { "debug_exit", GUEST(debug_exit),  .type = TYPE_PORT, RANGE(0, 1, 0xffff, 1) },
     { "stats",      GUEST(stats),       CHOICE(switches, CONFIG_OFF) },
+    { "trace_dump", GUEST(trace_dump),  CHOICE(switches, CONFIG_OFF) },
     { "module",     GUEST(module),      .type = TYPE_MODULE, .room = CONFIG_PATH_MAX },
 };
 // clang-format on

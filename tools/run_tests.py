@@ -18,6 +18,7 @@ STEPS = {
     "build": host.build,
     "reproducible": host.reproducible,
     "unit": host.unit,
+    "tools": host.tools,
     "fuzz": host.fuzz,
     "guest": machines.guest,
     "refusal": machines.refusal,

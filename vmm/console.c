@@ -80,7 +80,8 @@ void console_init(const struct boot_info *info)
         if (fbcon_init(&host.screen, &info->fb, pixels) == OK) {
             host.has_screen = true;
             replay_log(phys_to_virt((hpa_t){info->log_ring}));
-            host.screen_sink = (struct log_sink){.write = write_screen, .ctx = &host.screen};
+            host.screen_sink =
+                (struct log_sink){.write = write_screen, .ctx = &host.screen, .people = true};
             log_add_sink(&host.screen_sink);
         }
     }

@@ -7,6 +7,7 @@
 #include "vmm/bootinfo.h"
 #include "vmm/run.h"
 #include "vmm/stats_report.h"
+#include "vmm/trace.h"
 #include "vmm/vm.h"
 
 #define STATUS_POWEROFF 0u
@@ -26,6 +27,11 @@ static const struct {
     [VM_END_STOPPED] = {"stopped", STATUS_STOPPED},
 };
 
+static void trace_state(void)
+{
+    trace(vm.vcpu.trace, TRACE_GUEST_STATE, vm.vcpu.trace_id, vm.end, vm.vcpu.tsc_offset, 0);
+}
+
 /* One life of a guest, from creation to its end. */
 static void run_once(u32 id, const struct config_guest *config)
 {
@@ -36,9 +42,13 @@ static void run_once(u32 id, const struct config_guest *config)
         return;
     }
     audit(&vm);
+    trace_state();
     vm_run(&vm);
+    trace_state();
     vm_disconnect(&vm);
     stats_report(&vm.vcpu, config->stats == CONFIG_ON);
+    if (config->trace_dump == CONFIG_ON)
+        trace_lines(vm.vcpu.trace, TRACE_RECORDS);
     audit(&vm);
     vm_destroy(&vm);
 }

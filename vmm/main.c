@@ -18,7 +18,8 @@
 #include "vmm/policy/msr.h"
 #include "vmx/vmx.h"
 
-#define PANIC_TRACE_RECORDS 16u
+#define PANIC_TRACE_RECORDS 16u  /* in words */
+#define PANIC_TRACE_LINES   512u /* for programs: 3 s at 115200 baud */
 
 void hv_main(const struct boot_info *info);
 
@@ -38,6 +39,7 @@ static void check_boot_info(const struct boot_info *info)
 
 static void panic_dump(void)
 {
+    trace_lines(&boot_cpu.trace, PANIC_TRACE_LINES);
     trace_dump(&boot_cpu.trace, PANIC_TRACE_RECORDS);
     if (boot_cpu.current)
         log_info("vCPU %x was on this CPU", boot_cpu.current->trace_id);
@@ -91,6 +93,8 @@ void hv_main(const struct boot_info *info)
     tsc_init(info->tsc_hz);
     log_set_clock(tsc_hz);
     trace_init(&boot_cpu.trace, 0, tsc_hz);
+    log_info("LINTEL-TRACE at cpu=0 address=0x%llx bytes=%zu",
+             (unsigned long long)virt_to_phys(&boot_cpu.trace).v, sizeof(boot_cpu.trace));
     bootinfo_init(info);
     apic_init();
     hostmem_init(info);

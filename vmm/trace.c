@@ -1,4 +1,4 @@
-/* The trace ring in words, for dumps. */
+/* The trace ring in words, for dumps, and in lines for tools/trace. */
 #include "vmm/trace.h"
 #include "arch/x86_64/log.h"
 #include "vmx/exit.h"
@@ -31,6 +31,32 @@ void trace_init(struct trace_ring *ring, u32 cpu, u64 tsc_hz)
     ring->cpu = cpu;
     ring->tsc_hz = tsc_hz;
     ring->written = 0;
+}
+
+/* FNV-1a over words: a character that a serial line lost changes the sum. */
+static u64 add_to_sum(u64 sum, u64 word)
+{
+    return (sum ^ word) * 0x100000001b3ull;
+}
+
+void trace_lines(const struct trace_ring *ring, u32 count)
+{
+    const u64 end = ring->written;
+    const u64 want = MIN(MIN(end, (u64)TRACE_RECORDS), (u64)count);
+    u64 sum = 0;
+
+    log_bulk("LINTEL-TRACE ring cpu=%u version=%u records=%u tsc_hz=%llu written=%llu first=%llu",
+             ring->cpu, ring->version, ring->records, (unsigned long long)ring->tsc_hz,
+             (unsigned long long)end, (unsigned long long)(end - want));
+    for (u64 i = end - want; i < end; i++) {
+        const struct trace_record *r = &ring->record[i & (TRACE_RECORDS - 1)];
+
+        log_bulk("LINTEL-TRACE %llx %llx %llx %llx %llx", (unsigned long long)i,
+                 (unsigned long long)r->tsc, (unsigned long long)r->head, (unsigned long long)r->b,
+                 (unsigned long long)r->c);
+        sum = add_to_sum(add_to_sum(add_to_sum(add_to_sum(sum, r->tsc), r->head), r->b), r->c);
+    }
+    log_bulk("LINTEL-TRACE end cpu=%u sum=%llx", ring->cpu, (unsigned long long)sum);
 }
 
 void trace_dump(const struct trace_ring *ring, u32 count)

@@ -25,3 +25,5 @@ static inline void trace(struct trace_ring *ring, enum trace_event event, u16 wh
 void trace_init(struct trace_ring *ring, u32 cpu, u64 tsc_hz);
 /* Writes the last `count` records of the ring to the log, oldest first. */
 void trace_dump(const struct trace_ring *ring, u32 count);
+/* The same as lines LINTEL-TRACE for tools/trace, to the serial ports only. */
+void trace_lines(const struct trace_ring *ring, u32 count);

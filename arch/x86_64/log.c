@@ -98,6 +98,24 @@ void log_vline(enum log_level level, const char *format, va_list args)
     emit(for_machines ? LOG_ERROR : level, line, len + 1);
 }
 
+void log_bulk(const char *format, ...)
+{
+    char line[LINE_MAX];
+    va_list args;
+
+    va_start(args, format);
+
+    const size_t len = MIN(fmt_vbuf(line, sizeof(line) - 1, format, args), sizeof(line) - 2);
+
+    va_end(args);
+    line[len] = '\n';
+    lock();
+    for (struct log_sink *sink = sinks; sink != NULL; sink = sink->next)
+        if (!sink->people && (forced || !sink->paused))
+            sink->write(sink->ctx, line, len + 1);
+    unlock();
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     va_list args;

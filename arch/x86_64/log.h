@@ -11,6 +11,7 @@ struct log_sink {
     void (*write)(void *ctx, const char *text, size_t len);
     void *ctx;
     bool paused; /* a guest's console owns the device now; panics write all the same */
+    bool people; /* takes nothing that only programs can read */
     struct log_sink *next;
 };
 
@@ -23,6 +24,8 @@ void log_add_sink(struct log_sink *sink);
 void log_line(enum log_level level, const char *format, ...)
     PRINTF_LIKE(2, 3); /* adds the newline */
 void log_vline(enum log_level level, const char *format, va_list args);
+/* A line "LINTEL-..." out of many for programs: neither the memory ring nor a screen takes it. */
+void log_bulk(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_set_clock(u64 hz); /* TSC ticks per second */
 void log_force(void);       /* panic: all sinks, all levels, no lock from now on */
 

@@ -108,6 +108,17 @@ class Debugger:
         os.kill(self.process.pid, signal.SIGINT)
         self._wait_for_prompt(start, 10)
 
+    def stopped(self):
+        """Whether the machine has stopped by itself, at a watchpoint."""
+        with open(self.output, "rb") as file:
+            file.seek(max(0, self._size() - 64))
+            return PROMPT.search(file.read()) is not None
+
+    def watch_writes(self, address):
+        """Stops the machine when something is written there; it must be stopped."""
+        if "inserted" not in self.ask(f"watch w 0x{address:x}").lower():
+            raise EmulatorError(f"Bochs sets no watchpoint at {address:#x}")
+
     def ask(self, text, timeout=60):
         """One debugger command's answer; the machine must be stopped."""
         start = self._size()

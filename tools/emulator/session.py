@@ -117,7 +117,7 @@ class Session:
     is the guest's.  console.port is that port; console.feed(bytes) gives the guest's part;
     while console.open is false, what is typed waits.  on_data(stream, bytes) is called for
     all that arrives; `watch` maps file descriptors to functions that are called when there
-    is something to read."""
+    is something to read; poll() is called often while the session waits."""
 
     def __init__(self, machine, run_directory, on_data=None, console=None):
         self.machine = machine
@@ -126,6 +126,7 @@ class Session:
         self.on_data = on_data or (lambda stream, data: None)
         self.console = console
         self.watch = {}
+        self.poll = None
         self.ports = [Port(self.path / "com1.log"), Port(self.path / "com2.log")]
         self.streams = list(self.ports)
         if console:
@@ -217,7 +218,9 @@ class Session:
             left = end - time.monotonic()
             if left <= 0:
                 return Ended("timeout")
-            self._step(min(left, 0.5))
+            self._step(min(left, 0.05 if self.poll else 0.5))
+            if self.poll:
+                self.poll()
 
     def _may_send(self, number):
         return bool(self.ports[number].queue) and (

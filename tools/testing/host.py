@@ -1,7 +1,8 @@
-"""What runs on the workstation itself: the build (twice), unit tests, fuzzing."""
+"""What runs on the workstation itself: the build (twice), unit tests, fuzzing, the tools."""
 import os
 import re
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from .report import run
 BUILD_TIMEOUT = 1200
 UNIT_TIMEOUT = 120
 SOURCES = Path("tools/unit")
+TOOL_LINE = re.compile(r"^(\w+) \(tests\.([\w.]+)\)(?:\n.*)? \.\.\. (.*)$", re.MULTILINE)
+TOOL_COUNT = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
 TAP_LINE = re.compile(r"^(not )?ok \d+ - (.*)$", re.MULTILINE)
 WORKERS = 2
 IMAGES = ("BOOTX64.EFI", "hv.elf")
@@ -91,6 +94,20 @@ def unit(report, options):
                 report.add(name, False, f"ended with status {status}")
             elif not failed:
                 print(f"ok   {name}: {len(results)} tests", flush=True)
+
+
+def tools(report, options):
+    """The tools' own tests, tools/tests/test_*.py."""
+    del options
+    status, output = run([sys.executable, "-m", "unittest", "discover", "-v", "-s", "tools/tests",
+                          "-t", "tools"], UNIT_TIMEOUT)
+    results = TOOL_LINE.findall(output)
+    for test, where, result in results:
+        if result != "ok":
+            report.add(f"tools {where} {test}", False, result)
+    good, ran = sum(result == "ok" for _, _, result in results), TOOL_COUNT.search(output)
+    report.passed += max(0, good - 1)
+    report.add("tools", status == 0 and ran and 0 < good == int(ran[1]), f"{good} tests", output)
 
 
 def _fuzz_target(options, source):

@@ -41,6 +41,7 @@ static void require_guest(const struct config *config, u32 index)
     REQUIRE(g->on_reboot <= CONFIG_REBOOT_END);
     REQUIRE(g->debug_exit <= 0xffff);
     REQUIRE(g->stats <= CONFIG_ON);
+    REQUIRE(g->trace_dump <= CONFIG_ON);
     require_path(g->kernel, false);
     require_path(g->initrd, true);
     REQUIRE(strnlen(g->cmdline, CONFIG_CMDLINE_MAX) < CONFIG_CMDLINE_MAX);

@@ -57,6 +57,7 @@ static void test_all_keys(void **state)
           "on_reboot = end\n"
           "debug_exit = 0xf4\n"
           "stats = on\n"
+          "trace_dump = on\n"
           "module = a.bin\n"
           "module = b.bin  root=/dev/x  y # not this\n"
           "module = \"c d.bin\" \"#1 \\\"q\\\" \\\\\"\n"
@@ -81,6 +82,7 @@ static void test_all_keys(void **state)
     assert_int_equal(g->on_reboot, CONFIG_REBOOT_END);
     assert_int_equal(g->debug_exit, 0xf4);
     assert_int_equal(g->stats, CONFIG_ON);
+    assert_int_equal(g->trace_dump, CONFIG_ON);
     assert_int_equal(g->module_count, 3);
     assert_string_equal(g->module[0].path, "a.bin");
     assert_string_equal(g->module[0].string, "");
@@ -110,6 +112,7 @@ static void test_defaults(void **state)
     assert_int_equal(g->on_reboot, CONFIG_REBOOT_RESTART);
     assert_int_equal(g->debug_exit, 0);
     assert_int_equal(g->stats, CONFIG_OFF);
+    assert_int_equal(g->trace_dump, CONFIG_OFF);
     assert_int_equal(g->module_count, 0);
 }
 
@@ -146,6 +149,7 @@ static void test_choices(void **state)
          {"auto", "com1", "com2", "com3", "com4", "screen", "none"}},
         {"on_reboot", offsetof(struct config_guest, on_reboot), {"restart", "end"}},
         {"stats", offsetof(struct config_guest, stats), {"off", "on"}},
+        {"trace_dump", offsetof(struct config_guest, trace_dump), {"off", "on"}},
     };
     static const char *const levels[] = {"error", "warning", "info", "debug"};
     static const char *const ends[] = {"poweroff", "reboot", "halt"};
