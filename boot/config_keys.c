@@ -10,10 +10,14 @@ static const char *const log_levels[] = {
     [CONFIG_LOG_DEBUG] = "debug", [CONFIG_LOG_DEBUG + 1] = NULL,
 };
 static const char *const ends[] = {
-    [CONFIG_END_POWEROFF] = "poweroff",
-    [CONFIG_END_REBOOT] = "reboot",
-    [CONFIG_END_HALT] = "halt",
-    [CONFIG_END_HALT + 1] = NULL,
+    [CONFIG_END_POWEROFF] = "poweroff", [CONFIG_END_REBOOT] = "reboot", [CONFIG_END_HALT] = "halt",
+    [CONFIG_END_RETURN] = "return",     [CONFIG_END_RETURN + 1] = NULL,
+};
+static const char *const laboratory[] = {
+    [CONFIG_LAB_OFF] = "off",
+    [CONFIG_LAB_ON] = "on",
+    [CONFIG_LAB_ASK] = "ask",
+    [CONFIG_LAB_ASK + 1] = NULL,
 };
 static const char *const reboots[] = {
     [CONFIG_REBOOT_RESTART] = "restart",
@@ -45,6 +49,7 @@ static const char *const switches[] = {"off", "on", NULL};
 const struct key config_keys[] = {
     { "log_level",  GLOBAL(log_level),  CHOICE(log_levels, CONFIG_LOG_INFO) },
     { "on_end",     GLOBAL(on_end),     CHOICE(ends, CONFIG_END_POWEROFF) },
+    { "lab",        GLOBAL(lab),        CHOICE(laboratory, CONFIG_LAB_OFF) },
     { "memory",     GUEST(memory),      .type = TYPE_SIZE, REQUIRED, RANGE(0, 4 * MiB, 1024 * GiB, LARGE_PAGE_SIZE) },
     { "vcpus",      GUEST(vcpus),       .type = TYPE_NUMBER, RANGE(1, 1, 1, 1) },
     { "kernel",     GUEST(kernel),      .type = TYPE_PATH, REQUIRED, .room = CONFIG_PATH_MAX },
@@ -155,7 +160,7 @@ const struct key *key_nearest(struct span word)
     for (u32 i = 0; i < CONFIG_KEYS; i++) {
         const u32 distance = edit_distance(word, config_keys[i].name);
 
-        if (distance < least && distance < word.len) {
+        if (distance < least && 2 * distance < word.len) {
             least = distance;
             best = &config_keys[i];
         }

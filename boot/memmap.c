@@ -213,6 +213,38 @@ err_t memmap_claim(struct memmap *m, u64 base, u64 len, enum boot_mem_type type)
     return OK;
 }
 
+/* Neighbours that have become of one kind. */
+static void merge(struct memmap *m)
+{
+    u32 kept = 0;
+
+    for (u32 i = 0; i < m->count; i++) {
+        const struct boot_mem *const r = &m->region[i];
+
+        if (kept > 0 && end_of(&m->region[kept - 1]) == r->base &&
+            same_kind(&m->region[kept - 1], r))
+            m->region[kept - 1].len += r->len;
+        else
+            m->region[kept++] = *r;
+    }
+    m->count = kept;
+}
+
+err_t memmap_confine(struct memmap *m, u64 base, u64 len)
+{
+    const enum boot_mem_type spared = BOOT_MEM_TYPES; /* what no region has */
+
+    TRY(memmap_claim(m, base, len, spared));
+    for (u32 i = 0; i < m->count; i++) {
+        if (m->region[i].type == BOOT_MEM_USABLE)
+            m->region[i].type = BOOT_MEM_RESERVED;
+        else if (m->region[i].type == (u32)spared)
+            m->region[i].type = BOOT_MEM_USABLE;
+    }
+    merge(m);
+    return OK;
+}
+
 u64 memmap_bytes(const struct memmap *m, enum boot_mem_type type)
 {
     u64 sum = 0;

@@ -28,6 +28,10 @@ err_t memmap_convert(const void *map, size_t len, size_t descriptor_len, struct 
  * `type`.  E_NOENT: it does not; E_NOMEM: no room for the pieces; the map is then as it was. */
 err_t memmap_claim(struct memmap *m, u64 base, u64 len, enum boot_mem_type type);
 
+/* Leaves [base, base + len), page-aligned bytes, which must lie in one BOOT_MEM_USABLE region, as
+ * the only usable memory: what else was usable is reserved.  Errors as above. */
+err_t memmap_confine(struct memmap *m, u64 base, u64 len);
+
 /* Bytes of one type, in all. */
 u64 memmap_bytes(const struct memmap *m, enum boot_mem_type type);
 

@@ -13,8 +13,13 @@
 
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 
-/* What Lintel does with the machine after the last guest ended. */
-enum config_on_end { CONFIG_END_POWEROFF, CONFIG_END_REBOOT, CONFIG_END_HALT };
+/* What Lintel does with the machine after the last guest or the laboratory.  RETURN: back to the
+ * firmware; guests leave no firmware to return to, and a restart is the way there. */
+enum config_on_end { CONFIG_END_POWEROFF, CONFIG_END_REBOOT, CONFIG_END_HALT, CONFIG_END_RETURN };
+
+/* The laboratory in the guests' place: when the L key was pressed (OFF), always, or when it is
+ * pressed within a few seconds. */
+enum config_lab { CONFIG_LAB_OFF, CONFIG_LAB_ON, CONFIG_LAB_ASK };
 
 /* What happens when a guest asks for a reset. */
 enum config_on_reboot { CONFIG_REBOOT_RESTART, CONFIG_REBOOT_END };
@@ -66,6 +71,6 @@ struct config {
     u32 log_level; /* enum config_log_level */
     u32 on_end;    /* enum config_on_end */
     u32 guest_count;
-    u32 reserved;
+    u32 lab; /* enum config_lab; ON: there may be no guest */
     struct config_guest guest[CONFIG_GUESTS_MAX];
 };

@@ -85,7 +85,8 @@ void machine_run(void)
     audit(NULL);
     log_info("LINTEL-EXIT status=%u", status);
     switch (config->on_end) {
-    case CONFIG_END_REBOOT: power_reboot();
+    case CONFIG_END_REBOOT:
+    case CONFIG_END_RETURN: power_reboot();
     case CONFIG_END_HALT: halt();
     default: power_off();
     }

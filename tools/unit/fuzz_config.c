@@ -81,8 +81,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     if (size)
         memcpy(text, data, size);
     if (config_parse(text, size, &config, &error) == OK) {
-        REQUIRE(config.log_level <= CONFIG_LOG_DEBUG && config.on_end <= CONFIG_END_HALT);
-        REQUIRE(config.guest_count >= 1 && config.guest_count <= CONFIG_GUESTS_MAX);
+        REQUIRE(config.log_level <= CONFIG_LOG_DEBUG && config.on_end <= CONFIG_END_RETURN);
+        REQUIRE(config.lab <= CONFIG_LAB_ASK);
+        REQUIRE(config.guest_count >= 1 || config.lab == CONFIG_LAB_ON);
+        REQUIRE(config.guest_count <= CONFIG_GUESTS_MAX);
         for (u32 i = 0; i < config.guest_count; i++)
             require_guest(&config, i);
     } else {

@@ -68,6 +68,23 @@ static void check_claim(struct memmap *m, u64 base, u64 len)
     require(memmap_bytes(m, BOOT_MEM_LINTEL) == lintel + taken);
 }
 
+/* Confining leaves the range as the only usable one and no byte without a region, or nothing done.
+ */
+static void check_confine(struct memmap *m, u64 base, u64 len, u64 total)
+{
+    const u64 usable = memmap_bytes(m, BOOT_MEM_USABLE);
+    const u64 reserved = memmap_bytes(m, BOOT_MEM_RESERVED);
+    const bool done = memmap_confine(m, base, len) == OK;
+    u64 sum = 0;
+
+    check_list(m);
+    for (u32 i = 0; i < m->count; i++)
+        sum += m->region[i].len;
+    require(sum == total);
+    require(memmap_bytes(m, BOOT_MEM_USABLE) == (done ? len : usable));
+    require(memmap_bytes(m, BOOT_MEM_RESERVED) == reserved + (done ? usable - len : 0));
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
     struct boot_mem region[REGIONS_MAX];
@@ -100,6 +117,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
             const struct boot_mem *r = &m.region[data[2] % m.count];
 
             check_claim(&m, r->base + data[3] % 4 * PAGE_SIZE, (data[0] / 32 + 1) * PAGE_SIZE);
+            r = &m.region[data[1] % m.count];
+            check_confine(&m, r->base + data[0] % 4 * PAGE_SIZE, (data[2] / 32 + 1) * PAGE_SIZE,
+                          total);
         }
     } else {
         require(error.reason != NULL);

@@ -45,6 +45,7 @@ static void test_all_keys(void **state)
     parse("# comment\n"
           "log_level = debug   # more\n"
           "on_end=halt\n"
+          "lab = ask\n"
           "\n"
           "  [ guest  debian.1 ]  # first\n"
           "\tmemory\t=\t512M\n"
@@ -67,6 +68,7 @@ static void test_all_keys(void **state)
           "cmdline = \"with # and  end \"  # not this\n");
     assert_int_equal(config.log_level, CONFIG_LOG_DEBUG);
     assert_int_equal(config.on_end, CONFIG_END_HALT);
+    assert_int_equal(config.lab, CONFIG_LAB_ASK);
     assert_int_equal(config.guest_count, 2);
 
     const struct config_guest *g = &config.guest[0];
@@ -101,6 +103,7 @@ static void test_defaults(void **state)
     parse(GUEST);
     assert_int_equal(config.log_level, CONFIG_LOG_INFO);
     assert_int_equal(config.on_end, CONFIG_END_POWEROFF);
+    assert_int_equal(config.lab, CONFIG_LAB_OFF);
 
     const struct config_guest *g = &config.guest[0];
 
@@ -152,7 +155,8 @@ static void test_choices(void **state)
         {"trace_dump", offsetof(struct config_guest, trace_dump), {"off", "on"}},
     };
     static const char *const levels[] = {"error", "warning", "info", "debug"};
-    static const char *const ends[] = {"poweroff", "reboot", "halt"};
+    static const char *const ends[] = {"poweroff", "reboot", "halt", "return"};
+    static const char *const laboratory[] = {"off", "on", "ask"};
     char text[200];
 
     (void)state;
@@ -175,6 +179,22 @@ static void test_choices(void **state)
         parse(text);
         assert_int_equal(config.on_end, i);
     }
+    for (u32 i = 0; i < ARRAY_LEN(laboratory); i++) {
+        snprintf(text, sizeof(text), "lab = %s\n" GUEST, laboratory[i]);
+        parse(text);
+        assert_int_equal(config.lab, i);
+        assert_int_equal(config.guest_count, 1);
+    }
+}
+
+/* The laboratory needs no guest, but a guest that is there must be right. */
+static void test_no_guest(void **state)
+{
+    (void)state;
+    parse("lab = on\n");
+    assert_int_equal(config.lab, CONFIG_LAB_ON);
+    assert_int_equal(config.guest_count, 0);
+    assert_int_equal(parse_bytes("lab = on\n[guest g]\n", 19), E_INVAL);
 }
 
 static void test_sizes(void **state)
@@ -257,7 +277,7 @@ static const struct refusal refusals[] = {
     {"[guest g]\nmemroy = 4M\n", 2, 1, {"'memroy'", "did you mean 'memory'?"}},
     {"[guest g]\n  Kernel = k\n", 2, 3, {"'Kernel'", "did you mean 'kernel'?"}},
     {"[guest g]\non-reboot = end\n", 2, 1, {"did you mean 'on_reboot'?"}},
-    {"log = info\n", 1, 1, {"unknown key 'log'; allowed here: log_level, on_end"}},
+    {"log = info\n", 1, 1, {"unknown key 'log'; allowed here: log_level, on_end, lab"}},
     {"[guest g]\nxyzzy = 1\n", 2, 1, {"unknown key 'xyzzy'", "memory, vcpus, kernel", "module"}},
     {"[guest g]\n" LONG_128 " = 1\n", 2, 1, {"unknown key '" LONG_32 "...'"}},
     {"memory = 4M\n" GUEST, 1, 1, {"memory is a key of a guest", "[guest NAME]"}},
@@ -274,7 +294,11 @@ static const struct refusal refusals[] = {
     {"log_level = loud\n", 1, 13, {"log_level = loud", "error, warning, info, debug"}},
     {"log_level = info# x\n", 1, 13, {"log_level = info# x"}},
     {"log_level = Info\n", 1, 13, {"log_level = Info"}},
-    {"on_end = stop\n", 1, 10, {"poweroff, reboot, halt"}},
+    {"on_end = stop\n", 1, 10, {"poweroff, reboot, halt, return"}},
+    {"lab = yes\n", 1, 7, {"lab = yes", "off, on, ask"}},
+    {"lab = off\n", 1, 1, {"no guest", "lab = on"}},
+    {"lab = ask\n", 1, 1, {"no guest"}},
+    {GUEST "lab = on\n", 4, 1, {"lab is a key of the whole machine"}},
     {GUEST "vcpus = 2\n", 4, 9, {"vcpus = 2: allowed: 1"}},
     {GUEST "vcpus = 1K\n", 4, 9, {"vcpus = 1K"}},
     {GUEST "vcpus = 4294967297\n", 4, 9, {"vcpus = 4294967297"}},
@@ -420,7 +444,7 @@ int main(void)
         cmocka_unit_test(test_encodings),   cmocka_unit_test(test_choices),
         cmocka_unit_test(test_sizes),       cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_paths),       cmocka_unit_test(test_longest_values),
-        cmocka_unit_test(test_guest_limit),
+        cmocka_unit_test(test_guest_limit), cmocka_unit_test(test_no_guest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

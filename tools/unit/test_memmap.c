@@ -209,6 +209,36 @@ static void test_claim(void **state)
     assert_false(memmap_is_ram(&m.region[3]));
 }
 
+static void test_confine(void **state)
+{
+    static const struct efi_row rows[] = {
+        {CONVENTIONAL, 0x10000, 0x10, WB}, {CONVENTIONAL, 0x40000, 1, WB}, {MMIO, 0x41000, 1, 1}};
+    static const struct boot_mem want[] = {
+        {0x10000, 0x1000, BOOT_MEM_RESERVED, BOOT_CACHE_WB},
+        {0x11000, 0x1000, BOOT_MEM_LINTEL, BOOT_CACHE_WB},
+        {0x12000, 0x6000, BOOT_MEM_USABLE, BOOT_CACHE_WB},
+        {0x18000, 0x8000, BOOT_MEM_RESERVED, BOOT_CACHE_WB},
+        {0x40000, 0x1000, BOOT_MEM_RESERVED, BOOT_CACHE_WB},
+        {0x41000, 0x1000, BOOT_MEM_MMIO, BOOT_CACHE_UC},
+    };
+    struct boot_mem region[8];
+    struct memmap m = {.region = region, .max = 8};
+    struct memmap_error error;
+
+    (void)state;
+    assert_int_equal(convert(rows, 3, 40, &m, &error), OK);
+    assert_int_equal(memmap_claim(&m, 0x11000, 0x1000, BOOT_MEM_LINTEL), OK);
+    assert_int_equal(memmap_confine(&m, 0x11000, 0x2000), E_NOENT); /* not all of it is free */
+    assert_int_equal(memmap_bytes(&m, BOOT_MEM_USABLE), 0x10000);
+    assert_int_equal(memmap_confine(&m, 0x12000, 0x6000), OK);
+    check_regions(&m, want, ARRAY_LEN(want));
+    /* What is reserved already and what becomes so are one. */
+    assert_int_equal(memmap_confine(&m, 0x13000, 0x1000), OK);
+    assert_int_equal(m.count, 7);
+    assert_int_equal(m.region[4].base, 0x14000);
+    assert_int_equal(m.region[4].len, 0xc000);
+}
+
 static void test_claim_refused(void **state)
 {
     static const struct efi_row rows[] = {{CONVENTIONAL, 0x10000, 0x10, WB}, {MMIO, 0x20000, 1, 1}};
@@ -244,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_good_maps),  cmocka_unit_test(test_bad_maps),
         cmocka_unit_test(test_bad_shapes), cmocka_unit_test(test_too_many_regions),
         cmocka_unit_test(test_claim),      cmocka_unit_test(test_claim_refused),
+        cmocka_unit_test(test_confine),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
