@@ -8,7 +8,9 @@
 #include "lib/mem.h"
 
 #define LINE_MAX           512u
-#define READER_TENTHS      100u /* seconds / 10 that a refusal stays on the screen */
+#define READER_SECONDS     10u /* that a refusal stays on the screen */
+#define REPLAY_MAX         4096u
+#define TENTHS             10u
 #define TENTH_SECOND_IN_US 100000u
 
 static struct {
@@ -63,23 +65,45 @@ static void firmware_put(char c)
         fw.system->ConOut->OutputString(fw.system->ConOut, text);
 }
 
+void console_write_serial(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\n')
+            uarts_put('\r');
+        uarts_put((u8)text[i]);
+    }
+}
+
+static void firmware_write(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\n')
+            firmware_put('\r');
+        firmware_put(text[i]);
+    }
+}
+
+static void screen_write(void *ctx, const char *text, size_t len)
+{
+    fbcon_write(ctx, text, len);
+}
+
 void console_write(const char *text, size_t len)
 {
-    const bool firmware_only = console.uart_count == 0 && !console.has_screen;
-
     log_ring_put(console.ring, text, len);
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '\n') {
-            uarts_put('\r');
-            if (firmware_only)
-                firmware_put('\r');
-        }
-        uarts_put((u8)text[i]);
-        if (firmware_only)
-            firmware_put(text[i]);
-    }
+    console_write_serial(text, len);
     if (console.has_screen)
-        fbcon_write(&console.screen, text, len);
+        screen_write(&console.screen, text, len);
+    else if (console.uart_count == 0)
+        firmware_write(text, len);
+}
+
+void console_resume(const struct boot_fb *fb)
+{
+    if (!console.has_screen || fbcon_init(&console.screen, fb, (volatile void *)fb->base) != OK)
+        return;
+    fbcon_clear(&console.screen);
+    log_ring_replay(console.ring, REPLAY_MAX, screen_write, &console.screen);
 }
 
 static void say_args(const char *format, va_list args)
@@ -131,17 +155,39 @@ void console_save_cursor(struct boot_fb *fb)
     fb->row = console.screen.row;
 }
 
-void console_close(void)
+bool console_typed(const char *characters, bool *any)
 {
     SIMPLE_INPUT_INTERFACE *in = fw.system->ConIn;
+    EFI_INPUT_KEY key;
+    bool found = false;
 
-    /* What comes next on the screen would wipe the refusal away; a serial line keeps it. */
-    if ((console.has_screen || console.uart_count == 0) && in != NULL) {
-        EFI_INPUT_KEY key;
-
-        say("Press a key to go back to the firmware.\n");
-        for (u32 i = 0; i < READER_TENTHS && in->ReadKeyStroke(in, &key) != EFI_SUCCESS; i++)
-            fw.boot->Stall(TENTH_SECOND_IN_US);
+    *any = false;
+    while (in != NULL && in->ReadKeyStroke(in, &key) == EFI_SUCCESS) {
+        *any = true;
+        for (const char *c = characters; *c != '\0'; c++)
+            found = found || key.UnicodeChar == (CHAR16)*c;
     }
+    return found;
+}
+
+void console_wait(const char *what, u32 seconds)
+{
+    bool any;
+
+    if ((!console.has_screen && console.uart_count > 0) || fw.system->ConIn == NULL)
+        return; /* a serial line keeps what it has shown */
+    console_typed("", &any);
+    say("Press a key to %s.\n", what);
+    for (u32 i = 0; i < seconds * TENTHS; i++) {
+        console_typed("", &any);
+        if (any)
+            return;
+        fw.boot->Stall(TENTH_SECOND_IN_US);
+    }
+}
+
+void console_close(void)
+{
+    console_wait("go back to the firmware", READER_SECONDS);
     screen_restore();
 }

@@ -20,5 +20,14 @@ const char *refusal(void); /* the first reason */
 
 /* Text cursor for who writes to the screen next. */
 void console_save_cursor(struct boot_fb *fb);
-/* Leaves the reader some time and the screen as it was found. */
+/* After somebody else has written to the consoles and the ring: the screen shows the ring's end. */
+void console_resume(const struct boot_fb *fb);
+/* To the serial ports alone. */
+void console_write_serial(const char *text, size_t len);
+/* True if one of these characters was typed since it was last asked; what else was typed is
+ * forgotten.  *any: something was. */
+bool console_typed(const char *characters, bool *any);
+/* Leaves a reader of the screen some time: says "Press a key to " and `what`, and waits. */
+void console_wait(const char *what, u32 seconds);
+/* The screen as it was found, and time before, if the firmware would wipe a message away. */
 void console_close(void);

@@ -1,6 +1,7 @@
 /* BOOTX64.EFI: reads what lintel.conf names from the boot volume, makes sure that the machine can
  * run Lintel, takes the machine from the firmware, and goes to hv.elf.  Until then every way out
- * leads back to the firmware, with its memory given back. */
+ * leads back to the firmware, with its memory given back.  The laboratory leaves the firmware in
+ * place, and comes back. */
 #include "arch/x86_64/insn.h"
 #include "boot/clock.h"
 #include "boot/config_parse.h"
@@ -9,7 +10,9 @@
 #include "boot/firmware.h"
 #include "boot/handoff.h"
 #include "boot/hypervisor.h"
+#include "boot/lab.h"
 #include "boot/memory.h"
+#include "boot/menu.h"
 #include "boot/modules.h"
 #include "boot/precheck.h"
 #include "lib/mem.h"
@@ -76,22 +79,32 @@ static void read_clocks(struct boot_info *info)
     info->wall_tsc = rdtsc();
 }
 
-/* Everything that can be refused. */
-static err_t prepare(struct boot_info *info, struct elf_plan *plan)
+/* Everything that can be refused.  *lab: the laboratory, not the guests. */
+static err_t prepare(struct boot_info *info, struct elf_plan *plan, bool *lab)
 {
-    struct precheck_need need;
+    struct precheck_need need = {0};
 
     TRY(file_volume_open());
     TRY(read_config(&info->config));
-    need.largest_guest = largest_guest(&info->config);
-    TRY(modules_find(info, &need.modules));
+    *lab = menu_open((enum config_lab)info->config.lab);
+    if (!*lab) {
+        need.largest_guest = largest_guest(&info->config);
+        TRY(modules_find(info, &need.modules));
+    }
     TRY(memory_map(info));
     TRY(precheck(info, need));
 
     TRY(hypervisor_load(info, plan));
-    TRY(modules_load(info));
+    if (!*lab) {
+        TRY(modules_load(info));
+        *lab = menu_lab_chosen(); /* reading takes its time on a real stick */
+    }
+    if (*lab) {
+        read_clocks(info);
+        return lab_prepare(info, plan);
+    }
     TRY(memory_map(info));
-    TRY(hypervisor_map(info, plan));
+    TRY(hypervisor_map(info, plan, (u64)handoff));
     file_volume_close();
     info->rsdp = firmware_rsdp();
     read_clocks(info);
@@ -117,19 +130,23 @@ static NORETURN void stop(void)
     }
 }
 
+static u64 stack_for(const struct boot_info *info)
+{
+    return ALIGN_DOWN((u64)info + sizeof(*info) + STACK_SIZE, 16ull);
+}
+
 static NORETURN void start(struct boot_info *info, const struct elf_plan *plan)
 {
-    const u64 stack = ALIGN_DOWN((u64)info + sizeof(*info) + STACK_SIZE, 16ull);
-
     console_save_cursor(&info->fb);
     info->checksum = 0 - boot_info_sum(info);
-    handoff((u64)info, info->tables_root, plan->entry, stack);
+    handoff((u64)info, info->tables_root, plan->entry, stack_for(info));
 }
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 {
     static struct elf_plan plan;
     struct boot_info *info;
+    bool lab = false;
     err_t err;
 
     fw = (struct firmware){.image = image, .system = system, .boot = system->BootServices};
@@ -140,7 +157,9 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     }
     say("Lintel %s\n", LINTEL_VERSION);
 
-    err = prepare(info, &plan);
+    err = prepare(info, &plan, &lab);
+    if (err == OK && lab)
+        return lab_session(info, &plan, stack_for(info));
     if (err == OK)
         err = memory_exit_boot_services(info);
     if (err != OK) {

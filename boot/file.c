@@ -12,6 +12,7 @@
 #define CHUNK         (512 * KiB) /* some firmware fails at much larger reads */
 #define SHOWN_FROM    (1 * MiB)   /* smaller files need no progress */
 #define PROGRESS_DOTS 10u
+#define COMPARE_PIECE 1024u
 #define POSITION_END  UINT64_MAX
 
 static EFI_FILE_HANDLE volume;
@@ -80,9 +81,9 @@ static EFI_STATUS measure(EFI_FILE_HANDLE file, u64 *size)
     return status;
 }
 
-static err_t open_file(const char *path, u64 max, EFI_FILE_HANDLE *file, u64 *size)
+/* The name as the firmware takes it. */
+static err_t widen(const char *path, CHAR16 wide[FULL_PATH_MAX])
 {
-    CHAR16 wide[FULL_PATH_MAX];
     size_t i = 0;
 
     for (; path[i] != '\0'; i++) {
@@ -92,6 +93,14 @@ static err_t open_file(const char *path, u64 max, EFI_FILE_HANDLE *file, u64 *si
         wide[i] = (CHAR16)path[i];
     }
     wide[i] = 0;
+    return OK;
+}
+
+static err_t open_file(const char *path, u64 max, EFI_FILE_HANDLE *file, u64 *size)
+{
+    CHAR16 wide[FULL_PATH_MAX];
+
+    TRY(widen(path, wide));
 
     EFI_STATUS status = volume->Open(volume, file, wide, EFI_FILE_MODE_READ, 0);
 
@@ -166,4 +175,103 @@ err_t file_load(const char *path, u64 max, enum boot_mem_type type, void **data,
     }
     memset((u8 *)*data + *size, 0, ALIGN_UP(*size, PAGE_SIZE) - *size);
     return OK;
+}
+
+/* ------------------------------------------------------------ writing */
+
+static const char *why_not_written(EFI_STATUS status)
+{
+    switch (status) {
+    case EFI_WRITE_PROTECTED:
+    case EFI_ACCESS_DENIED:
+    case EFI_UNSUPPORTED: return "the boot volume is read-only";
+    case EFI_VOLUME_FULL: return "the boot volume is full";
+    case EFI_NO_MEDIA:
+    case EFI_MEDIA_CHANGED: return "the boot medium is gone";
+    default: return "cannot be written; check the boot medium";
+    }
+}
+
+static EFI_STATUS write_all(EFI_FILE_HANDLE file, const u8 *data, u64 size)
+{
+    u64 at = 0;
+
+    while (at < size) {
+        UINTN len = MIN(size - at, CHUNK);
+        const EFI_STATUS status = file->Write(file, &len, (void *)(data + at));
+
+        if (status != EFI_SUCCESS)
+            return status;
+        if (len == 0 || len > size - at)
+            return EFI_VOLUME_FULL;
+        at += len;
+    }
+    return file->Flush(file);
+}
+
+/* Does the file hold these bytes? */
+static EFI_STATUS compare(EFI_FILE_HANDLE file, const u8 *data, u64 size)
+{
+    u8 piece[COMPARE_PIECE];
+    u64 found;
+    EFI_STATUS status = measure(file, &found);
+
+    if (status != EFI_SUCCESS)
+        return status;
+    for (u64 at = 0; found == size && at < size;) {
+        UINTN len = MIN(size - at, sizeof(piece));
+
+        status = file->Read(file, &len, piece);
+        if (status != EFI_SUCCESS)
+            return status;
+        if (len == 0 || memcmp(piece, data + at, len) != 0)
+            return EFI_VOLUME_CORRUPTED;
+        at += len;
+    }
+    return found == size ? EFI_SUCCESS : EFI_VOLUME_CORRUPTED;
+}
+
+static EFI_STATUS save_and_check(CHAR16 *name, const void *data, u64 size)
+{
+    EFI_FILE_HANDLE file;
+    EFI_STATUS status = volume->Open(
+        volume, &file, name, EFI_FILE_MODE_READ | EFI_FILE_MODE_WRITE | EFI_FILE_MODE_CREATE, 0);
+
+    if (status != EFI_SUCCESS)
+        return status;
+    status = write_all(file, data, size);
+    if (status != EFI_SUCCESS) {
+        file->Delete(file); /* closes it, too */
+        return status;
+    }
+    file->Close(file);
+    status = volume->Open(volume, &file, name, EFI_FILE_MODE_READ, 0);
+    if (status != EFI_SUCCESS)
+        return status;
+    status = compare(file, data, size);
+    file->Close(file);
+    return status;
+}
+
+err_t file_save_new(const char *path, const void *data, u64 size)
+{
+    char name[FULL_PATH_MAX];
+    CHAR16 wide[FULL_PATH_MAX];
+    EFI_FILE_HANDLE file;
+
+    full_path(path, name);
+    TRY(widen(name, wide));
+
+    EFI_STATUS status = volume->Open(volume, &file, wide, EFI_FILE_MODE_READ, 0);
+
+    if (status == EFI_SUCCESS) {
+        file->Close(file);
+        return E_EXIST;
+    }
+    if (status == EFI_NOT_FOUND)
+        status = save_and_check(wide, data, size);
+    if (status == EFI_SUCCESS)
+        return OK;
+    say("  %s: %s\n", name, why_not_written(status));
+    return firmware_err(status) == OK ? E_IO : firmware_err(status);
 }

@@ -1,4 +1,4 @@
-/* Files on the volume that the application was loaded from. */
+/* Files of the volume that the application was loaded from. */
 #pragma once
 #include "boot_info.h"
 #include "lib/types.h"
@@ -15,3 +15,6 @@ err_t file_size(const char *path, u64 max, u64 *size);
 /* Reads the whole file into a block from memory_alloc of this type; its last page is filled up with
  * zeroes.  Large files show their progress. */
 err_t file_load(const char *path, u64 max, enum boot_mem_type type, void **data, u64 *size);
+/* Writes a new file and reads it again.  E_EXIST, without a word: there is one of this name.  All
+ * other failures are said with their reason, and leave no file. */
+err_t file_save_new(const char *path, const void *data, u64 size);

@@ -4,7 +4,6 @@
 #include "arch/x86_64/insn.h"
 #include "boot/console.h"
 #include "boot/file.h"
-#include "boot/handoff.h"
 #include "boot/memmap.h"
 #include "boot/memory.h"
 #include "boot/tables.h"
@@ -57,10 +56,10 @@ static void add(struct mapping m)
         mappings[mapping_count++] = m;
 }
 
-/* RAM is mapped for reading and writing; the page of the handoff is mapped for executing. */
-static void add_ram(u64 base, u64 end)
+/* RAM is mapped for reading and writing; the page of the jump is mapped for executing. */
+static void add_ram(u64 base, u64 end, u64 jump)
 {
-    u64 page = ALIGN_DOWN((u64)handoff, PAGE_SIZE);
+    u64 page = ALIGN_DOWN(jump, PAGE_SIZE);
 
     if (page < base || page >= end) {
         add((struct mapping){.virt = base, .phys = base, .len = end - base, .writable = true});
@@ -72,7 +71,7 @@ static void add_ram(u64 base, u64 end)
     add((struct mapping){.virt = page, .phys = page, .len = end - page, .writable = true});
 }
 
-static void add_all_ram(const struct boot_info *info)
+static void add_all_ram(const struct boot_info *info, u64 jump)
 {
     u64 base = 0, end = 0;
 
@@ -82,12 +81,12 @@ static void add_all_ram(const struct boot_info *info)
         if (!memmap_is_ram(r))
             continue;
         if (r->base != end) {
-            add_ram(base, end);
+            add_ram(base, end, jump);
             base = r->base;
         }
         end = r->base + r->len;
     }
-    add_ram(base, end);
+    add_ram(base, end, jump);
 }
 
 static void add_screen(const struct boot_fb *fb)
@@ -115,13 +114,13 @@ static void add_segments(const struct elf_plan *plan, u64 hv_base)
     }
 }
 
-err_t hypervisor_map(struct boot_info *info, const struct elf_plan *plan)
+err_t hypervisor_map(struct boot_info *info, const struct elf_plan *plan, u64 jump)
 {
     const bool gib_pages = cpuid(CPUID_LEAF_EXTENDED + 1, 0).edx & CPUID_80000001_EDX_1G;
     void *pool;
 
     mapping_count = 0;
-    add_all_ram(info);
+    add_all_ram(info, jump);
     add_screen(&info->fb);
     add_segments(plan, info->hv_base);
 

@@ -30,10 +30,10 @@ static u64 pages_of(u64 len)
 }
 
 /* The firmware aligns to pages only: take more, give back what sticks out. */
-static err_t allocate_aligned(u64 pages, u64 align, u64 *base)
+static err_t allocate_aligned(u64 limit, u64 pages, u64 align, u64 *base)
 {
     const u64 extra = align / PAGE_SIZE - 1;
-    EFI_PHYSICAL_ADDRESS start = PHYSICAL_MAX - 1;
+    EFI_PHYSICAL_ADDRESS start = limit - 1;
 
     if (fw.boot->AllocatePages(AllocateMaxAddress, EfiLoaderData, pages + extra, &start) !=
         EFI_SUCCESS)
@@ -49,17 +49,22 @@ static err_t allocate_aligned(u64 pages, u64 align, u64 *base)
     return OK;
 }
 
-err_t memory_alloc(u64 len, u64 align, enum boot_mem_type type, void **out)
+err_t memory_alloc_below(u64 limit, u64 len, u64 align, enum boot_mem_type type, void **out)
 {
     const u64 pages = pages_of(len);
     u64 base;
 
-    if (block_count == BLOCKS_MAX || pages == 0 || len > PHYSICAL_MAX)
+    if (block_count == BLOCKS_MAX || pages == 0 || len > limit)
         return E_NOMEM;
-    TRY(allocate_aligned(pages, MAX(align, PAGE_SIZE), &base));
+    TRY(allocate_aligned(limit, pages, MAX(align, PAGE_SIZE), &base));
     blocks[block_count++] = (struct block){.base = base, .pages = pages, .type = type};
     *out = (void *)base;
     return OK;
+}
+
+err_t memory_alloc(u64 len, u64 align, enum boot_mem_type type, void **out)
+{
+    return memory_alloc_below(PHYSICAL_MAX, len, align, type, out);
 }
 
 void memory_free(void *block)
@@ -144,6 +149,22 @@ static err_t mark_blocks(struct boot_info *info, struct memmap *map)
                           b->base);
     }
     info->mem_count = map->count;
+    return OK;
+}
+
+err_t memory_map_confined(struct boot_info *info, u64 base, u64 len)
+{
+    struct memmap map;
+
+    TRY(memory_map(info));
+    map = (struct memmap){.region = info->mem, .max = BOOT_MEM_MAX, .count = info->mem_count};
+    TRY(mark_blocks(info, &map));
+
+    const err_t err = memmap_confine(&map, base, len);
+
+    info->mem_count = map.count;
+    if (err != OK)
+        return refuse(err, "the memory map lacks the loader's own memory at 0x%lx", base);
     return OK;
 }
 

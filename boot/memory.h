@@ -10,6 +10,8 @@
  * pages, at a multiple of `align` (power of two).  `type` is what it will be in boot_info;
  * BOOT_MEM_USABLE: free for the hypervisor to take.  E_NOMEM. */
 err_t memory_alloc(u64 len, u64 align, enum boot_mem_type type, void **out);
+/* The same below an address. */
+err_t memory_alloc_below(u64 limit, u64 len, u64 align, enum boot_mem_type type, void **out);
 /* What memory_alloc gave. */
 void memory_free(void *block);
 void memory_free_all(void);
@@ -17,6 +19,11 @@ void memory_free_all(void);
 /* The current map as info->mem, without the loader's own blocks marked.
  * Refuses (and says so) a map that contradicts itself. */
 err_t memory_map(struct boot_info *info);
+
+/* The current map as info->mem for a hypervisor that leaves the firmware alone: the loader's blocks
+ * marked, and of BOOT_MEM_USABLE only [base, base + len), a block of the loader's.  Refuses
+ * likewise. */
+err_t memory_map_confined(struct boot_info *info, u64 base, u64 len);
 
 /* Ends boot services and fills info->mem, the loader's blocks marked.  On an error it says so, and
  * the firmware can be returned to only if fw.boot is not NULL. */

@@ -7,7 +7,7 @@
 #include "lib/types.h"
 
 #define BOOT_INFO_MAGIC   0x544f4f424c544e4cull /* "LNTLBOOT" */
-#define BOOT_INFO_VERSION 1u
+#define BOOT_INFO_VERSION 2u
 #define BOOT_MEM_MAX      512u
 #define BOOT_MODULES_MAX  64u
 #define BOOT_PATH_MAX     CONFIG_PATH_MAX
@@ -40,6 +40,13 @@ struct boot_module {
     u64 size; /* bytes */
 };
 
+/* Where the laboratory's result goes.  For the loader to read when hv.elf has come back. */
+struct boot_lab {
+    u64 text;     /* JSON */
+    u64 capacity; /* bytes */
+    u64 len;      /* bytes written by hv.elf */
+};
+
 enum boot_fb_format { BOOT_FB_NONE, BOOT_FB_BGRX, BOOT_FB_RGBX };
 
 struct boot_fb {
@@ -66,6 +73,10 @@ struct boot_info {
     u64 tsc_at_start; /* TSC when the application started */
     u64 wall_time;    /* seconds since 1970-01-01 UTC at wall_tsc; 0: the firmware did not know */
     u64 wall_tsc;
+    /* struct boot_lab; 0: run the guests.  With it the firmware is still there: hv.elf touches no
+     * memory but that of mem[] and no device but the consoles, and returns from its entry point, by
+     * RET on the stack and the page tables that it got, out of VMX operation. */
+    u64 lab;
     u64 log_ring; /* struct log_ring */
     u64 log_ring_size;
     struct boot_fb fb;

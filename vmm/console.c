@@ -54,16 +54,8 @@ static void write_screen(void *ctx, const char *text, size_t len)
 /* The loader's lines again: fbcon scrolls only text that it has written itself. */
 static void replay_log(const struct log_ring *ring)
 {
-    const u64 len = MIN(ring->written, (u64)REPLAY_MAX);
-
     fbcon_clear(&host.screen);
-    for (u64 at = ring->written - len; at < ring->written;) {
-        const u64 offset = at % ring->size;
-        const u64 run = MIN(ring->written - at, ring->size - offset);
-
-        fbcon_write(&host.screen, &ring->data[offset], run);
-        at += run;
-    }
+    log_ring_replay(ring, REPLAY_MAX, write_screen, &host.screen);
 }
 
 void console_init(const struct boot_info *info)

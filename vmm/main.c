@@ -13,6 +13,7 @@
 #include "vmm/console.h"
 #include "vmm/dump.h"
 #include "vmm/hostmem.h"
+#include "vmm/lab/lab.h"
 #include "vmm/machine.h"
 #include "vmm/percpu.h"
 #include "vmm/policy/msr.h"
@@ -77,6 +78,19 @@ static void start_vmx(void)
         panic("VMX cannot be entered on this CPU");
 }
 
+/* The firmware is still there, and gets the machine back. */
+static void run_laboratory(struct boot_lab *lab)
+{
+    struct lab_result result = {.text = phys_to_virt((hpa_t){lab->text}),
+                                .capacity = lab->capacity};
+
+    start_vmx();
+    msr_policy_init();
+    lab_run(&result);
+    vmx_cpu_disable();
+    lab->len = result.len;
+}
+
 void hv_main(const struct boot_info *info)
 {
     check_boot_info(info);
@@ -96,8 +110,12 @@ void hv_main(const struct boot_info *info)
     log_info("LINTEL-TRACE at cpu=0 address=0x%llx bytes=%zu",
              (unsigned long long)virt_to_phys(&boot_cpu.trace).v, sizeof(boot_cpu.trace));
     bootinfo_init(info);
-    apic_init();
     hostmem_init(info);
+    if (info->lab != 0) {
+        run_laboratory(phys_to_virt((hpa_t){info->lab}));
+        return;
+    }
+    apic_init();
     start_acpi(info->rsdp);
     start_vmx();
     msr_policy_init();

@@ -13,4 +13,7 @@ struct log_ring {
 };
 
 void log_ring_init(struct log_ring *ring, u64 total_bytes); /* total includes the header */
+/* Gives the last `max` bytes of the log to `write`, oldest first, in one or two pieces. */
+void log_ring_replay(const struct log_ring *ring, u64 max,
+                     void (*write)(void *ctx, const char *text, size_t len), void *ctx);
 void log_ring_put(struct log_ring *ring, const char *text, size_t len);

@@ -4,14 +4,16 @@ COM1 has the firmware's and Lintel's log.  COM2 has the same until Lintel gives 
 guest (CONSOLE_GUEST), and again afterwards (CONSOLE_LOG).  A guest on the bare machine has
 COM1.  docs/testing.md lists all lines that begin with LINTEL-.
 """
+import json
+import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .machine import ROOT, EmulatorError
-from .session import COM1, COM2
+from .machine import ROOT, EmulatorError, Machine, RunDirectory
+from .session import COM1, COM2, Session
 
 TIMEOUT_STATUS, STOPPED_STATUS, PANIC_STATUS = 124, 125, 126
 
@@ -26,6 +28,13 @@ GUEST_LINE = re.compile(r"^LINTEL-GUEST name=(\S+) end=(\S+) status=(\d+)\r?$", 
 CONSOLE_GUEST = re.compile(rb"^(LINTEL-CONSOLE guest|LINTEL-MARK kernel-entry)[^\n]*\n",
                            re.MULTILINE)
 CONSOLE_LOG = (b"LINTEL-CONSOLE log", b"LINTEL-GUEST name=")
+
+# Where the laboratory's result went, or the result itself.
+LAB_FILE = re.compile(r"^LINTEL-LAB file=\\lintel\\(\S+) bytes=(\d+)\r?$", re.MULTILINE)
+LAB_SERIAL = re.compile(r"^LINTEL-LAB begin\r?\n(.*?)^LINTEL-LAB end bytes=(\d+)\r?$",
+                        re.MULTILINE | re.DOTALL)
+LAB_TIMEOUT = 300
+ESP_OFFSET = "1M"  # of the file system in an image of tools/mkimage.py
 
 BUILD_HINT = "run 'make' first"
 
@@ -63,9 +72,15 @@ def parse_size(text):
 class Volume:
     """What goes onto the boot volume: lintel.conf and the files it names."""
 
-    def __init__(self, log_level="info", on_end="poweroff"):
+    def __init__(self, log_level="info", on_end="poweroff", lab="off"):
         self.lines = [f"log_level = {log_level}", f"on_end = {on_end}"]
-        self.files = {}  # name below lintel/ -> Path
+        if lab != "off":
+            self.lines.append(f"lab = {lab}")
+        self.files = {}  # lower-case name -> (name below lintel/, Path)
+
+    def add_file(self, name, path):
+        """A file that no guest names."""
+        self.files[name.lower()] = (name, Path(path).resolve())
 
     def _add_file(self, path):
         """Each file once; two files of one name get different names."""
@@ -197,3 +212,45 @@ def strip_controls(text):
     """Text without the escape sequences that firmware paints its screens with."""
     text = re.sub(r"\x1b\[[0-9;?=]*[A-Za-z]", "", text)
     return text.replace("\r", "")
+
+
+# ---------------------------------------------------------------- the laboratory
+
+def read_volume(image, name):
+    """The bytes of a file below lintel/ in a disk image, or None."""
+    environment = dict(os.environ, MTOOLSRC=os.devnull, MTOOLS_SKIP_CHECK="1")
+    done = subprocess.run(["mtype", "-i", f"{image}@@{ESP_OFFSET}", f"::/lintel/{name}"],
+                          env=environment, capture_output=True, check=False)
+    return done.stdout if done.returncode == 0 else None
+
+
+def lab_result(session, image):
+    """The JSON text that the laboratory has left: (name of the file or "", bytes)."""
+    log = session.text(COM1)
+    file, serial = LAB_FILE.search(log), LAB_SERIAL.search(log)
+    if file:
+        name, text, size = file[1], read_volume(image, file[1]), int(file[2])
+    elif serial:
+        name, text, size = "", serial[1].replace("\r", "").encode(), int(serial[2])
+    else:
+        raise EmulatorError(f"the laboratory gave no result:\n{log_tail(session)}")
+    if text is None or len(text) != size:
+        raise EmulatorError(f"the laboratory's result {name or 'on the serial port'} should have "
+                            f"{size} bytes: {'no such file' if text is None else len(text)}")
+    return name, text
+
+
+def run_lab(build=ROOT / "build", name="lab", cpu_model="", emulator="bochs", log_level="info",
+            timeout=LAB_TIMEOUT):
+    """Runs the laboratory in a machine of its own and returns its result as a dictionary.
+
+    EmulatorError: it did not come to an end, and the text says why."""
+    volume = Volume(log_level, lab="on")
+    with RunDirectory(name) as directory:
+        image = volume.make_image(directory.path / "lintel.img", build)
+        target = Machine(image, emulator=emulator, cpu_model=cpu_model)
+        with Session(target, directory) as run:
+            outcome = wait_for_end(run, timeout)
+            if outcome.status != 0:
+                raise EmulatorError(f"the laboratory failed: {outcome.text}\n{log_tail(run)}")
+            return json.loads(lab_result(run, image)[1])

@@ -60,6 +60,44 @@ static void test_holds_the_end_of_the_history(void **state)
     free(ring);
 }
 
+struct replayed {
+    char text[64];
+    size_t len;
+    u32 pieces;
+};
+
+static void take(void *ctx, const char *text, size_t len)
+{
+    struct replayed *const r = ctx;
+
+    assert_in_range(r->len + len, 1, sizeof(r->text));
+    memcpy(r->text + r->len, text, len);
+    r->len += len;
+    r->pieces++;
+}
+
+/* Of every history the last bytes come, as many as were asked for and are still there. */
+static void test_replay(void **state)
+{
+    static const char history[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+    (void)state;
+    for (size_t written = 0; written < sizeof(history); written++)
+        for (size_t max = 0; max < RING_BYTES + 3; max++) {
+            struct log_ring *const ring = make_ring(RING_BYTES);
+            struct replayed r = {.len = 0};
+            const size_t kept = written < RING_BYTES ? written : RING_BYTES;
+            const size_t want = max < kept ? max : kept;
+
+            log_ring_put(ring, history, written);
+            log_ring_replay(ring, max, take, &r);
+            assert_int_equal(r.len, want);
+            assert_in_range(r.pieces, want > 0, 2);
+            assert_memory_equal(r.text, history + written - want, want);
+            free(ring);
+        }
+}
+
 static void test_damaged_header_is_left_alone(void **state)
 {
     struct log_ring *const ring = make_ring(RING_BYTES);
@@ -69,6 +107,8 @@ static void test_damaged_header_is_left_alone(void **state)
     log_ring_put(ring, "text", 4);
     assert_int_equal(ring->written, 0);
     assert_int_equal(ring->data[0], GUARD);
+    ring->written = 4;
+    log_ring_replay(ring, 4, take, NULL);
     free(ring);
 }
 
@@ -90,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_init),
         cmocka_unit_test(test_holds_the_end_of_the_history),
+        cmocka_unit_test(test_replay),
         cmocka_unit_test(test_damaged_header_is_left_alone),
         cmocka_unit_test(test_no_room_for_data),
     };

@@ -27,3 +27,20 @@ void log_ring_put(struct log_ring *ring, const char *text, size_t len)
     memcpy(ring->data, text + skip + first, keep - first);
     ring->written += len;
 }
+
+void log_ring_replay(const struct log_ring *ring, u64 max,
+                     void (*write)(void *ctx, const char *text, size_t len), void *ctx)
+{
+    const u64 size = ring->size;
+    const u64 written = ring->written;
+
+    if (ring->magic != LOG_RING_MAGIC || size == 0)
+        return;
+    for (u64 at = written - MIN(written, MIN(max, size)); at < written;) {
+        const u64 offset = at % size;
+        const u64 run = MIN(written - at, size - offset);
+
+        write(ctx, ring->data + offset, (size_t)run);
+        at += run;
+    }
+}
