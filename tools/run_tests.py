@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import host, machines
+from testing import host, lab, machines
 from testing.report import Report
 
 STEPS = {
@@ -22,6 +22,7 @@ STEPS = {
     "fuzz": host.fuzz,
     "guest": machines.guest,
     "refusal": machines.refusal,
+    "lab": lab.lab,
     "linux": machines.linux,
     "models": machines.models,
     "kernels": machines.kernels,
