@@ -61,6 +61,7 @@ const struct key config_keys[] = {
     { "debug_exit", GUEST(debug_exit),  .type = TYPE_PORT, RANGE(0, 1, 0xffff, 1) },
     { "stats",      GUEST(stats),       CHOICE(switches, CONFIG_OFF) },
     { "trace_dump", GUEST(trace_dump),  CHOICE(switches, CONFIG_OFF) },
+    { "ledger",     GUEST(ledger),      CHOICE(switches, CONFIG_OFF) },
     { "module",     GUEST(module),      .type = TYPE_MODULE, .room = CONFIG_PATH_MAX },
 };
 // clang-format on

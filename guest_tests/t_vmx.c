@@ -84,7 +84,7 @@ GUEST_TEST(hypercall_version)
 
 GUEST_TEST(unknown_hypercalls)
 {
-    static const u64 numbers[] = {1,          2,          63,         64,    0x7fff,
+    static const u64 numbers[] = {3,          4,          63,         64,    0x7fff,
                                   0xffffffff, 1ull << 32, 1ull << 63, ~0ull, 1ull << 31};
 
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
@@ -93,6 +93,13 @@ GUEST_TEST(unknown_hypercalls)
         EXPECT_NO_FAULT(result = vmcall(numbers[i], ~0ull, 1ull << 63));
         EXPECT_EQ(result, (u64)ABI_ENOSYS);
     }
+}
+
+/* This guest has no `ledger = on`. */
+GUEST_TEST(hypercalls_of_others)
+{
+    for (u64 number = 1; number <= 2; number++)
+        EXPECT_EQ(vmcall(number, 0, 0), (u64)ABI_EPERM);
 }
 
 static void hypercall_from_user(void)

@@ -66,7 +66,8 @@ def build(variant, busybox, programs):
     archive.device("dev/null", 1, 3)
     archive.file("init", (programs / "start").read_bytes(), 0o755)
     archive.file("bin/busybox", Path(busybox).read_bytes(), 0o755)
-    archive.file("bin/selfcheck", (programs / "selfcheck").read_bytes(), 0o755)
+    for program in ("selfcheck", "ledger"):
+        archive.file(f"bin/{program}", (programs / program).read_bytes(), 0o755)
     for applet in applets(busybox):
         if applet != "busybox":
             archive.link(f"bin/{applet}", "busybox")
@@ -86,7 +87,7 @@ def main():
     parser.add_argument("variant", choices=("run", "test"),
                         help="after the self-check: run gives a shell, test powers off")
     parser.add_argument("--programs", required=True, type=Path, metavar="DIR",
-                        help="where the built programs start and selfcheck are")
+                        help="where the built programs start, selfcheck and ledger are")
     parser.add_argument("--busybox", default="/bin/busybox", metavar="FILE",
                         help="a static busybox (default %(default)s)")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE")

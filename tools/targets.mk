@@ -28,13 +28,17 @@ $(O)/guest_init/selfcheck: $(wildcard tools/guest_init/*check*.[ch])
 	@mkdir -p $(@D)
 	@echo "  CC   $@"
 	@$(CC) $(INIT_FLAGS) -o $@ $(filter %.c,$^)
-$(O)/guest_init/start: tools/guest_init/start.c
+$(O)/guest_init/ledger: tools/guest_init/ledger.c include/abi/ledger.h include/abi/ledger.def
 	@mkdir -p $(@D)
 	@echo "  CC   $@"
-	@$(CC) $(INIT_FLAGS) -nostdlib -ffreestanding -fno-stack-protector -fno-pic -no-pie \
+	@$(CC) $(INIT_FLAGS) -Iinclude -o $@ $<
+$(O)/guest_init/start: tools/guest_init/start.c include/abi/ledger.h include/abi/ledger.def
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	@$(CC) $(INIT_FLAGS) -Iinclude -nostdlib -ffreestanding -fno-stack-protector -fno-pic -no-pie \
 	    -Wl,--build-id=none -o $@ $<
 
-$(O)/initramfs-%.gz: tools/mkinitramfs.py $(O)/guest_init/start $(O)/guest_init/selfcheck \
+$(O)/initramfs-%.gz: tools/mkinitramfs.py $(O)/guest_init/start $(O)/guest_init/selfcheck $(O)/guest_init/ledger \
                      $(addprefix tools/guest_init/,inittab rc profile)
 	@echo "  CPIO $@"
 	@$(TOOL) tools/mkinitramfs.py $* --programs $(O)/guest_init --out $@

@@ -2,6 +2,7 @@
  * its struct; after an access, the row of the port table says which of them to look at.
  * Pure. */
 #include "vmm/board.h"
+#include "abi/ledger.h"
 #include "vmm/policy/io.h"
 
 #define ELCR_SLAVE 0x4d1
@@ -131,6 +132,10 @@ static bool write_byte(struct board *b, u32 port, u8 byte, u64 now)
 static NOINLINE bool write_split(struct board *b, u16 port, u8 size, u32 value, u64 now)
 {
     bool all = true;
+    if (port == LEDGER_PORT && b->host.mark) {
+        b->host.mark(b->host.ctx, value);
+        return true;
+    }
     for (u32 i = 0; i < size; i++)
         all &= write_byte(b, port + i, (u8)(value >> 8 * i), now);
     b->refused += !all;

@@ -21,6 +21,8 @@ struct board_host {
     /* Take one character of the guest's COM1; called only while tx_room() was true. */
     void (*tx)(void *ctx, u8 byte);
     bool (*tx_room)(void *ctx);
+    /* What the guest wrote to LEDGER_PORT; NULL: it has no such port. */
+    void (*mark)(void *ctx, u32 value);
 };
 
 struct board {

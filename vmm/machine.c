@@ -5,6 +5,7 @@
 #include "drivers/platform/power.h"
 #include "vmm/audit.h"
 #include "vmm/bootinfo.h"
+#include "vmm/ledger_report.h"
 #include "vmm/run.h"
 #include "vmm/stats_report.h"
 #include "vmm/trace.h"
@@ -49,6 +50,8 @@ static void run_once(u32 id, const struct config_guest *config)
     stats_report(&vm.vcpu, config->stats == CONFIG_ON);
     if (config->trace_dump == CONFIG_ON)
         trace_lines(vm.vcpu.trace, TRACE_RECORDS);
+    if (config->ledger == CONFIG_ON)
+        ledger_report(config->name, &vm.ledger);
     audit(&vm);
     vm_destroy(&vm);
 }

@@ -101,21 +101,29 @@ static void reset_processor(void)
     fpu_init_guest(fpu_supported_xcr0() & XCR0_X87);
 }
 
+static void mark_by_port(void *ctx, u32 value)
+{
+    struct vm *vm = ctx;
+
+    (void)ledger_write(&vm->ledger, &vm->stats, value);
+}
+
 static void start_clock(struct vcpu *v)
 {
     v->tsc_offset = 0 - rdtsc();
     vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
 }
 
-/* A debug-exit port is looked at only where the board has nothing. */
+/* A debug-exit port is looked at only where nothing else is. */
 static err_t check_debug_exit(const struct config_guest *config)
 {
     const struct io_row *row = io_find((u16)config->debug_exit);
+    const bool ledger = config->ledger == CONFIG_ON && config->debug_exit == LEDGER_PORT;
 
-    if (config->debug_exit == 0 || row->action == IO_REFUSE)
+    if (config->debug_exit == 0 || (row->action == IO_REFUSE && !ledger))
         return OK;
     log_error("guest %s: debug_exit = 0x%x is the port of: %s; choose another, like 0xf4",
-              config->name, config->debug_exit, row->name);
+              config->name, config->debug_exit, ledger ? "the ledger" : row->name);
     return E_INVAL;
 }
 
@@ -146,6 +154,10 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
     reset_processor();
     console_attach(&board_host, config->console);
     vm->at_console = true;
+    ledger_start(&vm->ledger);
+    board_host.ctx = vm;
+    if (config->ledger == CONFIG_ON)
+        board_host.mark = mark_by_port;
     board_init(&vm->board, &board_host, tsc_hz, rdtsc(), bootinfo_wall_time(), config->memory,
                (u16)config->debug_exit);
     this_vmm_cpu()->current = &vm->vcpu;

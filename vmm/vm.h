@@ -6,6 +6,7 @@
 #include "ept/ept.h"
 #include "lib/types.h"
 #include "vmm/board.h"
+#include "vmm/ledger.h"
 #include "vmm/policy/cpuid.h"
 #include "vmm/vcpu.h"
 
@@ -38,6 +39,7 @@ struct vm {
     struct cpuid_policy cpuid;
     struct vcpu vcpu;
     struct exit_stats stats; /* of the vCPU */
+    struct ledger ledger;    /* of those */
     hpa_t vmcs_page;
     enum vm_end end;
     u32 end_value;   /* VM_END_DEBUG_EXIT: the byte */

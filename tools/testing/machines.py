@@ -23,6 +23,11 @@ DMESG_END = "LINTEL-DMESG end"
 COUNTERS = re.compile(r"^LINTEL-STATS-CHECK guest=\S+ ([^\r\n]*)", re.MULTILINE)
 AUDIT_LINE = re.compile(r"audit: \d+ host leaves, no W\+X; \d+ guest frames, all its own")
 
+# Exits per operation (tools/guest_init/ledger.c), and how many are far too many.
+LEDGER_LINE = re.compile(r"^LINTEL-LEDGER guest=\S+ op=(\S+) count=(\d+) exits=(\d+)", re.MULTILINE)
+LEDGER_LIMITS = {"boot": 150000, "timer_tick": 12, "context_switch": 0.5, "page_fault": 0.5,
+                 "syscall": 0.05, "console_char": 12}
+
 GUESTS_A_BOOT = 40  # lintel.conf takes CONFIG_GUESTS_MAX
 DEBUG_EXIT_PORT = 0xF4
 GUESTS_TIMEOUT = 600
@@ -206,6 +211,15 @@ def judge_dmesg(report, name, text):
     report.add(f"{name}: no warning but the accepted", not strange, "; ".join(strange))
 
 
+def judge_ledger(report, name, log):
+    """Every operation that tools/guest_init marks is counted, and those that need no exit
+    have next to none."""
+    counted = {op: int(exits) / int(count) for op, count, exits in LEDGER_LINE.findall(log)}
+    for op, limit in LEDGER_LIMITS.items():
+        report.add(f"{name}: exits of one {op}", op in counted and counted[op] <= limit,
+                   f"{counted[op]:.3f}" if op in counted else "not counted", log)
+
+
 def boot_linux(report, options, name, kernel="cloud", cpu_model=""):
     """A kernel with the test initramfs: its self-check's lines, and the power-off."""
     image = options.guests / kernel / "vmlinuz"
@@ -213,7 +227,7 @@ def boot_linux(report, options, name, kernel="cloud", cpu_model=""):
                                             str(image)):
         return
     linux = lintel.Guest("linux", image, "256M", options.build / "initramfs-test.gz",
-                         "console=ttyS0")
+                         "console=ttyS0 ledger=on", switches=("ledger",))
 
     def judge(run, outcome):
         text = run.text(session.GUEST)
@@ -221,7 +235,9 @@ def boot_linux(report, options, name, kernel="cloud", cpu_model=""):
             report.add(f"{name}: {what}", not failed, log=logs(run))
         report.add(f"{name}: LINTEL-GUEST-OK", "LINTEL-GUEST-OK" in text, log=logs(run))
         judge_dmesg(report, name, text)
-        counted = COUNTERS.search(lintel.strip_controls(run.text(session.COM1)))
+        log = lintel.strip_controls(run.text(session.COM1))
+        judge_ledger(report, name, log)
+        counted = COUNTERS.search(log)
         report.add(f"{name}: counters", bool(counted) and counted[1] == "ok",
                    counted[1] if counted else "not reported", logs(run))
         report.add(f"{name}: ends", outcome.status == 0, outcome.text, logs(run))

@@ -33,6 +33,7 @@
 enum mode { REAL, FLAT32, PAGED32, PAE, COMPAT, LONG };
 
 static struct vm vm;
+static struct config_guest guest_config;
 static struct vcpu *const v = &vm.vcpu;
 static u64 *const r = vm.vcpu.vmx.guest.regs.r;
 static struct exit x;
@@ -185,6 +186,8 @@ static void guest_new(enum mode to)
     for (u32 i = 0; i < vm.extents; i++)
         munmap((u8 *)phys_to_virt(vm.extent[i].hpa) - PAGE_SIZE, vm.extent[i].len + 2 * PAGE_SIZE);
     memset(&vm, 0, sizeof(vm));
+    memset(&guest_config, 0, sizeof(guest_config));
+    vm.config = &guest_config;
     memset(&fake_cpu, 0, sizeof(fake_cpu));
     memset(&x, 0, sizeof(x));
     memset(&ring, 0, sizeof(ring));

@@ -1,5 +1,6 @@
 /* The board as a guest sees it, through its ports: the wiring of lines and deadlines, split
  * accesses, the ways to end, the small devices, and whole sequences of Linux's drivers. */
+#include "abi/ledger.h"
 #include "vmm/board.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -206,6 +207,34 @@ static void test_endings(void **state)
     assert_int_equal(b.wish, BOARD_RESET);
 }
 
+static u32 marks[8], mark_count;
+
+static void note_mark(void *ctx, u32 value)
+{
+    assert_ptr_equal(ctx, sent);
+    marks[mark_count++] = value;
+}
+
+/* The ledger's port is there for guests that may use it, and only to be written. */
+static void test_ledger_port(void **state)
+{
+    setup(state);
+    assert_false(board_port_write(&b, LEDGER_PORT, 1, 0x10, 0));
+    b.host.mark = note_mark;
+    mark_count = 0;
+    assert_true(board_port_write(&b, LEDGER_PORT, 1, 0x10, 0));
+    assert_true(board_port_write(&b, LEDGER_PORT, 2, 0x0590, 0));
+    assert_true(board_port_write(&b, LEDGER_PORT, 4, 0xfffffe90, 0));
+    assert_int_equal(mark_count, 3);
+    assert_int_equal(marks[0], 0x10);
+    assert_int_equal(marks[1], 0x590);
+    assert_int_equal(marks[2], 0xfffffe90);
+    assert_false(board_port_write(&b, LEDGER_PORT - 1, 4, 0x10101010, 0)); /* lies over it */
+    assert_false(board_port_write(&b, LEDGER_PORT + 1, 1, 0x10, 0));
+    assert_int_equal(in(LEDGER_PORT, 1, 0), 0xff);
+    assert_int_equal(mark_count, 3);
+}
+
 static void test_keyboard_controller(void **state)
 {
     (void)state;
@@ -395,6 +424,7 @@ int main(void)
         TEST(test_endings),
         TEST(test_pm_timer),
         TEST(test_pm_events),
+        TEST(test_ledger_port),
         TEST(test_keyboard_controller),
         TEST(test_pci),
         TEST(test_split_and_wrap),

@@ -59,6 +59,7 @@ static void test_all_keys(void **state)
           "debug_exit = 0xf4\n"
           "stats = on\n"
           "trace_dump = on\n"
+          "ledger = on\n"
           "module = a.bin\n"
           "module = b.bin  root=/dev/x  y # not this\n"
           "module = \"c d.bin\" \"#1 \\\"q\\\" \\\\\"\n"
@@ -85,6 +86,7 @@ static void test_all_keys(void **state)
     assert_int_equal(g->debug_exit, 0xf4);
     assert_int_equal(g->stats, CONFIG_ON);
     assert_int_equal(g->trace_dump, CONFIG_ON);
+    assert_int_equal(g->ledger, CONFIG_ON);
     assert_int_equal(g->module_count, 3);
     assert_string_equal(g->module[0].path, "a.bin");
     assert_string_equal(g->module[0].string, "");
@@ -116,6 +118,7 @@ static void test_defaults(void **state)
     assert_int_equal(g->debug_exit, 0);
     assert_int_equal(g->stats, CONFIG_OFF);
     assert_int_equal(g->trace_dump, CONFIG_OFF);
+    assert_int_equal(g->ledger, CONFIG_OFF);
     assert_int_equal(g->module_count, 0);
 }
 
@@ -153,6 +156,7 @@ static void test_choices(void **state)
         {"on_reboot", offsetof(struct config_guest, on_reboot), {"restart", "end"}},
         {"stats", offsetof(struct config_guest, stats), {"off", "on"}},
         {"trace_dump", offsetof(struct config_guest, trace_dump), {"off", "on"}},
+        {"ledger", offsetof(struct config_guest, ledger), {"off", "on"}},
     };
     static const char *const levels[] = {"error", "warning", "info", "debug"};
     static const char *const ends[] = {"poweroff", "reboot", "halt", "return"};

@@ -10,7 +10,9 @@ static const struct {
     const char *name;
     i64 result;
 } want[] = {
-    {0, "abi_version", 1 << 16},
+    {0, "abi_version", 1 << 16 | 1},
+    {1, "ledger_begin", ABI_EPERM},
+    {2, "ledger_end", ABI_EPERM},
 };
 
 static const struct {
