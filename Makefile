@@ -28,7 +28,7 @@ STD      := -std=gnu17 -O2 -g -MMD -MP $(REPRO) -DDEBUG=$(DEBUG)
 
 HV_FLAGS := $(STD) $(GCC_WARN) $(INC) -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
             -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
-            -fno-omit-frame-pointer -ftrivial-auto-var-init=zero -Wstack-usage=1024 -flto -flto-partition=one -ffat-lto-objects
+            -fno-omit-frame-pointer -ftrivial-auto-var-init=zero -Wstack-usage=1024 --param=logical-op-non-short-circuit=0 -flto -flto-partition=one -ffat-lto-objects
 EFI_FLAGS := $(STD) $(GCC_WARN) -Wno-error=stack-usage= $(INC) -isystem /usr/include/efi \
             -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -ffreestanding -fpic -fshort-wchar \
             -mno-red-zone -mgeneral-regs-only -maccumulate-outgoing-args -fno-stack-protector \
@@ -85,10 +85,12 @@ $(O)/efi/font.o: $(O)/gen/font.c
 	@mkdir -p $(@D)
 	@$(CC) $(EFI_FLAGS) -c -o $@ $<
 
+# The callers of vmx_resume() and vmx_launch(), which keep no register (vmx/enter.h).
+$(O)/hv/vmm/run.o $(O)/hv/vmx/run.o: FRAMES := -fomit-frame-pointer
 $(O)/hv/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
-	@$(CC) $(HV_FLAGS) -c -o $@ $<
+	@$(CC) $(HV_FLAGS) $(FRAMES) -c -o $@ $<
 
 $(O)/hv/%.asm.o: %.asm $(O)/gen/asm_offsets.inc
 	@mkdir -p $(@D)

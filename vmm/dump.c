@@ -6,6 +6,7 @@
 #include "lib/fmt.h"
 #include "vmm/gmem.h"
 #include "vmm/insn.h"
+#include "vmm/policy/exit.h"
 #include "vmm/vm.h"
 #include "vmx/qual.h"
 
@@ -14,11 +15,12 @@
 
 static void dump_reason(const struct exit *x)
 {
+    const struct exit_row *row = exit_row(x->reason);
     const struct qual_ept ept = qual_ept(x->qual);
     const struct qual_io io = qual_io(x->qual);
 
     log_info("  exit: %s (%u), qualification %llx", exit_reason_name(x->reason), x->reason,
-             X(x->qual));
+             X(row && (row->needs & NEED_QUAL) ? x->qual : 0));
     if (x->reason == EXIT_EPT_VIOLATION)
         log_info("  a %s of guest-physical %llx, guest-linear %llx%s",
                  ept.fetch   ? "fetch"
@@ -28,7 +30,7 @@ static void dump_reason(const struct exit *x)
     if (x->reason == EXIT_IO)
         log_info("  %s%s of %u byte(s), port %x", io.string ? "string " : "", io.in ? "IN" : "OUT",
                  io.size, io.port);
-    if (x->idt_info & EVENT_VALID)
+    if (row && (row->needs & NEED_IDTV) && (x->idt_info & EVENT_VALID))
         log_info("  while delivering vector %u, type %u", x->idt_info & 0xff,
                  EVENT_TYPE(x->idt_info));
 }
@@ -48,7 +50,7 @@ static void dump_registers(struct guest_state *g)
     log_info("  R12 %016llx R13 %016llx R14 %016llx R15 %016llx", X(r[R12]), X(r[R13]), X(r[R14]),
              X(r[R15]));
     log_info("  CR0 %08llx CR2 %016llx CR3 %016llx CR4 %08llx EFER %llx", X(gs_get(g, GS_CR0)),
-             X(g->regs.cr2), X(gs_get(g, GS_CR3)), X(gs_get(g, GS_CR4)), X(gs_get(g, GS_EFER)));
+             X(read_cr2()), X(gs_get(g, GS_CR3)), X(gs_get(g, GS_CR4)), X(gs_get(g, GS_EFER)));
     log_info("  GDTR %016llx:%04llx IDTR %016llx:%04llx TR %04llx DR7 %llx",
              X(gs_get(g, GS_GDTR_BASE)), X(gs_get(g, GS_GDTR_LIMIT)), X(gs_get(g, GS_IDTR_BASE)),
              X(gs_get(g, GS_IDTR_LIMIT)), X(gs_get(g, GS_TR_SEL)), X(gs_get(g, GS_DR7)));

@@ -4,24 +4,28 @@
 #include "vmm/trace.h"
 #include "vmm/vcpu.h"
 
-static inline struct trace_record *measure_exit(struct vcpu *v, const struct exit *x)
+/* The qualification, c, has not been read yet. */
+static inline struct trace_record *measure_exit(struct vcpu *v, const struct exit *x, u64 reason)
 {
     struct trace_record *r = trace_next(v->trace);
 
+    COMPILER_KEEP(r);
     r->tsc = x->tsc;
-    r->head = (u64)(u32)v->trace_id << 16 | (TRACE_EXIT + x->reason);
+    r->head = v->trace_exit + reason;
     r->b = v->vmx.guest.field[GS_RIP];
-    r->c = x->qual;
+    r->c = 0;
     return r;
 }
 
 /* x->tsc was moved forward by what the vCPU slept meanwhile.  An exit that ends the guest counts
  * too. */
-static inline void measure_entry(struct vcpu *v, struct trace_record *r, const struct exit *x)
+static inline void measure_entry(struct vcpu *v, struct trace_record *r, const struct exit *x,
+                                 u64 reason)
 {
-    struct exit_stat *s = &v->stats->reason[x->reason];
     const u64 ticks = rdtsc() - x->tsc;
+    struct exit_stat *s = &v->stats->reason[reason];
 
+    COMPILER_KEEP(s);
     r->a = (u32)ticks;
     s->count++;
     s->sum += ticks;

@@ -41,7 +41,7 @@ void event_redeliver(struct vcpu *v, const struct exit *x)
         return;
     vcpu_raise_event(v, (struct event){.info = x->idt_info & INTR_INJECTABLE,
                                        .error = x->idt_error,
-                                       .insn_len = x->insn_len});
+                                       .insn_len = (u32)x->insn_len});
     if (EVENT_TYPE(x->idt_info) == EVENT_TYPE_NMI) { /* injecting it blocks NMIs anew */
         struct guest_state *g = &v->vmx.guest;
 
@@ -75,7 +75,7 @@ enum verdict on_exception(struct vcpu *v, const struct exit *x)
         debug_exception_state(v, x->qual);
     vcpu_raise_event(v, (struct event){.info = x->intr_info & INTR_INJECTABLE,
                                        .error = x->intr_error,
-                                       .insn_len = x->insn_len});
+                                       .insn_len = (u32)x->insn_len});
     return RESUME;
 }
 

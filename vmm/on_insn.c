@@ -33,7 +33,7 @@ static NOINLINE void cpuid_slow(struct vcpu *v)
 enum verdict on_cpuid(struct vcpu *v, const struct exit *x)
 {
     u64 *r = v->vmx.guest.regs.r;
-    const struct cpuid_answer *a = cpuid_find_plain(&v->vm->cpuid, (u32)r[RAX]);
+    const struct cpuid_answer *a = cpuid_find_plain(&v->vm->cpuid, greg32(r, RAX));
 
     (void)x;
     if (likely(a))

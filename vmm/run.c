@@ -8,6 +8,7 @@
 #include "vmm/policy/exit.h"
 #include "vmm/todo.h"
 #include "vmm/vm.h"
+#include "vmx/enter.h"
 
 /* No instruction of the guest ran: say which rule of the manual its state breaks. */
 static NOINLINE void entry_failed(struct vcpu *v, enum vmx_result result, const struct exit *x)
@@ -23,29 +24,56 @@ static NOINLINE void entry_failed(struct vcpu *v, enum vmx_result result, const 
     vm_stop(v->vm, x, "its state cannot be entered");
 }
 
-static void run(struct vm *vm)
+static NOINLINE void no_exit(struct vcpu *v, u64 result, const struct exit *x)
+{
+    if (result == EXIT_REASONS + VMX_EXIT_UNKNOWN)
+        exit_refuse(v, x);
+    else
+        entry_failed(v, (enum vmx_result)(result - EXIT_REASONS), x);
+}
+
+/* Reads of the VMCS what the row asks for, the frequent cases first. */
+static inline __attribute__((always_inline)) void
+read_exit(struct exit *x, const struct exit_row *row, struct trace_record *r)
+{
+    if (likely(row->needs == NEED_LEN)) {
+        vmx_read_exit_len(x);
+        return;
+    }
+    if (row->needs == NEED_IO) {
+        vmx_read_exit_io(x);
+    } else {
+        x->qual = 0;
+        vmx_read_exit(x, row->needs);
+    }
+    r->c = x->qual;
+}
+
+/* Without a frame pointer (Makefile): a backtrace ends here, where every backtrace of a handler
+ * ends. */
+static __attribute__((noinline)) void run(struct vm *vm)
 {
     struct vcpu *v = &vm->vcpu;
-    struct exit x = {0};
+    struct exit x = {.tsc = rdtsc()};
 
-    while (v->todo)
-        vcpu_do_todo(v, &x);
+    if (!vcpu_prepare(v, &x))
+        return;
     for (;;) {
-        const enum vmx_result result = vmx_run(&v->vmx, &x);
+        const u64 reason = vmx_run(&v->vmx, &x);
 
-        if (unlikely(result != VMX_EXITED)) {
-            entry_failed(v, result, &x);
+        if (unlikely(reason >= EXIT_REASONS)) {
+            no_exit(v, reason, &x);
             return;
         }
-        const struct exit_row *row = exit_read(&x);
-        struct trace_record *record = measure_exit(v, &x);
+        struct trace_record *record = measure_exit(v, &x, reason);
+        const struct exit_row *row = exit_row_at(reason);
 
-        exit_handle(v, row, &x);
-        while (unlikely(v->todo) && vm->end == VM_RUNNING)
-            vcpu_do_todo(v, &x);
-        measure_entry(v, record, &x);
-        if (unlikely(vm->end != VM_RUNNING))
+        read_exit(&x, row, record);
+        if (unlikely(exit_handle(v, row, &x)) && !vcpu_prepare(v, &x)) {
+            measure_entry(v, record, &x, reason);
             return;
+        }
+        measure_entry(v, record, &x, reason);
     }
 }
 

@@ -128,7 +128,7 @@ static void wait_for_event(struct vcpu *v, struct exit *x)
     v->todo &= ~(u32)TODO_HALT;
 }
 
-void vcpu_do_todo(struct vcpu *v, struct exit *x)
+static void do_todo(struct vcpu *v, struct exit *x)
 {
     struct vm *vm = v->vm;
 
@@ -151,4 +151,11 @@ void vcpu_do_todo(struct vcpu *v, struct exit *x)
     v->todo = 0;
     if (vm->end == VM_RUNNING)
         plan_events(v);
+}
+
+bool vcpu_prepare(struct vcpu *v, struct exit *x)
+{
+    while (v->todo && v->vm->end == VM_RUNNING)
+        do_todo(v, x);
+    return v->vm->end == VM_RUNNING;
 }

@@ -7,7 +7,10 @@
 /* The oldest record, to be overwritten. */
 static inline struct trace_record *trace_next(struct trace_ring *ring)
 {
-    return &ring->record[ring->written++ & (TRACE_RECORDS - 1)];
+    const u64 at = (ring->written & (TRACE_RECORDS - 1)) * sizeof(ring->record[0]);
+
+    ring->written++;
+    return (struct trace_record *)(void *)((u8 *)ring->record + at);
 }
 
 static inline void trace(struct trace_ring *ring, enum trace_event event, u16 who, u32 a, u64 b,

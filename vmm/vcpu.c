@@ -93,14 +93,14 @@ void vcpu_raise(struct vcpu *v, u8 vector, i64 error)
 
 void vcpu_raise_page_fault(struct vcpu *v, u64 gva, u32 error)
 {
-    v->vmx.guest.regs.cr2 = gva;
+    write_cr2(gva); /* the processor keeps the guest's: Lintel has no page faults */
     vcpu_raise(v, VEC_PF, error);
 }
 
-/* The rare half of vcpu_skip_insn(). */
-void vcpu_skip_insn_slow(struct vcpu *v, u64 old, u64 rip)
+void vcpu_advance_slow(struct vcpu *v, u64 len)
 {
     struct guest_state *g = &v->vmx.guest;
+    const u64 rip = gs_get(g, GS_RIP), old = rip - len;
     const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
 
     /* Outside 64-bit code EIP wraps at 4 GiB. */

@@ -15,6 +15,7 @@ enum vcpu_todo {
     TODO_BOARD = 1, /* a device's interrupt line, deadline or wish may have changed */
     TODO_EVENT = 2, /* an event is waiting to be injected, or a window is open */
     TODO_HALT = 4,  /* HLT: no entry until an event */
+    TODO_END = 8,   /* none at all: vm->end is set */
 };
 
 #define EVENT_VALID      BIT32(31)
@@ -32,7 +33,7 @@ struct vcpu {
     struct vmx_vcpu vmx; /* first */
     struct vm *vm;
     u32 id;
-    u32 todo;             /* enum vcpu_todo */
+    u64 todo;             /* enum vcpu_todo */
     struct event pending; /* an exception, or an interrupted delivery to repeat */
     u64 deadline;         /* TSC that the preemption timer was last set for */
     /* vcpu_irq_pending() and vcpu_extint_pending() when events were last planned */
@@ -48,6 +49,7 @@ struct vcpu {
     u64 msr_refused;
     struct trace_ring *trace; /* of the CPU that runs it */
     u16 trace_id;             /* vm << 8 | vcpu */
+    u64 trace_exit;           /* the head of its exits' records: trace_id << 16 | TRACE_EXIT */
     u16 vpid;
 };
 
@@ -72,21 +74,29 @@ void vcpu_raise_page_fault(struct vcpu *v, u64 gva, u32 error);
 #define VCPU_BLOCKED_BY_INSN 3u /* interruptibility state: blocking by STI, by MOV SS */
 #define PENDING_DEBUG_BS     BIT(14)
 
-NOINLINE void vcpu_skip_insn_slow(struct vcpu *v, u64 old, u64 rip);
+/* The rest of vcpu_advance(), after it. */
+NOINLINE void vcpu_advance_slow(struct vcpu *v, u64 len);
 
-/* The instruction that exited is done: advance RIP, end STI and MOV-SS blocking, and
- * single-step if RFLAGS.TF says so. */
-static inline void vcpu_skip_insn(struct vcpu *v, u32 len)
+/* Moves RIP by `len` bytes.  Not 0: that is not all, vcpu_advance_slow() is to be called: the
+ * instruction was in the shadow of STI or MOV SS, or RFLAGS.TF is set, or RIP passed a multiple of
+ * 4 GiB. */
+static inline u64 vcpu_advance(struct vcpu *v, u64 len)
 {
     struct guest_state *g = &v->vmx.guest;
     const u64 old = g->field[GS_RIP], rip = old + len; /* all three: GS_READ_AT_EXIT */
-    const u64 blocked = g->field[GS_INTERRUPTIBILITY] & VCPU_BLOCKED_BY_INSN;
-    const u64 stepping = g->field[GS_RFLAGS] & RFLAGS_TF;
 
     g->field[GS_RIP] = rip;
     g->dirty |= BIT(GS_RIP);
-    if (unlikely(blocked | stepping | (rip ^ old) >> 32))
-        vcpu_skip_insn_slow(v, old, rip);
+    return (g->field[GS_INTERRUPTIBILITY] & VCPU_BLOCKED_BY_INSN) |
+           (g->field[GS_RFLAGS] & RFLAGS_TF) | (rip ^ old) >> 32;
+}
+
+/* The instruction that exited is done: advance RIP, end STI and MOV-SS blocking, and single-step if
+ * RFLAGS.TF says so. */
+static inline void vcpu_skip_insn(struct vcpu *v, u64 len)
+{
+    if (unlikely(vcpu_advance(v, len)))
+        vcpu_advance_slow(v, len);
 }
 
 u8 vcpu_cpl(struct vcpu *v);

@@ -65,6 +65,7 @@ static err_t setup_vcpu(struct vm *vm)
         .vpid = (u16)(vm->id + 1),
         .trace = &this_vmm_cpu()->trace,
         .trace_id = (u16)(vm->id << 8),
+        .trace_exit = vm->id << 24 | TRACE_EXIT,
         .stats = &vm->stats,
     };
     exit_stats_reset(&vm->stats);
@@ -93,6 +94,7 @@ static void reset_processor(void)
         wrmsr(zero_msrs[i], 0);
     if (vmx_has_control(vmx_controls(), WORD_CPU2, CPU2_RDTSCP))
         wrmsr(MSR_TSC_AUX, 0);
+    write_cr2(0);
     write_dr0(0);
     write_dr1(0);
     write_dr2(0);
@@ -187,6 +189,7 @@ void vm_destroy(struct vm *vm)
 void vm_stop(struct vm *vm, const struct exit *x, const char *why)
 {
     vm->end = VM_END_STOPPED;
+    vm->vcpu.todo |= TODO_END;
     vm_disconnect(vm);
     log_error("guest %s stopped: %s", vm->config->name, why);
     dump_guest(&vm->vcpu, x);

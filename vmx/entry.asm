@@ -1,10 +1,15 @@
-; Into the guest and back: a C function that returns.
+; Into the guest and back.  Called through the inline function in vmx/enter.h, which tells the compiler
+; that every register but RSP is lost: so the run loop keeps nothing in registers, and nothing
+; of its own is saved and restored on the way.
 ;
-;     enum vmx_result vmx_enter(struct gregs *g, bool launched);
+;     RDI = struct gregs *g  ->  RAX = TSC behind the exit, EBX = exit reason
+;                                or, if no guest instruction ran, EBX = VMX_FAILED_*
 ;
+; What every exit needs of the VMCS is read here, by registers that had to be wiped anyway.
 ; HOST_RSP was set once, at vCPU setup, to `g`: the processor hands the register frame back in RSP,
 ; and nothing is written to the VMCS for an entry.  Called with IF=0; NMI, #MC, #DF and #DB run on
-; their own IST stacks, because RSP points to *g for some instructions.
+; their own IST stacks, because RSP points to *g for some instructions.  CR2 stays what the guest left:
+; the hypervisor has no page faults but its last.
 ; SDM Vol. 3C, "VM Entries" and "VM Exits" ("Loading Host State").
 
 %include "asm_offsets.inc"              ; made from the C structs
@@ -13,10 +18,8 @@
         default rel
         section .text
 
-%macro  gprs 1                          ; every register that VMX does not switch
-        %1 rax, GREGS_RAX
+%macro  gprs 1                          ; what VMX does not switch, without RAX and RDX
         %1 rcx, GREGS_RCX
-        %1 rdx, GREGS_RDX
         %1 rbx, GREGS_RBX
         %1 rbp, GREGS_RBP
         %1 rsi, GREGS_RSI
@@ -36,59 +39,57 @@
 %macro  save 2
         mov     [rsp + %2], %1
 %endmacro
-
-        global  vmx_enter:function
-        align   16
-vmx_enter:
-        push    rbp
-        push    rbx
-        push    r12
-        push    r13
-        push    r14
-        push    r15
+%macro  enter_by 1                      ; VMRESUME or VMLAUNCH
         mov     [rdi + GREGS_HOST_RSP], rsp
         mov     rsp, rdi
-        mov     rax, [rsp + GREGS_CR2]
-        mov     rcx, cr2                ; reading it is cheap, writing it serializes
-        cmp     rax, rcx
-        je      .cr2_done
-        mov     cr2, rax
-.cr2_done:
-        test    sil, sil
-        gprs    load                    ; MOV leaves ZF alone
-        jz      .launch
-        vmresume
-        jmp     .refused
-.launch:
-        vmlaunch
-.refused:                               ; VMfail: no guest instruction ran, RSP is still g
-        mov     eax, VMX_FAIL_INVALID
-        mov     ecx, VMX_FAIL_VALID     ; MOV leaves CF and ZF alone
-        cmovz   eax, ecx
+        load    rax, GREGS_RAX
+        load    rdx, GREGS_RDX
+        gprs    load
+        %1
+        jmp     refused
+%endmacro
+
+        global  vmx_resume:function
+        align   16
+vmx_resume:
+        enter_by vmresume
+
+        global  vmx_launch:function
+        align   16
+vmx_launch:
+        enter_by vmlaunch
+
+refused:                                ; VMfail: no guest instruction ran, RSP is still g
+        mov     ebx, VMX_FAILED_INVALID
+        mov     ecx, VMX_FAILED_VALID   ; MOV leaves CF and ZF alone
+        cmovz   ebx, ecx
         mov     rsp, [rsp + GREGS_HOST_RSP]
-        jmp     unwind
+        ret
 
         global  vmx_exit:function
         align   16
 vmx_exit:
+        save    rax, GREGS_RAX
+        save    rdx, GREGS_RDX
+        rdtsc
         gprs    save
-        mov     rax, cr2
-        mov     [rsp + GREGS_CR2], rax
+        shl     rdx, 32
+        or      rax, rdx
+        mov     ecx, VMCS_EXIT_REASON
+        mov     esi, VMCS_GUEST_RIP
+        mov     edi, VMCS_GUEST_RFLAGS
+        mov     r8d, VMCS_GUEST_INTERRUPTIBILITY
+        vmread  rbx, rcx
+        vmread  [rsp + GUEST_RIP], rsi
+        vmread  [rsp + GUEST_RFLAGS], rdi
+        vmread  [rsp + GUEST_INTERRUPTIBILITY], r8
         mov     rsp, [rsp + GREGS_HOST_RSP]
-        xor     eax, eax                ; VMX_EXITED
-        xor     ecx, ecx                ; what is neither popped nor set must not carry the guest's
-        xor     edx, edx                ; values into the speculation of C code
-        xor     esi, esi
-        xor     edi, edi
-        xor     r8d, r8d
-        xor     r9d, r9d
+        xor     r9d, r9d                ; the guest's values must not get into the speculation of C code
         xor     r10d, r10d
         xor     r11d, r11d
-unwind:
-        pop     r15
-        pop     r14
-        pop     r13
-        pop     r12
-        pop     rbx
-        pop     rbp
+        xor     r12d, r12d
+        xor     r13d, r13d
+        xor     r14d, r14d
+        xor     r15d, r15d
+        xor     ebp, ebp
         ret

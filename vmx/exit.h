@@ -15,13 +15,16 @@ enum exit_need {
     NEED_GPA = 4,   /* gpa, gla */
     NEED_INTR = 8,  /* intr_info, intr_error */
     NEED_IDTV = 16, /* idt_info, idt_error, insn_len */
-    NEED_INSN = 32, /* insn_info */
+    NEED_INSN = 32, /* insn_info, of a string instruction: qual says that it is one */
 };
+
+#define NEED_IO        (NEED_LEN | NEED_QUAL | NEED_INSN)
+#define QUAL_IO_STRING BIT(4) /* SDM Vol. 3C, "Exit Qualification for I/O Instructions" */
 
 struct exit {
     u32 reason; /* enum exit_reason (basic) */
-    u32 insn_len;
-    u64 tsc; /* of the host, behind the exit: the time at which the handlers work */
+    u64 tsc;    /* of the host, behind the exit: the time at which the handlers work */
+    u64 insn_len;
     u64 qual;
     gpa_t gpa;
     u64 gla;

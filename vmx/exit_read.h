@@ -9,14 +9,25 @@ void vmx_read_exit(struct exit *x, u32 needs);
 
 void vmx_read_exit_more(struct exit *x, u32 needs);
 
+/* For the row that needs nothing but NEED_LEN. */
+static inline void vmx_read_exit_len(struct exit *x)
+{
+    vmread_proven_to(VMCS_EXIT_INSN_LEN, &x->insn_len);
+}
+
+/* For the row of I/O instructions: NEED_IO. */
+static inline void vmx_read_exit_io(struct exit *x)
+{
+    vmread_proven_to(VMCS_EXIT_INSN_LEN, &x->insn_len);
+    x->qual = vmread_proven(VMCS_EXIT_QUALIFICATION);
+    if (unlikely(x->qual & QUAL_IO_STRING))
+        x->insn_info = vmcs_r32(VMCS_EXIT_INSN_INFO);
+}
+
 static inline void vmx_read_exit(struct exit *x, u32 needs)
 {
-    if (likely(needs == NEED_LEN)) {
-        x->insn_len = vmcs_r32(VMCS_EXIT_INSN_LEN);
-        return;
-    }
     if (needs & NEED_QUAL)
-        x->qual = vmcs_rn(VMCS_EXIT_QUALIFICATION);
+        x->qual = vmread_proven(VMCS_EXIT_QUALIFICATION);
     if (needs & ~(u32)NEED_QUAL)
         vmx_read_exit_more(x, needs);
 }

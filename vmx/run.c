@@ -1,51 +1,37 @@
-/* One turn of the guest: write what changed, enter, and read why it came back.
- * SDM Vol. 3C, "VM Entries", "VM Exits", "VM-Entry Failures During or After Loading Guest State".
- */
-#include "arch/x86_64/insn.h"
-#include "vmx/entry.h"
-#include "vmx/exit_read.h"
-#include "vmx/guest_state_write.h"
-#include "vmx/vmcs.h"
-#include "vmx/vmx.h"
+/* The rare halves of a turn; see enter.h. */
+#include "vmx/enter.h"
 
 #define EXIT_REASON_BASIC        0xffffu
 #define EXIT_REASON_ENTRY_FAILED BIT32(31)
 
-enum vmx_result vmx_run(struct vmx_vcpu *v, struct exit *x)
+/* VMRESUME after VMCLEAR fails and changes nothing: no test on the way of the others. */
+static __attribute__((noinline)) void launch(struct vmx_vcpu *v, struct exit *x)
 {
-    struct guest_state *g = &v->guest;
-    enum vmx_result result;
-    u32 reason;
+    struct gregs *regs = &v->guest.regs;
+    u64 reason;
 
-    /* Nearly every emulated instruction changes RIP and nothing else in the VMCS. */
-    if (likely(g->dirty == BIT(GS_RIP)))
-        vmcs_wn(VMCS_GUEST_RIP, g->field[GS_RIP]);
-    else if (g->dirty)
-        guest_state_write(g);
-
-    if (DEBUG && unlikely(!v->launched))
+    if (DEBUG)
         (void)vmx_check_entry();
-    result = vmx_enter(&g->regs, v->launched);
-    if (unlikely(result != VMX_EXITED))
-        return result;
-    x->tsc = rdtsc();
-    g->dirty = 0;
+    VMX_ENTER(vmx_launch, regs, x->tsc, reason);
+    x->reason = (u32)reason;
+    v->launched = !(x->reason & (VMX_FAILED_INVALID | VMX_FAILED_VALID | EXIT_REASON_ENTRY_FAILED));
+}
 
-    reason = vmcs_r32(VMCS_EXIT_REASON);
-    /* What vcpu_skip_insn() needs after nearly every exit. */
-    g->field[GS_RIP] = vmcs_rn(VMCS_GUEST_RIP);
-    g->field[GS_RFLAGS] = vmcs_rn(VMCS_GUEST_RFLAGS);
-    g->field[GS_INTERRUPTIBILITY] = vmcs_r32(VMCS_GUEST_INTERRUPTIBILITY);
-    g->valid = GS_READ_AT_EXIT;
-    x->reason = reason & EXIT_REASON_BASIC;
-    x->qual = 0;
-    x->idt_info = 0;
-    if (unlikely(reason & EXIT_REASON_ENTRY_FAILED)) {
+u64 vmx_run_rare(struct vmx_vcpu *v, struct exit *x)
+{
+    if (!v->launched)
+        launch(v, x);
+    if (x->reason & VMX_FAILED_INVALID)
+        return EXIT_REASONS + VMX_FAIL_INVALID;
+    if (x->reason & VMX_FAILED_VALID)
+        return EXIT_REASONS + VMX_FAIL_VALID;
+    if (x->reason & EXIT_REASON_ENTRY_FAILED) {
+        x->reason &= EXIT_REASON_BASIC;
         x->qual = vmcs_rn(VMCS_EXIT_QUALIFICATION);
-        return VMX_ENTRY_REFUSED;
+        return EXIT_REASONS + VMX_ENTRY_REFUSED;
     }
-    v->launched = true;
-    return VMX_EXITED;
+    x->reason &= EXIT_REASON_BASIC;
+    return x->reason < EXIT_REASONS ? x->reason : EXIT_REASONS + VMX_EXIT_UNKNOWN;
 }
 
 void vmx_read_exit_more(struct exit *x, u32 needs)
@@ -64,8 +50,6 @@ void vmx_read_exit_more(struct exit *x, u32 needs)
         x->idt_info = vmcs_r32(VMCS_IDT_VECTORING_INFO);
         x->idt_error = vmcs_r32(VMCS_IDT_VECTORING_ERROR);
     }
-    if (needs & NEED_INSN)
-        x->insn_info = vmcs_r32(VMCS_EXIT_INSN_INFO);
 }
 
 u32 vmx_instruction_error(void)

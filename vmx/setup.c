@@ -7,7 +7,7 @@
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/seg.h"
-#include "vmx/entry.h"
+#include "vmx/enter.h"
 #include "vmx/eptp.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
@@ -178,7 +178,6 @@ void vmx_guest_reset(struct guest_state *g)
     for (u32 r = 0; r < ARRAY_LEN(g->regs.r); r++)
         g->regs.r[r] = 0;
     g->regs.r[RDX] = 0x600; /* "family 6": all that is defined of it */
-    g->regs.cr2 = 0;
     for (size_t i = 0; i < ARRAY_LEN(after_reset); i++)
         gs_set(g, (enum guest_field)after_reset[i].field, after_reset[i].value);
     for (u32 s = 0; s < ARRAY_LEN(segments_after_reset); s++) {

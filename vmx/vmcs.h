@@ -35,6 +35,26 @@ static inline void vmwrite(u64 encoding, u64 value)
         vmcs_access_failed(encoding, true);
 }
 
+/* Without the check, for the way of every exit: fields that every processor has, read or written at
+ * least once by a checked access since the VMCS became current. */
+static inline u64 vmread_proven(u64 encoding)
+{
+    u64 value;
+
+    __asm__ volatile("vmread %1, %0" : "=r"(value) : "r"(encoding) : "cc");
+    return value;
+}
+
+static inline void vmread_proven_to(u64 encoding, u64 *value)
+{
+    __asm__ volatile("vmread %1, %0" : "=m"(*value) : "r"(encoding) : "cc");
+}
+
+static inline void vmwrite_proven(u64 encoding, u64 value)
+{
+    __asm__ volatile("vmwrite %0, %1" : : "rm"(value), "r"(encoding) : "cc");
+}
+
 #define VMCS_ACCESSORS(suffix, type, fields)                                                       \
     static inline type vmcs_r##suffix(enum fields field)                                           \
     {                                                                                              \

@@ -25,7 +25,18 @@ struct vmx_vcpu_config {
     u64 tsc_offset;
 };
 
-enum vmx_result { VMX_EXITED, VMX_FAIL_INVALID, VMX_FAIL_VALID, VMX_ENTRY_REFUSED };
+enum vmx_result {
+    VMX_EXITED,
+    VMX_EXIT_UNKNOWN, /* for a reason beyond exit_reasons.def */
+    /* no guest instruction ran: */
+    VMX_FAIL_INVALID, /* no current VMCS */
+    VMX_FAIL_VALID,   /* vmx_instruction_error() */
+    VMX_ENTRY_REFUSED /* the guest's state is wrong: x->reason and x->qual */
+};
+
+/* In place of an exit reason, whose bits 30:28 say nothing that can happen here. */
+#define VMX_FAILED_INVALID BIT32(28)
+#define VMX_FAILED_VALID   BIT32(29)
 
 /* This CPU: negotiate (report through the log what is wanted and lacking), set and lock
  * IA32_FEATURE_CONTROL if unlocked, fix CR0/CR4, VMXON with the given zeroed page. Every later
@@ -44,9 +55,7 @@ void vmx_vcpu_release(struct vmx_vcpu *v);      /* VMCLEAR; the page may be free
 /* Architectural state after INIT/power-up into the cache (real mode, CS:IP f000:fff0). */
 void vmx_guest_reset(struct guest_state *g);
 
-/* Writes dirty state, enters, returns after the exit with x->reason set and the cache empty.
- * Anything but VMX_EXITED: no guest instruction ran; x->reason/qual tell why for ENTRY_REFUSED. */
-enum vmx_result vmx_run(struct vmx_vcpu *v, struct exit *x);
+/* vmx_run(), a turn of the guest, is in enter.h. */
 u32 vmx_instruction_error(void);
 /* Runs the software checker over the current VMCS, logs every violated rule, returns how many. */
 u32 vmx_check_entry(void);

@@ -2,10 +2,16 @@
  * takes the "->NAME value" lines out of the compiler's output. */
 #include "arch/x86_64/percpu.h"
 #include "vmx/gregs.h"
+#include "vmx/vmcs_fields.h"
 #include "vmx/vmx.h"
 
 #define SYMBOL(name, value) __asm__ volatile("\n->" #name " %0" : : "i"(value))
 #define GREG(name)          SYMBOL(GREGS_##name, offsetof(struct gregs, r) + (name) * sizeof(u64))
+
+/* A field of the VMCS, and where the cache keeps it: from struct gregs, which it begins with. */
+#define FIELD(name)                                                                                \
+    SYMBOL(VMCS_GUEST_##name, VMCS_GUEST_##name);                                                  \
+    SYMBOL(GUEST_##name, offsetof(struct guest_state, field) + GS_##name * sizeof(u64))
 
 void asm_offsets(void);
 
@@ -27,12 +33,14 @@ void asm_offsets(void)
     GREG(R13);
     GREG(R14);
     GREG(R15);
-    SYMBOL(GREGS_CR2, offsetof(struct gregs, cr2));
     SYMBOL(GREGS_HOST_RSP, offsetof(struct gregs, host_rsp));
 
-    SYMBOL(VMX_EXITED, VMX_EXITED);
-    SYMBOL(VMX_FAIL_INVALID, VMX_FAIL_INVALID);
-    SYMBOL(VMX_FAIL_VALID, VMX_FAIL_VALID);
+    FIELD(RIP);
+    FIELD(RFLAGS);
+    FIELD(INTERRUPTIBILITY);
+    SYMBOL(VMCS_EXIT_REASON, VMCS_EXIT_REASON);
+    SYMBOL(VMX_FAILED_INVALID, VMX_FAILED_INVALID);
+    SYMBOL(VMX_FAILED_VALID, VMX_FAILED_VALID);
 
     SYMBOL(CPU_SELF, offsetof(struct cpu, self));
     SYMBOL(CPU_STACKS_TOP, offsetof(struct cpu_stacks, main) + CPU_STACK_SIZE);

@@ -55,7 +55,6 @@ static inline void wrmsr(u32 msr, u64 value)
     }
 
 INSN_REGISTER(cr0)
-INSN_REGISTER(cr2)
 INSN_REGISTER(cr3)
 INSN_REGISTER(cr4)
 INSN_REGISTER(cr8)
@@ -78,18 +77,21 @@ static inline u64 xgetbv(u32 index)
 
 #ifdef HOST_TEST /* tools/unit/fake_cpu.c */
 u64 rdtsc(void);
+u64 read_cr2(void);
+void write_cr2(u64 value);
 u64 read_dr6(void);
 void write_dr6(u64 value);
 void xsetbv(u32 index, u64 value);
 #else
 static inline u64 rdtsc(void)
 {
-    u32 lo, hi;
+    u64 lo, hi; /* the upper halves of the registers are cleared */
 
     __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
-    return (u64)hi << 32 | lo;
+    return lo | hi << 32;
 }
 
+INSN_REGISTER(cr2)
 INSN_REGISTER(dr6)
 
 static inline void xsetbv(u32 index, u64 value)

@@ -42,9 +42,11 @@ typedef struct {
 #define unlikely(x)                   __builtin_expect(!!(x), 0)
 #define NORETURN                      __attribute__((noreturn))
 #define NOINLINE                      __attribute__((noinline, cold)) /* the rare half of a fast path */
-#define PACKED                        __attribute__((packed))
-#define UNUSED                        __attribute__((unused))
-#define PRINTF_LIKE(f, a)             __attribute__((format(printf, f, a)))
+/* Holds a pointer in one register, where the compiler would compute it anew for each member. */
+#define COMPILER_KEEP(pointer) __asm__("" : "+r"(pointer))
+#define PACKED                 __attribute__((packed))
+#define UNUSED                 __attribute__((unused))
+#define PRINTF_LIKE(f, a)      __attribute__((format(printf, f, a)))
 
 #if defined(__CPPCHECK__) /* its C parser knows neither form */
 #define NODISCARD

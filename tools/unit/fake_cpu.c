@@ -5,7 +5,6 @@
 #include "arch/x86_64/trap.h"
 #include "vmm/console.h"
 #include "vmm/vm.h"
-#include "vmx/exit_read.h"
 #include "vmx/vmx.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +27,16 @@ void vmx_guest_reset(struct guest_state *g)
 u64 rdtsc(void)
 {
     return fake_cpu.tsc;
+}
+
+u64 read_cr2(void)
+{
+    return fake_cpu.cr2;
+}
+
+void write_cr2(u64 value)
+{
+    fake_cpu.cr2 = value;
 }
 
 u64 read_dr6(void)
@@ -75,12 +84,6 @@ void trap_take_nmi(void)
 u64 console_deadline(void)
 {
     return fake_cpu.console_deadline;
-}
-
-void vmx_read_exit(struct exit *x, u32 needs)
-{
-    (void)x;
-    fake_cpu.exit_needs |= needs;
 }
 
 void vm_stop(struct vm *vm, const struct exit *x, const char *why)

@@ -6,13 +6,12 @@
 
 struct fake_cpu {
     u64 vmcs[GS_COUNT]; /* what guest_state_load() finds */
-    u64 tsc, dr6, xcr0, tsc_offset;
+    u64 tsc, cr2, dr6, xcr0, tsc_offset;
     u32 xsetbvs, tsc_offsets, invvpids;
     u16 invvpid; /* the last one */
     u32 traps, nmis;
     u8 trap; /* the last vector dispatched */
     u64 console_deadline;
-    u32 exit_needs;    /* or-ed, what vmx_read_exit() was asked for */
     const char *why;   /* of the last vm_stop() */
     jmp_buf *on_panic; /* NULL: a panic ends the test program */
 };

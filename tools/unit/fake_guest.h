@@ -251,7 +251,7 @@ static UNUSED void assert_page_fault(u64 gva, u32 error)
 {
     assert_int_equal(v->pending.info, 0x80000b0e);
     assert_int_equal(v->pending.error, error);
-    assert_int_equal(v->vmx.guest.regs.cr2, gva);
+    assert_int_equal(fake_cpu.cr2, gva);
     assert_true(v->todo & TODO_EVENT);
 }
 

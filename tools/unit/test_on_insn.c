@@ -28,7 +28,9 @@ static u64 edx_eax(void)
 
 static void add_leaf(struct cpuid_leaf *leaf, u8 count, u8 live)
 {
-    *leaf = (struct cpuid_leaf){(u8)vm.cpuid.entries, count, live, count == 1 && !live};
+    *leaf = (struct cpuid_leaf){(u8)vm.cpuid.entries, count, live};
+    if (leaf < &vm.cpuid.basic[CPUID_BASIC_MAX] && count == 1 && !live)
+        vm.cpuid.plain[leaf - vm.cpuid.basic] = &vm.cpuid.entry[vm.cpuid.entries];
     for (u32 i = 0; i < count; i++) {
         const u32 n = vm.cpuid.entries++;
 

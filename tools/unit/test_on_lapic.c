@@ -11,7 +11,7 @@ static void lapic_store(u32 offset, u32 value, u32 *todo)
     r[RAX] = value;
     v->todo = 0;
     assert_int_equal(violation(LAPIC_BASE + offset, WRITE | LINEAR), RESUME);
-    *todo = v->todo;
+    *todo = (u32)v->todo;
 }
 
 static void test_local_apic(void **state)

@@ -368,7 +368,8 @@ void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *s)
             p->entry[p->entries++] = a;
         }
         leaf->count = (u8)(p->entries - first);
-        leaf->plain = leaf->count == 1 && row->live == CPUID_STATIC;
+        if (row->leaf < CPUID_BASIC_MAX && leaf->count == 1 && row->live == CPUID_STATIC)
+            p->plain[row->leaf] = &p->entry[first];
     }
     check_compacted_format(p, s->host_xcr0);
     drop_empty_components(p);

@@ -26,13 +26,13 @@ enum cpuid_live {
 struct cpuid_leaf {
     u8 first, count; /* count 0: the leaf is not there */
     u8 live;         /* enum cpuid_live, of subleaf 0 (of 1 for XSAVES) */
-    bool plain;      /* one entry, static */
 };
 
 struct cpuid_policy {
     struct cpuid_leaf basic[CPUID_BASIC_MAX];
     struct cpuid_leaf extended[CPUID_EXTENDED_MAX];
     struct cpuid_leaf lintel[2];
+    const struct cpuid_answer *plain[CPUID_BASIC_MAX]; /* basic leaves of one entry, static */
     u32 max_basic;
     u32 entries;
     struct cpuid_answer entry[CPUID_ENTRIES_MAX];
@@ -78,9 +78,7 @@ void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *sourc
 /* The short way: NULL if the leaf has subleaves or a live part, or is no basic leaf. */
 static inline const struct cpuid_answer *cpuid_find_plain(const struct cpuid_policy *p, u32 leaf)
 {
-    if (leaf >= CPUID_BASIC_MAX || !p->basic[leaf].plain)
-        return NULL;
-    return &p->entry[p->basic[leaf].first];
+    return likely(leaf < CPUID_BASIC_MAX) ? p->plain[leaf] : NULL;
 }
 
 /* What CPUID returns for EAX=leaf, ECX=subleaf.  *live tells which part cpuid_touch_up() must add.

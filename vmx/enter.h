@@ -1,0 +1,46 @@
+/* One turn of the guest: write what changed, enter, and read why it came back.  Inline, so that
+ * what the assembly spoils is saved once around the run loop and not on each turn. SDM Vol. 3C, "VM
+ * Entries", "VM Exits", "VM-Entry Failures During or After Loading Guest State". */
+#pragma once
+#include "vmx/exit_read.h"
+#include "vmx/guest_state_write.h"
+#include "vmx/vmcs.h"
+#include "vmx/vmx.h"
+
+/* entry.asm; not to be called from C, whose registers they do not keep. */
+void vmx_resume(void);
+void vmx_launch(void);
+void vmx_exit(void); /* HOST_RIP */
+
+#define VMX_ENTER(how, g, tsc, reason)                                                             \
+    __asm__ volatile("call " #how                                                                  \
+                     : "=a"(tsc), "=b"(reason), "+D"(g)                                            \
+                     :                                                                             \
+                     : "rcx", "rdx", "rsi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14",  \
+                       "r15", "cc", "memory")
+
+/* What a reason that is none of exit_reasons.def means; for the first entry after VMCLEAR, makes
+ * it. */
+NOINLINE u64 vmx_run_rare(struct vmx_vcpu *v, struct exit *x);
+
+/* Writes dirty state, enters, returns after the exit with x->reason and x->tsc set and of the cache
+ * only GS_READ_AT_EXIT valid.  Returns the exit reason, or EXIT_REASONS + enum vmx_result. */
+static inline u64 vmx_run(struct vmx_vcpu *v, struct exit *x)
+{
+    struct guest_state *g = &v->guest;
+    struct gregs *regs = &g->regs;
+    u64 tsc, reason;
+
+    /* Nearly every emulated instruction changes RIP and nothing else in the VMCS. */
+    if (likely(g->dirty == BIT(GS_RIP)))
+        vmwrite_proven(VMCS_GUEST_RIP, g->field[GS_RIP]);
+    else if (g->dirty)
+        guest_state_write(g);
+
+    VMX_ENTER(vmx_resume, regs, tsc, reason);
+    x->tsc = tsc;
+    x->reason = (u32)reason;
+    g->valid = GS_READ_AT_EXIT;
+    g->dirty = 0;
+    return likely(reason < EXIT_REASONS) ? reason : vmx_run_rare(v, x);
+}
