@@ -2,6 +2,8 @@
  * Description Tables" and 20 "ACPI Machine Language (AML) Specification".  Pure. */
 #include "vmm/acpi_build.h"
 #include "lib/mem.h"
+#include "vmm/dev/ioapic.h"
+#include "vmm/dev/lapic.h"
 #include "vmm/dev/pm.h"
 
 /* Bytes are counted also when they no longer fit: one check at the end is enough. */
@@ -51,7 +53,7 @@ static u8 sum(const struct out *o, size_t from, size_t to)
 
 /* ---------------------------------------------------- AML */
 // clang-format off
-enum { AML_NAME = 0x08, AML_BYTE = 0x0a, AML_DWORD = 0x0c, AML_SCOPE = 0x10, AML_BUFFER = 0x11,
+enum { AML_NAME = 0x08, AML_BYTE = 0x0a, AML_DWORD = 0x0c, AML_STRING = 0x0d, AML_SCOPE = 0x10, AML_BUFFER = 0x11,
        AML_PACKAGE = 0x12, AML_EXT = 0x5b, AML_EXT_DEVICE = 0x82 };
 enum { RES_IRQ_NO_FLAGS = 0x22, RES_IO = 0x47, RES_IO_DECODE16 = 1, RES_END = 0x79 };
 // clang-format on
@@ -153,6 +155,19 @@ static void put_resources(struct out *o, const struct device *d)
     aml_end(o, buffer);
 }
 
+/* A processor: its _UID is the one in the MADT. */
+static void put_processor(struct out *o)
+{
+    const size_t device = aml_begin(o, AML_EXT_DEVICE);
+    put_text(o, "CPU0", 4);
+    aml_name(o, "_HID");
+    put8(o, AML_STRING);
+    put_text(o, "ACPI0007", 9);
+    aml_name(o, "_UID");
+    aml_byte(o, 0);
+    aml_end(o, device);
+}
+
 static void put_device(struct out *o, const struct device *d)
 {
     const size_t device = aml_begin(o, AML_EXT_DEVICE);
@@ -203,6 +218,7 @@ static void put_dsdt(struct out *o)
     aml_end(o, package);
     const size_t scope = aml_begin(o, AML_SCOPE);
     put_text(o, "_SB_", 4);
+    put_processor(o);
     for (size_t i = 0; i < ARRAY_LEN(devices); i++)
         put_device(o, &devices[i]);
     aml_end(o, scope);
@@ -290,10 +306,54 @@ static void put_fadt(struct out *o, u64 facs, u64 dsdt)
     end_table(o, table);
 }
 
-static void put_xsdt(struct out *o, u64 fadt)
+// clang-format off
+enum { MADT_LOCAL_APIC, MADT_IO_APIC, MADT_OVERRIDE, MADT_LOCAL_NMI = 4 };
+enum { MADT_PCAT_COMPAT = 1, MADT_ENABLED = 1, MADT_ALL_PROCESSORS = 0xff };
+enum { MPS_CONFORMS = 0x0, MPS_HIGH_LEVEL = 0xd }; /* as the bus does; active high, level */
+// clang-format on
+
+static void put_override(struct out *o, u8 irq, u32 pin, u16 mps_flags)
+{
+    put8(o, MADT_OVERRIDE);
+    put8(o, 10);
+    put8(o, 0); /* ISA */
+    put8(o, irq);
+    put_le(o, pin, 4);
+    put_le(o, mps_flags, 2);
+}
+
+/* One local APIC a processor, the I/O APIC and what is wired to it as board.c does. */
+static void put_madt(struct out *o)
+{
+    const size_t table = begin_table(o, "APIC", 5);
+    put_le(o, LAPIC_BASE, 4);
+    put_le(o, MADT_PCAT_COMPAT, 4); /* there are 8259s, too */
+    put8(o, MADT_LOCAL_APIC);
+    put8(o, 8);
+    put8(o, 0); /* _UID of the processor's device */
+    put8(o, 0); /* APIC ID */
+    put_le(o, MADT_ENABLED, 4);
+    put8(o, MADT_IO_APIC);
+    put8(o, 12);
+    put8(o, 0); /* I/O APIC ID */
+    put8(o, 0);
+    put_le(o, IOAPIC_BASE, 4);
+    put_le(o, 0, 4); /* its first global interrupt */
+    put_override(o, 0, 2, MPS_CONFORMS);
+    put_override(o, 9, 9, MPS_HIGH_LEVEL);
+    put8(o, MADT_LOCAL_NMI);
+    put8(o, 6);
+    put8(o, MADT_ALL_PROCESSORS);
+    put_le(o, MPS_CONFORMS, 2);
+    put8(o, 1); /* LINT1 */
+    end_table(o, table);
+}
+
+static void put_xsdt(struct out *o, u64 fadt, u64 madt)
 {
     const size_t table = begin_table(o, "XSDT", 1);
     put_le(o, fadt, 8);
+    put_le(o, madt, 8);
     end_table(o, table);
 }
 
@@ -325,8 +385,11 @@ size_t acpi_build(u8 *buf, size_t size)
     const u64 fadt = ACPI_GUEST_BASE + o.at;
     put_fadt(&o, facs, dsdt);
     align(&o, 16);
+    const u64 madt = ACPI_GUEST_BASE + o.at;
+    put_madt(&o);
+    align(&o, 16);
     const u64 xsdt = ACPI_GUEST_BASE + o.at;
-    put_xsdt(&o, fadt);
+    put_xsdt(&o, fadt, madt);
     const size_t used = o.at;
     if (used > o.size)
         return 0;

@@ -8,34 +8,51 @@
 #define ELCR_SLAVE 0x4d1
 
 enum { IRQ_PIT = 0, IRQ_COM1 = 4, IRQ_RTC = 8, IRQ_SCI = 9 };
+enum { PIN_OF_PIT = 2 }; /* of the I/O APIC; the others have the numbers of their IRQs */
 
 /* ---------------------------------------------------- wires */
+/* A message of the I/O APIC that waits is due at once. */
 static void set_deadline(struct board *b)
 {
-    b->deadline = MIN(MIN(b->pit.deadline, b->rtc.deadline), b->pm.deadline);
+    b->deadline =
+        b->ioapic.waiting ? 0 : MIN(MIN(b->pit.deadline, b->rtc.deadline), b->pm.deadline);
+}
+
+static NOINLINE void toggle_irq(struct board *b, unsigned irq)
+{
+    pic_toggle(&b->pic, irq);
+    ioapic_toggle(&b->ioapic, irq == IRQ_PIT ? PIN_OF_PIT : irq);
+    set_deadline(b);
+}
+
+/* A line goes to the 8259s and to the I/O APIC; next to nothing is done while its level stays. */
+static void set_irq(struct board *b, unsigned irq, bool level)
+{
+    if (pic_line(&b->pic, irq) != level)
+        toggle_irq(b, irq);
 }
 
 static void after_pit(struct board *b)
 {
     if (b->pit.risen) { /* seen late or not: the PIC gets its edge */
         b->pit.risen = false;
-        pic_set_irq(&b->pic, IRQ_PIT, false);
-        pic_set_irq(&b->pic, IRQ_PIT, true);
+        set_irq(b, IRQ_PIT, false);
+        set_irq(b, IRQ_PIT, true);
     } else {
-        pic_set_irq(&b->pic, IRQ_PIT, b->pit.out0);
+        set_irq(b, IRQ_PIT, b->pit.out0);
     }
     set_deadline(b);
 }
 
 static void after_rtc(struct board *b)
 {
-    pic_set_irq(&b->pic, IRQ_RTC, b->rtc.irq);
+    set_irq(b, IRQ_RTC, b->rtc.irq);
     set_deadline(b);
 }
 
 static void after_pm(struct board *b)
 {
-    pic_set_irq(&b->pic, IRQ_SCI, b->pm.sci);
+    set_irq(b, IRQ_SCI, b->pm.sci);
     set_deadline(b);
 }
 
@@ -50,7 +67,7 @@ static void after_uart(struct board *b)
 {
     if (b->com1.tx.count)
         drain(b);
-    pic_set_irq(&b->pic, IRQ_COM1, b->com1.irq);
+    set_irq(b, IRQ_COM1, b->com1.irq);
 }
 
 static NOINLINE void after_timer(struct board *b, u8 what)
@@ -198,6 +215,31 @@ u8 board_irq_ack(struct board *b)
     return pic_ack(&b->pic);
 }
 
+/* ---------------------------------------------------- the I/O APIC */
+u32 board_ioapic_read(const struct board *b, u32 offset)
+{
+    return ioapic_read(&b->ioapic, offset);
+}
+
+void board_ioapic_write(struct board *b, u32 offset, u32 value)
+{
+    ioapic_write(&b->ioapic, offset, value);
+    set_deadline(b);
+}
+
+void board_eoi(struct board *b, u8 vector)
+{
+    ioapic_eoi(&b->ioapic, vector);
+    set_deadline(b);
+}
+
+bool board_take_message(struct board *b, struct apic_message *m)
+{
+    const bool taken = ioapic_take(&b->ioapic, m);
+    set_deadline(b);
+    return taken;
+}
+
 /* ---------------------------------------------------- life */
 static void connect(struct board *b)
 {
@@ -220,6 +262,7 @@ void board_init(struct board *b, const struct board_host *host, u64 tsc_hz, u64 
 void board_reset(struct board *b, u64 now)
 {
     pic_reset(&b->pic);
+    ioapic_reset(&b->ioapic);
     pic_write(&b->pic, ELCR_SLAVE, 1u << (IRQ_SCI - 8)); /* as a PC's firmware leaves it */
     pit_reset(&b->pit);
     rtc_reset(&b->rtc, now);

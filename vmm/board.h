@@ -6,6 +6,7 @@
 #include "lib/types.h"
 #include "vmm/dev/fwports.h"
 #include "vmm/dev/i8042.h"
+#include "vmm/dev/ioapic.h"
 #include "vmm/dev/pci_ports.h"
 #include "vmm/dev/pic.h"
 #include "vmm/dev/pit.h"
@@ -30,6 +31,7 @@ struct board {
     struct board_host host;
     u16 debug_exit_port; /* 0: none */
     struct pic_pair pic;
+    struct ioapic ioapic;
     struct pit pit;
     struct rtc rtc;
     struct uart com1;
@@ -37,7 +39,7 @@ struct board {
     struct pm pm;
     struct pci_ports pci;
     struct fwports fw; /* ports 0x92, 0xcf9, 0x80, debug exit */
-    u64 deadline;      /* TSC when board_tick() is next due; ~0: never */
+    u64 deadline;      /* TSC when board_tick() is next due; ~0: never; 0: a message waits */
     enum board_wish wish;
     u32 wish_value; /* BOARD_DEBUG_EXIT: the byte */
     u64 refused;    /* accesses to ports without a row */
@@ -63,3 +65,10 @@ static inline bool board_irq_pending(const struct board *b)
     return b->pic.intr;
 }
 u8 board_irq_ack(struct board *b); /* the INTA cycle: gives the vector, moves IRR to ISR */
+
+/* Registers of the I/O APIC; EOI messages to it, and its own, which go to local APICs: to be taken
+ * after board_tick(), until there is none. */
+u32 board_ioapic_read(const struct board *b, u32 offset);
+void board_ioapic_write(struct board *b, u32 offset, u32 value);
+void board_eoi(struct board *b, u8 vector);
+bool board_take_message(struct board *b, struct apic_message *m);

@@ -3,7 +3,7 @@
 
 static const struct mmio_row rows[] = {
     {0xa0000, 0xbffff, MMIO_OPEN_BUS, "legacy VGA window, no adapter"},
-    {0xfec00000, 0xfec00fff, MMIO_OPEN_BUS, "I/O APIC, absent"},
+    {0xfec00000, 0xfec00fff, MMIO_IOAPIC, "I/O APIC"},
     {0xfed00000, 0xfed003ff, MMIO_OPEN_BUS, "HPET, absent"},
     {0xfee00000, 0xfee00fff, MMIO_LAPIC, "local APIC"},
 };

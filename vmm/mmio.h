@@ -5,6 +5,7 @@
 enum mmio_kind {
     MMIO_NONE,     /* no row: the guest is stopped */
     MMIO_OPEN_BUS, /* a PC has nothing there: reads as ones, writes are dropped */
+    MMIO_IOAPIC,   /* the board's I/O APIC */
     MMIO_LAPIC,    /* the vCPU's local APIC */
 };
 

@@ -27,23 +27,33 @@ static void open_bus(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
         memset(value, 0xff, len);
 }
 
-/* Registers are 32 bits wide and lie in the first of 16 bytes; the SDM leaves other accesses
- * undefined: they read zeros or the register's bytes, and write nothing. */
-static void lapic_access(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
+static void ioapic_write_register(struct vcpu *v, u32 offset, u32 value)
 {
-    const u32 offset = (u32)(gpa.v - LAPIC_BASE), within = offset & 3;
+    board_ioapic_write(&v->vm->board, offset, value);
+    if (vcpu_board_moved(v))
+        v->todo |= TODO_BOARD;
+}
+
+/* Registers of both kinds of APIC are 32 bits wide and lie in the first of 16 bytes; the SDM leaves
+ * other accesses undefined: they read zeros or the register's bytes, and write nothing. */
+static void apic_access(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
+{
+    const bool is_local = gpa.v >= LAPIC_BASE;
+    const u32 offset = (u32)(gpa.v - (is_local ? LAPIC_BASE : IOAPIC_BASE)), within = offset & 3;
     u32 reg;
 
     if (write) {
         if (len != sizeof(reg) || within != 0)
             return;
         memcpy(&reg, value, sizeof(reg));
-        lapic_write(&v->lapic, offset, reg, rdtsc());
-        if (vcpu_lapic_moved(v))
-            v->todo |= TODO_BOARD;
+        if (is_local)
+            vcpu_lapic_write(v, offset, reg);
+        else
+            ioapic_write_register(v, offset, reg);
         return;
     }
-    reg = lapic_read(&v->lapic, offset - within, rdtsc());
+    reg = is_local ? lapic_read(&v->lapic, offset - within, rdtsc())
+                   : board_ioapic_read(&v->vm->board, offset - within);
     memset(value, 0, len);
     memcpy(value, (const u8 *)&reg + within, MIN(len, (u32)sizeof(reg) - within));
 }
@@ -54,7 +64,8 @@ static err_t device(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
     switch (mmio_find(gpa, len)) {
     case MMIO_NONE: return E_RANGE;
     case MMIO_OPEN_BUS: open_bus(v, gpa, len, value, write); return OK;
-    case MMIO_LAPIC: lapic_access(v, gpa, len, value, write); return OK;
+    case MMIO_IOAPIC:
+    case MMIO_LAPIC: apic_access(v, gpa, len, value, write); return OK;
     }
     return E_RANGE;
 }

@@ -48,8 +48,10 @@ static u64 run_devices(struct vcpu *v, u64 now)
 
     if (now >= console_deadline())
         run_console(b, now);
-    if (now >= b->deadline)
+    if (now >= b->deadline) {
         board_tick(b, now);
+        vcpu_take_messages(v);
+    }
     if (now >= v->lapic.deadline)
         lapic_tick(&v->lapic, now);
     if (v->lapic.nmi) {

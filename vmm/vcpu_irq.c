@@ -1,5 +1,6 @@
 /* What an access to a device may have moved. */
 #include "vmm/vcpu_irq.h"
+#include "arch/x86_64/insn.h"
 #include "vmm/console.h"
 
 static bool board_moved(const struct vcpu *v)
@@ -18,4 +19,31 @@ bool vcpu_board_moved(const struct vcpu *v)
 bool vcpu_lapic_moved(const struct vcpu *v)
 {
     return vcpu_irq_pending(v) != v->irq_planned || v->lapic.deadline < v->deadline || v->lapic.nmi;
+}
+
+/* One processor is all there is: the lowest priority among those addressed is its own. */
+static void deliver(struct vcpu *v, const struct apic_message *m)
+{
+    if (lapic_is_destination(&v->lapic, m->destination, m->logical))
+        lapic_message(&v->lapic, m);
+}
+
+void vcpu_take_messages(struct vcpu *v)
+{
+    struct apic_message m;
+
+    while (board_take_message(&v->vm->board, &m))
+        deliver(v, &m);
+}
+
+void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value)
+{
+    lapic_write(&v->lapic, offset, value, rdtsc());
+    if (unlikely(v->lapic.eoi != LAPIC_NO_VECTOR)) {
+        board_eoi(&v->vm->board, (u8)v->lapic.eoi);
+        v->lapic.eoi = LAPIC_NO_VECTOR;
+        v->todo |= TODO_BOARD;
+    }
+    if (vcpu_lapic_moved(v))
+        v->todo |= TODO_BOARD;
 }

@@ -22,3 +22,8 @@ static inline u8 vcpu_irq_ack(struct vcpu *v)
  * the local APIC: most accesses change nothing that the entry depends on. */
 bool vcpu_board_moved(const struct vcpu *v);
 bool vcpu_lapic_moved(const struct vcpu *v);
+
+/* The I/O APIC's messages go to the local APICs that they are for. */
+void vcpu_take_messages(struct vcpu *v);
+/* A guest's write to a register of its local APIC, with all that follows from it. */
+void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value);

@@ -1,7 +1,8 @@
 /* The board under random port accesses, ticks, characters and acknowledgements.
  * Invariants: the deadline is the models' and lies ahead after a tick; the processor's
- * interrupt pin agrees with the PICs' registers; counts stay in their buffers; a refused
- * read gives ones. Input: records of {operation, port or byte, value, time step}. */
+ * interrupt pin agrees with the PICs' registers; its lines are the I/O APIC's too; counts stay in
+ * their buffers; a refused read gives ones. Input: records of {operation, port or byte, value, time
+ * step}. */
 #include "lib/mem.h"
 #include "vmm/board.h"
 #include "vmm/policy/io.h"
@@ -64,7 +65,10 @@ static void check(const struct board *b)
     CHECK(b->com1.tx.count <= UART_FIFO && b->com1.tx.first < UART_FIFO);
     CHECK(b->com1.tx.count == 0 || !room_now);
     CHECK(b->rtc.index < sizeof(b->rtc.cmos));
-    CHECK(b->deadline == MIN(MIN(b->pit.deadline, b->rtc.deadline), b->pm.deadline));
+    CHECK(b->deadline ==
+          (b->ioapic.waiting ? 0 : MIN(MIN(b->pit.deadline, b->rtc.deadline), b->pm.deadline)));
+    const u32 pic_lines = (u32)b->pic.chip[0].lines | (u32)b->pic.chip[1].lines << 8;
+    CHECK(b->ioapic.lines == ((pic_lines & ~1u) | (pic_lines & 1) << 2));
     CHECK(((b->pic.chip[0].lines >> 4 & 1) != 0) == b->com1.irq);
     CHECK(((b->pic.chip[1].lines & 1) != 0) == b->rtc.irq);
     CHECK(((b->pic.chip[1].lines >> 1 & 1) != 0) == b->pm.sci);
@@ -126,6 +130,10 @@ static void step(struct board *b, const u8 r[8], u64 *now)
     default:
         if (r[3] == 0)
             board_reset(b, *now);
+        else if (r[3] < 0x80)
+            board_ioapic_write(b, r[3] & 0x50, value >> 8);
+        else
+            board_eoi(b, r[4]);
         break;
     }
     if (room_now)
@@ -149,6 +157,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
         step(&b, data + at, &now);
         board_tick(&b, now);
         check(&b);
+        struct apic_message m;
+        while (board_take_message(&b, &m))
+            check(&b);
         CHECK(b.deadline > now);
     }
     return 0;

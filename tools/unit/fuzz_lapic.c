@@ -53,8 +53,7 @@ static void check_registers(const struct lapic *l)
         CHECK((l->lvt[i] & ~0x3a7ffu) == 0);
         CHECK((l->svr & 0x100) || (l->lvt[i] & MASKED));
     }
-    for (unsigned i = 0; i < ARRAY_LEN(l->tmr); i++)
-        CHECK(l->tmr[i] == 0);
+    CHECK(in_class(l->tmr, 0) == 0);
     CHECK(!(l->icr_low & 0x1000) && !(l->icr_high & 0xffffff) && !(l->ldr & 0xffffff));
     CHECK((l->esr & ~0xe0u) == 0 && (l->esr_pending & ~0xe0u) == 0);
     CHECK(l->tpr <= 0xff && l->id == 5 && (l->dfr & 0xfffffff) == 0xfffffff);
@@ -81,7 +80,17 @@ static void act(struct lapic *l, const u8 *r, u64 now)
     memcpy(&value, r + 2, sizeof(value));
     const u32 offset = (u32)r[1] << 4 | (r[0] >= 0xf0 ? value & 0xf : 0);
     switch (r[0] & 7) {
-    case 0: lapic_post(l, (u8)value); return;
+    case 0: {
+        const struct apic_message m = {
+            .vector = (u8)value, .mode = r[1] & 7, .level = (r[1] & 0xf) < DELIVER_SMI};
+        if (r[1] & 0x10)
+            lapic_post(l, (u8)value);
+        else
+            lapic_message(l, &m);
+        CHECK(!has(l->irr, m.vector) || (r[1] & 0x10) || m.mode > DELIVER_LOWEST ||
+              has(l->tmr, m.vector) == m.level || !(l->svr & 0x100));
+        return;
+    }
     case 1: {
         const int want = lapic_pending(l);
         const u8 got = lapic_ack(l);
@@ -94,8 +103,21 @@ static void act(struct lapic *l, const u8 *r, u64 now)
         CHECK(lapic_read(l, offset, now) == first);
         return;
     }
-    case 4: lapic_write(l, 0xb0, value, now); return;
-    default: lapic_write(l, offset, value, now); return;
+    case 4: {
+        const struct lapic before = *l;
+        lapic_write(l, 0xb0, value, now);
+        for (int vector = 255; vector >= 0; vector--)
+            if (has(before.isr, vector)) { /* only the end of a level is told */
+                CHECK(l->eoi == (has(before.tmr, vector) ? vector : LAPIC_NO_VECTOR));
+                break;
+            }
+        l->eoi = LAPIC_NO_VECTOR;
+        return;
+    }
+    default:
+        lapic_write(l, offset, value, now);
+        l->eoi = LAPIC_NO_VECTOR;
+        return;
     }
 }
 

@@ -21,6 +21,7 @@ static void mapped(enum mode to)
     identity(0, 0xd0000, PTE_RW);
     map(HPET, HPET, PTE_RW);
     map(LAPIC_BASE, LAPIC_BASE, PTE_RW);
+    map(IOAPIC_BASE, IOAPIC_BASE, PTE_RW);
     exited();
 }
 

@@ -2,6 +2,7 @@
  * the board; and ACPICA's compiler must read the AML and compile it again. */
 #include "vmm/acpi_build.h"
 #include "vmm/board.h"
+#include "vmm/dev/lapic.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,8 +53,13 @@ static size_t table(u64 gpa, const char *signature)
 static size_t find_fadt(void)
 {
     const size_t xsdt = table(le(24, 8), "XSDT");
-    assert_int_equal(le(xsdt + 4, 4), 36 + 8); /* one entry */
+    assert_int_equal(le(xsdt + 4, 4), 36 + 2 * 8);
     return table(le(xsdt + 36, 8), "FACP");
+}
+
+static size_t find_madt(void)
+{
+    return table(le(table(le(24, 8), "XSDT") + 44, 8), "APIC");
 }
 
 static void test_rsdp(void **state)
@@ -107,6 +113,41 @@ static void test_fadt(void **state)
     (void)table(le(fadt + 40, 4), "DSDT");
 }
 
+/* The interrupt model, byte by byte; then the entries against the models that they describe. */
+static void test_madt(void **state)
+{
+    (void)state;
+    static const u8 entries[] = {
+        0, 8,  0,    0, 1, 0, 0,    0, /* processor _UID 0 is local APIC 0, enabled */
+        1, 12, 0,    0, 0, 0, 0xc0, 0xfe, 0,    0, 0, 0, /* I/O APIC 0 at 0xfec00000 from 0 on */
+        2, 10, 0,    0, 2, 0, 0,    0,    0,    0,       /* IRQ 0 is at pin 2, as the bus does it */
+        2, 10, 0,    9, 9, 0, 0,    0,    0x0d, 0,       /* SCI: active high, level */
+        4, 6,  0xff, 0, 0, 1,                            /* NMI at LINT1 of all */
+    };
+    const size_t madt = find_madt();
+    assert_int_equal(le(madt + 4, 4), 44 + sizeof(entries));
+    assert_int_equal(le(madt + 36, 4), 0xfee00000);
+    assert_int_equal(le(madt + 40, 4), 1); /* with 8259s */
+    assert_memory_equal(buf + madt + 44, entries, sizeof(entries));
+
+    struct board b;
+    struct lapic l;
+    const struct board_host nobody = {0};
+    board_init(&b, &nobody, 1000000000, 0, 0, 0, 0);
+    lapic_reset(&l, (u32)le(madt + 44 + 3, 1));
+    assert_int_equal(lapic_read(&l, 0x20, 0) >> 24, 0);
+    assert_int_equal(lapic_read(&l, 0x360, 0), 0x400); /* LINT1: NMI */
+    board_ioapic_write(&b, 0, 0);
+    assert_int_equal(board_ioapic_read(&b, 0x10) >> 24, le(madt + 52 + 2, 1));
+    (void)board_port_write(&b, 0x43, 1, 0x30, 0); /* IRQ 0 goes low, and high after one count */
+    const u32 before = b.ioapic.lines;
+    (void)board_port_write(&b, 0x40, 1, 1, 0);
+    (void)board_port_write(&b, 0x40, 1, 0, 0);
+    board_tick(&b, b.deadline);
+    assert_int_equal(b.ioapic.lines ^ before, BIT32(le(madt + 64 + 4, 4)));
+    assert_int_equal(le(find_fadt() + 46, 2), le(madt + 74 + 3, 1)); /* SCI_INT */
+}
+
 static void test_too_small(void **state)
 {
     (void)state;
@@ -154,14 +195,16 @@ static void test_iasl(void **state)
     const size_t fadt = find_fadt();
     dump(dir, "dsdt.dat", le(fadt + 40, 4) - ACPI_GUEST_BASE);
     dump(dir, "fadt.dat", fadt);
+    dump(dir, "apic.dat", find_madt());
     dump(dir, "facs.dat", le(fadt + 36, 4) - ACPI_GUEST_BASE);
     dump(dir, "xsdt.dat", le(24, 8) - ACPI_GUEST_BASE);
     (void)snprintf(
         command, sizeof(command),
-        "cd %s && for t in dsdt fadt facs xsdt; do iasl -d $t.dat || exit 1; done >log 2>&1"
+        "cd %s && for t in dsdt fadt apic facs xsdt; do iasl -d $t.dat || exit 1; done >log 2>&1"
         " && ! grep -Ei 'error|warning|invalid' log"
         " && iasl -p again dsdt.dsl >log2 2>&1 && grep -q ' 0 Errors, 0 Warnings' log2"
         " && grep -q PNP0501 dsdt.dsl && grep -q PNP0B00 dsdt.dsl"
+        " && grep -q ACPI0007 dsdt.dsl && grep -q 'Interrupt Source Override' apic.dsl"
         " && grep -q PNP0100 dsdt.dsl && grep -q PNP0000 dsdt.dsl"
         " && test $(tr -d ' \n' <dsdt.dsl | grep -o '{[0-9]*}' | tr -d '\n') = '{2}{0}{8}{4}'",
         dir);
@@ -174,9 +217,9 @@ static void test_iasl(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rsdp),      cmocka_unit_test(test_fadt),
-        cmocka_unit_test(test_too_small), cmocka_unit_test(test_s5_powers_off),
-        cmocka_unit_test(test_iasl),
+        cmocka_unit_test(test_rsdp),          cmocka_unit_test(test_fadt),
+        cmocka_unit_test(test_madt),          cmocka_unit_test(test_too_small),
+        cmocka_unit_test(test_s5_powers_off), cmocka_unit_test(test_iasl),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -116,6 +116,52 @@ static void test_read_only(void **state)
     assert_int_equal(rd(&l, TMR + 0x50), 0);
 }
 
+/* A level-triggered message sets TMR, and its EOI is told; an edge takes TMR back. */
+static void test_messages(void **state)
+{
+    (void)state;
+    struct lapic l = fresh();
+    lapic_message(&l, &(struct apic_message){.vector = 0x45, .level = true});
+    assert_int_equal(rd(&l, TMR + 0x20), 1u << 5);
+    assert_int_equal(lapic_ack(&l), 0x45);
+    assert_int_equal(l.eoi, LAPIC_NO_VECTOR);
+    wr(&l, EOI, 0);
+    assert_int_equal(l.eoi, 0x45);
+    l.eoi = LAPIC_NO_VECTOR;
+    lapic_message(&l, &(struct apic_message){.vector = 0x45, .mode = DELIVER_LOWEST});
+    assert_int_equal(rd(&l, TMR + 0x20), 0);
+    assert_int_equal(lapic_ack(&l), 0x45);
+    wr(&l, EOI, 0);
+    assert_int_equal(l.eoi, LAPIC_NO_VECTOR);
+    lapic_message(&l, &(struct apic_message){.vector = 0x46, .mode = DELIVER_EXTINT});
+    lapic_message(&l, &(struct apic_message){.vector = 0x46, .mode = DELIVER_SMI});
+    assert_int_equal(lapic_pending(&l), LAPIC_NO_VECTOR);
+    assert_false(l.nmi);
+    lapic_message(&l, &(struct apic_message){.vector = 0x46, .mode = DELIVER_NMI});
+    assert_true(l.nmi);
+    lapic_message(&l, &(struct apic_message){.vector = 0x0f, .level = true});
+    assert_int_equal(rd(&l, TMR), 0);
+    assert_int_equal(errors(&l), RECEIVED_ILLEGAL);
+    wr(&l, SVR, 0xff); /* off: nothing is taken */
+    lapic_message(&l, &(struct apic_message){.vector = 0x47, .level = true});
+    assert_int_equal(rd(&l, TMR + 0x20) | rd(&l, IRR + 0x20), 0);
+}
+
+static void test_destination(void **state)
+{
+    (void)state;
+    struct lapic l = fresh(); /* ID 3 */
+    for (unsigned d = 0; d < 256; d++)
+        assert_int_equal(lapic_is_destination(&l, (u8)d, false), d == 3 || d == 0xff);
+    wr(&l, LDR, 0x14000000);
+    for (unsigned d = 0; d < 256; d++)
+        assert_int_equal(lapic_is_destination(&l, (u8)d, true), (d & 0x14) || d == 0xff);
+    wr(&l, DFR, 0x0fffffff); /* cluster 1, member 4 */
+    for (unsigned d = 0; d < 256; d++)
+        assert_int_equal(lapic_is_destination(&l, (u8)d, true),
+                         (d >> 4 == 1 && (d & 4)) || d == 0xff);
+}
+
 static void test_priorities(void **state)
 {
     (void)state;
@@ -369,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_no_register),   cmocka_unit_test(test_read_only),
         cmocka_unit_test(test_priorities),    cmocka_unit_test(test_software_disabled),
         cmocka_unit_test(test_errors),        cmocka_unit_test(test_ipi),
+        cmocka_unit_test(test_messages),      cmocka_unit_test(test_destination),
         cmocka_unit_test(test_against_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,13 @@
 #include <cmocka.h>
 
 /* As Linux's init_8259A(): vectors from 0x30, cascade on IR2, normal EOI, all unmasked. */
+/* Drives an input. */
+static void pic_set_irq(struct pic_pair *p, unsigned line, bool level)
+{
+    if (pic_line(p, line) != level)
+        pic_toggle(p, line);
+}
+
 static void init(struct pic_pair *p, u8 icw4)
 {
     memset(p, 0, sizeof(*p));

@@ -17,7 +17,6 @@ enum {
     REG_INITIAL_COUNT = 0x380, REG_CURRENT_COUNT = 0x390, REG_DIVIDE = 0x3e0,
 };
 enum { ESR_SEND_ILLEGAL_VECTOR = 0x20, ESR_RECEIVED_ILLEGAL_VECTOR = 0x40, ESR_ILLEGAL_REGISTER = 0x80 };
-enum { DELIVER_FIXED, DELIVER_LOWEST, DELIVER_SMI, DELIVER_NMI = 4, DELIVER_EXTINT = 7 };
 enum { TO_DESTINATION, TO_SELF, TO_ALL, TO_OTHERS };
 // clang-format on
 
@@ -50,6 +49,11 @@ static void clear(u64 bits[4], u32 n)
     bits[n / 64] &= ~BIT(n % 64);
 }
 
+static bool has(const u64 bits[4], u32 n)
+{
+    return bits[n / 64] >> (n % 64) & 1;
+}
+
 /* The highest bit that is set; -1: none. */
 static int highest(const u64 bits[4])
 {
@@ -80,15 +84,32 @@ static NOINLINE void error(struct lapic *l, u32 errors)
         set(l->irr, vector); /* an unmasked entry: the APIC is enabled */
 }
 
-void lapic_post(struct lapic *l, u8 vector)
+static bool accept(struct lapic *l, u8 vector)
 {
     if (!(l->svr & SVR_ENABLE))
-        return;
+        return false;
     if (unlikely(vector < FIRST_VECTOR)) {
         error(l, ESR_RECEIVED_ILLEGAL_VECTOR);
-        return;
+        return false;
     }
     set(l->irr, vector);
+    return true;
+}
+
+void lapic_post(struct lapic *l, u8 vector)
+{
+    if (accept(l, vector))
+        clear(l->tmr, vector);
+}
+
+void lapic_message(struct lapic *l, const struct apic_message *m)
+{
+    if (m->mode == DELIVER_NMI)
+        l->nmi = true;
+    else if (m->mode <= DELIVER_LOWEST && !m->level)
+        lapic_post(l, m->vector);
+    else if (m->mode <= DELIVER_LOWEST && accept(l, m->vector))
+        set(l->tmr, m->vector);
 }
 
 static u32 processor_priority(const struct lapic *l)
@@ -119,8 +140,11 @@ u8 lapic_ack(struct lapic *l)
 static void end_of_interrupt(struct lapic *l)
 {
     const int vector = highest(l->isr);
-    if (vector >= 0)
-        clear(l->isr, (u32)vector);
+    if (vector < 0)
+        return;
+    clear(l->isr, (u32)vector);
+    if (unlikely(has(l->tmr, (u32)vector)))
+        l->eoi = vector;
 }
 
 bool lapic_takes_extint(const struct lapic *l)
@@ -236,18 +260,21 @@ static bool logical_match(const struct lapic *l, u32 mda)
     }
 }
 
+bool lapic_is_destination(const struct lapic *l, u8 destination, bool logical)
+{
+    if (destination == 0xff) /* broadcast, in both modes */
+        return true;
+    return logical ? logical_match(l, destination) : destination == l->id;
+}
+
 static bool reaches_us(const struct lapic *l)
 {
-    const u32 destination = l->icr_high >> 24;
     switch (l->icr_low >> 18 & 3) {
     case TO_SELF:
     case TO_ALL: return true;
     case TO_OTHERS: return false;
-    default: break;
+    default: return lapic_is_destination(l, (u8)(l->icr_high >> 24), l->icr_low & ICR_LOGICAL);
     }
-    if (destination == 0xff) /* broadcast, in both modes */
-        return true;
-    return l->icr_low & ICR_LOGICAL ? logical_match(l, destination) : destination == l->id;
 }
 
 /* INIT, SIPI and SMI reach nobody: neither another processor nor SMM exists. */
@@ -270,7 +297,11 @@ static void write_icr(struct lapic *l, u32 value)
 
 void lapic_reset(struct lapic *l, u32 id)
 {
-    *l = (struct lapic){.id = id & 0xff, .dfr = ~0u, .svr = SVR_ENABLE | 0xff, .deadline = NEVER};
+    *l = (struct lapic){.id = id & 0xff,
+                        .dfr = ~0u,
+                        .svr = SVR_ENABLE | 0xff,
+                        .deadline = NEVER,
+                        .eoi = LAPIC_NO_VECTOR};
     for (unsigned i = 0; i < LVT_COUNT; i++)
         l->lvt[i] = LVT_MASKED;
     l->lvt[LVT_LINT0] = DELIVER_EXTINT << 8;

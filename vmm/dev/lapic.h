@@ -3,6 +3,7 @@
  * nobody.  SDM Vol. 3A, "Advanced Programmable Interrupt Controller (APIC)".  Pure. */
 #pragma once
 #include "lib/types.h"
+#include "vmm/dev/ioapic.h"
 
 #define LAPIC_BASE      0xfee00000ull
 #define LAPIC_SIZE      0x1000u
@@ -20,6 +21,8 @@ struct lapic {
     u64 started;  /* TSC at which the timer was started, or at which its period began */
     u64 deadline; /* TSC of the timer's next interrupt; ~0: not running, or masked */
     bool running; /* the timer; as of the last look at it: a masked one-shot may have ended */
+    int eoi;      /* a level-triggered vector that was ended: the caller tells the I/O APIC, and
+                     sets it to LAPIC_NO_VECTOR again */
     bool nmi;     /* an NMI was sent to this processor: the caller takes and clears it */
 };
 
@@ -33,6 +36,9 @@ void lapic_write(struct lapic *l, u32 offset, u32 value, u64 now);
 
 void lapic_tick(struct lapic *l, u64 now);   /* the timer, if due; sets deadline anew */
 void lapic_post(struct lapic *l, u8 vector); /* an edge-triggered interrupt with this vector */
+/* A message that came for this local APIC.  SMIs and 8259s behind the sender are not its own. */
+void lapic_message(struct lapic *l, const struct apic_message *m);
+bool lapic_is_destination(const struct lapic *l, u8 destination, bool logical);
 
 /* The vector to deliver next: the highest in IRR that is above the processor priority. */
 int lapic_pending(const struct lapic *l);

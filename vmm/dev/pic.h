@@ -36,11 +36,10 @@ void pic_write(struct pic_pair *p, u16 port, u8 value);
  * as long as its line is high, also in edge mode, as in the data sheet. */
 void pic_toggle(struct pic_pair *p, unsigned line);
 
-/* Drives an input; costs next to nothing while the level stays. */
-static inline void pic_set_irq(struct pic_pair *p, unsigned line, bool level)
+/* The level of an input. */
+static inline bool pic_line(const struct pic_pair *p, unsigned line)
 {
-    if ((p->chip[line >> 3 & 1].lines >> (line & 7) & 1) != level)
-        pic_toggle(p, line);
+    return p->chip[line >> 3 & 1].lines >> (line & 7) & 1;
 }
 
 /* The INTA cycles: the vector of the highest request, which moves from IRR to ISR;
