@@ -12,6 +12,7 @@ CR4_PGE      equ 1 << 7
 CR4_PCIDE    equ 1 << 17
 CR4_CET      equ 1 << 23
 CR4_UNWANTED equ CR4_PGE | CR4_PCIDE | CR4_CET
+TPR_ALL      equ 15             ; no interrupt has a higher priority class
 PAGE_MASK    equ 0xfff
 SELECTOR_TI_RPL equ 7
 TSS_TYPE     equ 5              ; byte of a descriptor
@@ -105,6 +106,10 @@ lab_call:
     SAVE_SELECTOR es
     SAVE_SELECTOR fs
     SAVE_SELECTOR gs
+
+    ; A VM exit must not take an interrupt that the firmware waits for: the local APIC keeps all.
+    mov     eax, TPR_ALL
+    mov     cr8, rax
 
     ; The way in is handoff.asm's.
     mov     ecx, IA32_EFER
