@@ -48,7 +48,7 @@ static void begin_member(struct json *j, const char *name)
     }
 }
 
-static void open(struct json *j, const char *name, const char *opener, char closer)
+static void enter(struct json *j, const char *name, const char *opener, char closer)
 {
     begin_member(j, name);
     put(j, opener);
@@ -76,12 +76,12 @@ bool json_finish(struct json *j)
 
 void json_object(struct json *j, const char *name)
 {
-    open(j, name, "{", '}');
+    enter(j, name, "{", '}');
 }
 
 void json_array(struct json *j, const char *name)
 {
-    open(j, name, "[", ']');
+    enter(j, name, "[", ']');
 }
 
 void json_close(struct json *j)
