@@ -11,6 +11,7 @@
 #define READER_SECONDS     10u /* that a refusal stays on the screen */
 #define REPLAY_MAX         4096u
 #define TENTHS             10u
+#define KEYS_MAX           64u /* looked at in one go */
 #define TENTH_SECOND_IN_US 100000u
 
 static struct {
@@ -162,7 +163,7 @@ bool console_typed(const char *characters, bool *any)
     bool found = false;
 
     *any = false;
-    while (in != NULL && in->ReadKeyStroke(in, &key) == EFI_SUCCESS) {
+    for (u32 i = 0; in != NULL && i < KEYS_MAX && in->ReadKeyStroke(in, &key) == EFI_SUCCESS; i++) {
         *any = true;
         for (const char *c = characters; *c != '\0'; c++)
             found = found || key.UnicodeChar == (CHAR16)*c;

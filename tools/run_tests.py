@@ -24,6 +24,7 @@ STEPS = {
     "refusal": machines.refusal,
     "lab": lab.lab,
     "linux": machines.linux,
+    "lab-models": lab.models,
     "models": machines.models,
     "kernels": machines.kernels,
 }

@@ -147,6 +147,16 @@ def refused(report, options):
                        log=logs(run))
 
 
+def models(report, options):
+    """The laboratory on every CPU model that Lintel is to run on."""
+    for model in machine.CPU_MODELS:
+        try:
+            result = lintel.run_lab(options.build, "lab-model", model)
+            report.add(f"lab on {model}", bool(result), result["cpu"]["name"])
+        except machine.EmulatorError as error:
+            report.add(f"lab on {model}", False, log=str(error))
+
+
 def lab(report, options):
     """The laboratory: twice the same, by key, where nothing can be written, refused."""
     twice(report, options)
