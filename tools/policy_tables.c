@@ -203,8 +203,10 @@ static void put_ports(void)
 
 static void put_mmio(void)
 {
-    static const char *const kinds[] = {
-        [MMIO_NONE] = "none", [MMIO_OPEN_BUS] = "open bus", [MMIO_LAPIC] = "local APIC"};
+    static const char *const kinds[] = {[MMIO_NONE] = "none",
+                                        [MMIO_OPEN_BUS] = "open bus",
+                                        [MMIO_IOAPIC] = "I/O APIC",
+                                        [MMIO_LAPIC] = "local APIC"};
     const struct mmio_row *row;
 
     begin("mmio", '[');

@@ -10,8 +10,8 @@ static const struct {
     u64 first, last;
     enum mmio_kind kind;
 } want[] = {
-    {0xa0000, 0xbffff, MMIO_OPEN_BUS},       /* VGA */
-    {0xfec00000, 0xfec00fff, MMIO_OPEN_BUS}, /* I/O APIC */
+    {0xa0000, 0xbffff, MMIO_OPEN_BUS}, /* VGA */
+    {0xfec00000, 0xfec00fff, MMIO_IOAPIC},
     {0xfed00000, 0xfed003ff, MMIO_OPEN_BUS}, /* HPET */
     {0xfee00000, 0xfee00fff, MMIO_LAPIC},
 };

@@ -1,7 +1,8 @@
 /* The local APIC and the I/O APIC as MMIO: which accesses reach a register, and what makes the run
  * loop look. */
-#include "tools/unit/mmio_guest.h"
 #include "vmm/vcpu_irq.h"
+
+#include "tools/unit/mmio_guest.h"
 
 static void lapic_store(u32 offset, u32 value, u32 *todo)
 {
@@ -50,7 +51,7 @@ static void test_local_apic(void **state)
     assert_true(v->lapic.deadline - fake_cpu.tsc <= 200);
 }
 
-static u32 ioapic_store(u32 offset, u32 value)
+static u64 ioapic_store(u32 offset, u32 value)
 {
     code(CODE("\x89\x03"));
     vmcs(GS_RIP, RIP);
