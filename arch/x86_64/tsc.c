@@ -17,7 +17,7 @@
 
 #define PIT_COUNT        11932ull /* 10 ms */
 #define TRIES            3u
-#define POLLS_MAX        10000000u /* more than 10 ms at any speed of a port access */
+#define POLLS_MAX        1000000u /* a port access takes about 1 us, and some instructions emulated */
 
 u64 tsc_hz;
 
@@ -44,13 +44,17 @@ static u64 measure_once(void)
     return ticks;
 }
 
-/* The median: one try that an SMI stretched does not count. */
+/* The median: one try that an SMI stretched does not count.  0: there is no PIT, or its clock is
+ * off, as laptops have it; one try has shown that. */
 static u64 measure(void)
 {
     u64 t[TRIES];
 
-    for (unsigned i = 0; i < TRIES; i++)
+    for (unsigned i = 0; i < TRIES; i++) {
         t[i] = measure_once();
+        if (t[i] == 0)
+            return 0;
+    }
 
     const u64 low = MIN(t[0], t[1]), high = MAX(t[0], t[1]);
 
