@@ -142,53 +142,42 @@ static void test_encodings(void **state)
     assert_string_equal(config.guest[0].cmdline, "");
 }
 
+#define GLOBAL_KEY(field) #field, true, offsetof(struct config, field)
+#define GUEST_KEY(field)  #field, false, offsetof(struct config_guest, field)
+
 static void test_choices(void **state)
 {
     static const struct {
         const char *key;
+        bool global;
         size_t offset;
         const char *words[8];
     } rows[] = {
-        {"format", offsetof(struct config_guest, format), {"auto", "linux", "multiboot", "flat"}},
-        {"console",
-         offsetof(struct config_guest, console),
-         {"auto", "com1", "com2", "com3", "com4", "screen", "none"}},
-        {"on_reboot", offsetof(struct config_guest, on_reboot), {"restart", "end"}},
-        {"stats", offsetof(struct config_guest, stats), {"off", "on"}},
-        {"trace_dump", offsetof(struct config_guest, trace_dump), {"off", "on"}},
-        {"ledger", offsetof(struct config_guest, ledger), {"off", "on"}},
+        {GLOBAL_KEY(log_level), {"error", "warning", "info", "debug"}},
+        {GLOBAL_KEY(on_end), {"poweroff", "reboot", "halt", "return"}},
+        {GLOBAL_KEY(lab), {"off", "on", "ask"}},
+        {GUEST_KEY(format), {"auto", "linux", "multiboot", "flat"}},
+        {GUEST_KEY(console), {"auto", "com1", "com2", "com3", "com4", "screen", "none"}},
+        {GUEST_KEY(on_reboot), {"restart", "end"}},
+        {GUEST_KEY(stats), {"off", "on"}},
+        {GUEST_KEY(trace_dump), {"off", "on"}},
+        {GUEST_KEY(ledger), {"off", "on"}},
     };
-    static const char *const levels[] = {"error", "warning", "info", "debug"};
-    static const char *const ends[] = {"poweroff", "reboot", "halt", "return"};
-    static const char *const laboratory[] = {"off", "on", "ask"};
     char text[200];
 
     (void)state;
     for (u32 r = 0; r < ARRAY_LEN(rows); r++)
         for (u32 i = 0; rows[r].words[i]; i++) {
+            const void *base = rows[r].global ? (void *)&config : &config.guest[0];
             u32 value;
 
-            snprintf(text, sizeof(text), GUEST "%s = %s\n", rows[r].key, rows[r].words[i]);
+            snprintf(text, sizeof(text), "%s%s = %s\n%s", rows[r].global ? "" : GUEST, rows[r].key,
+                     rows[r].words[i], rows[r].global ? GUEST : "");
             parse(text);
-            memcpy(&value, (const char *)&config.guest[0] + rows[r].offset, sizeof(value));
+            memcpy(&value, (const char *)base + rows[r].offset, sizeof(value));
             assert_int_equal(value, i);
+            assert_int_equal(config.guest_count, 1);
         }
-    for (u32 i = 0; i < ARRAY_LEN(levels); i++) {
-        snprintf(text, sizeof(text), "log_level = %s\n" GUEST, levels[i]);
-        parse(text);
-        assert_int_equal(config.log_level, i);
-    }
-    for (u32 i = 0; i < ARRAY_LEN(ends); i++) {
-        snprintf(text, sizeof(text), "on_end = %s\n" GUEST, ends[i]);
-        parse(text);
-        assert_int_equal(config.on_end, i);
-    }
-    for (u32 i = 0; i < ARRAY_LEN(laboratory); i++) {
-        snprintf(text, sizeof(text), "lab = %s\n" GUEST, laboratory[i]);
-        parse(text);
-        assert_int_equal(config.lab, i);
-        assert_int_equal(config.guest_count, 1);
-    }
 }
 
 /* The laboratory needs no guest, but a guest that is there must be right. */
