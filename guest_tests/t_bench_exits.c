@@ -47,6 +47,9 @@ GUEST_TEST(bench_exits)
     BENCH("rdmsr-apic-base", (void)rdmsr(0x1b));
     BENCH("wrmsr-apic-base", wrmsr(0x1b, apic_base));
     BENCH("wrmsr-pat", wrmsr(0x277, pat));
+    *(volatile u32 *)0xfee00320 = 0x40000 | 0x60; /* LVT timer: TSC-deadline mode */
+    BENCH("arm-deadline", wrmsr(0x6e0, start_ + 100000000 - i_ * 1000));
+    wrmsr(0x6e0, 0);
     BENCH("in-pic", (void)inb(PIC1_DATA));
     BENCH("out-pic", outb(PIC1_DATA, 0xff));
     BENCH("in-unclaimed", (void)inb(0x1234));

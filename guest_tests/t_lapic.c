@@ -25,7 +25,7 @@ GUEST_TEST(registers)
     lapic_put(LVT_ERROR, ~0u);
     EXPECT_EQ(lapic_get(VERSION), 0x50014);
     EXPECT_EQ(lapic_get(LVT_ERROR), 0x100ff);
-    lapic_put(LVT_TIMER, 0xfff9ff00u | MASKED | TIMER); /* neither TSC-deadline nor status */
+    lapic_put(LVT_TIMER, 0xfff9ff00u | MASKED | TIMER); /* its status is read-only */
     EXPECT_EQ(lapic_get(LVT_TIMER), MASKED | TIMER);
     lapic_put(DIVIDE, ~0u);
     EXPECT_EQ(lapic_get(DIVIDE), 0xb);

@@ -69,6 +69,65 @@ GUEST_TEST(timer_wakes_from_hlt)
     lapic_fresh();
 }
 
+#define TSC_DEADLINE_MODE 0x40000u
+#define MSR_TSC_DEADLINE  0x6e0u
+
+GUEST_TEST(tsc_deadline)
+{
+    u64 when = 0;
+
+    EXPECT_TRUE(cpuid(1, 0).ecx & BIT(24));
+    lapic_fresh();
+    EXPECT_EQ(rdmsr(MSR_TSC_DEADLINE), 0);
+    wrmsr(MSR_TSC_DEADLINE, rdtsc() + tsc_ms(1)); /* another mode: nothing */
+    EXPECT_EQ(rdmsr(MSR_TSC_DEADLINE), 0);
+    lapic_put(LVT_TIMER, TSC_DEADLINE_MODE | TIMER);
+    for (u32 i = 1; i <= 5; i++) {
+        when = rdtsc() + tsc_ms(i);
+        wrmsr(MSR_TSC_DEADLINE, when);
+        EXPECT_EQ(rdmsr(MSR_TSC_DEADLINE), when);
+        EXPECT_TRUE(wait_for(&vector_count[TIMER], i, tsc_ms(20)));
+        EXPECT_TRUE(rdtsc() >= when && rdtsc() < when + tsc_ms(1));
+        EXPECT_EQ(rdmsr(MSR_TSC_DEADLINE), 0);
+    }
+    wrmsr(MSR_TSC_DEADLINE, 1); /* long ago: at once */
+    irq_window();
+    EXPECT_EQ(vector_count[TIMER], 6);
+    wrmsr(MSR_TSC_DEADLINE, rdtsc() + tsc_ms(1));
+    wrmsr(MSR_TSC_DEADLINE, 0);
+    EXPECT_FALSE(wait_for(&vector_count[TIMER], 7, tsc_ms(3)));
+    lapic_fresh();
+}
+
+GUEST_TEST(tsc_deadline_wakes_from_hlt)
+{
+    u64 when = 0;
+
+    lapic_fresh();
+    lapic_put(LVT_TIMER, TSC_DEADLINE_MODE | TIMER);
+    when = rdtsc() + tsc_ms(5);
+    wrmsr(MSR_TSC_DEADLINE, when);
+    cpu_sti_hlt();
+    cpu_cli();
+    EXPECT_EQ(vector_count[TIMER], 1);
+    EXPECT_TRUE(rdtsc() >= when && rdtsc() < when + tsc_ms(1));
+    lapic_fresh();
+}
+
+/* It is the guest's own clock that counts. */
+GUEST_TEST(tsc_deadline_moves_with_the_tsc)
+{
+    const u64 adjust = rdmsr(0x3b);
+
+    lapic_fresh();
+    lapic_put(LVT_TIMER, TSC_DEADLINE_MODE | TIMER);
+    wrmsr(MSR_TSC_DEADLINE, rdtsc() + tsc_ms(1000));
+    wrmsr(0x3b, adjust + tsc_ms(999));
+    EXPECT_TRUE(wait_for(&vector_count[TIMER], 1, tsc_ms(5)));
+    wrmsr(0x3b, adjust);
+    lapic_fresh();
+}
+
 GUEST_TEST(timer_masked)
 {
     lapic_fresh();

@@ -2,6 +2,7 @@
 #include "vmm/msr_models.h"
 #include "arch/x86_64/msr.h"
 #include "vmm/policy/cr.h"
+#include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 
 static u64 guest_tsc(const struct vcpu *v, u64 now)
@@ -9,11 +10,14 @@ static u64 guest_tsc(const struct vcpu *v, u64 now)
     return now + v->tsc_offset;
 }
 
-static void move_tsc(struct vcpu *v, u64 by)
+static void move_tsc(struct vcpu *v, u64 by, u64 now)
 {
     v->tsc_offset += by;
     v->tsc_adjust += by;
     vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
+    lapic_tsc_moved(&v->lapic, guest_tsc(v, now), now);
+    if (v->lapic.deadline < v->deadline)
+        v->todo |= TODO_BOARD;
 }
 
 /* Each of the eight bytes is a memory type that exists. */
@@ -28,10 +32,15 @@ static bool pat_is_valid(u64 pat)
     return true;
 }
 
-err_t msr_model_read(struct vcpu *v, u32 msr, u64 *value)
+err_t msr_model_read(struct vcpu *v, u32 msr, u64 *value, u64 now)
 {
     switch (msr) {
     case MSR_TSC_ADJUST: *value = v->tsc_adjust; return OK;
+    case MSR_TSC_DEADLINE:
+        *value = lapic_tsc_deadline(&v->lapic, now);
+        if (vcpu_lapic_moved(v))
+            v->todo |= TODO_BOARD;
+        return OK;
     case MSR_DEBUGCTL: *value = gs_get(&v->vmx.guest, GS_DEBUGCTL); return OK;
     case MSR_XSS: *value = 0; return OK;
     default: return E_INVAL;
@@ -41,8 +50,9 @@ err_t msr_model_read(struct vcpu *v, u32 msr, u64 *value)
 err_t msr_model_write(struct vcpu *v, u32 msr, u64 value, u64 now)
 {
     switch (msr) {
-    case MSR_TSC: move_tsc(v, value - guest_tsc(v, now)); return OK;
-    case MSR_TSC_ADJUST: move_tsc(v, value - v->tsc_adjust); return OK;
+    case MSR_TSC_DEADLINE: vcpu_set_tsc_deadline(v, value, now); return OK;
+    case MSR_TSC: move_tsc(v, value - guest_tsc(v, now), now); return OK;
+    case MSR_TSC_ADJUST: move_tsc(v, value - v->tsc_adjust, now); return OK;
     case MSR_DEBUGCTL: /* single-step on branches only; no branch records, no trace store */
         if (value & ~(u64)DEBUGCTL_BTF)
             return E_INVAL;

@@ -3,6 +3,6 @@
 #include "lib/types.h"
 #include "vmm/vcpu.h"
 
-err_t msr_model_read(struct vcpu *v, u32 msr, u64 *value);
 /* now: TSC of the host. */
+err_t msr_model_read(struct vcpu *v, u32 msr, u64 *value, u64 now);
 err_t msr_model_write(struct vcpu *v, u32 msr, u64 value, u64 now);

@@ -80,12 +80,11 @@ enum verdict on_rdmsr(struct vcpu *v, const struct exit *x)
     const struct msr_row *row = msr_find(msr);
     u64 value;
 
-    (void)x;
     if (!row)
         return refuse_msr(v, msr, false, 0);
     if (row->read == MSR_HELD)
         value = v->msr_held[row->slot + (msr - row->first)];
-    else if (row->read != MSR_CALL || msr_model_read(v, msr, &value) != OK)
+    else if (row->read != MSR_CALL || msr_model_read(v, msr, &value, x->tsc) != OK)
         return refuse_msr(v, msr, false, 0);
     r[RAX] = (u32)value;
     r[RDX] = value >> 32;
@@ -99,7 +98,6 @@ enum verdict on_wrmsr(struct vcpu *v, const struct exit *x)
     const u64 value = (u64)(u32)r[RDX] << 32 | (u32)r[RAX];
     const struct msr_row *row = msr_find(msr);
 
-    (void)x;
     if (!row)
         return refuse_msr(v, msr, true, value);
     if (row->write == MSR_HELD) {

@@ -47,3 +47,18 @@ void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value)
     if (vcpu_lapic_moved(v))
         v->todo |= TODO_BOARD;
 }
+
+void vcpu_set_tsc_deadline(struct vcpu *v, u64 value, u64 now)
+{
+    lapic_set_tsc_deadline(&v->lapic, value, now + v->tsc_offset, now);
+    const u64 deadline = v->lapic.deadline;
+
+    if (deadline >= v->deadline) /* the timer is set for something earlier */
+        return;
+    if (unlikely(deadline <= now)) {
+        v->todo |= TODO_BOARD;
+        return;
+    }
+    vmx_set_timer(&v->vmx, deadline - now);
+    v->deadline = deadline;
+}

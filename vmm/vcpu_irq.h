@@ -27,3 +27,5 @@ bool vcpu_lapic_moved(const struct vcpu *v);
 void vcpu_take_messages(struct vcpu *v);
 /* A guest's write to a register of its local APIC, with all that follows from it. */
 void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value);
+/* A guest's write to IA32_TSC_DEADLINE at `now`.  Most arm the timer, which is one VMWRITE. */
+void vcpu_set_tsc_deadline(struct vcpu *v, u64 value, u64 now);

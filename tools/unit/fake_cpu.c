@@ -64,6 +64,13 @@ void vmx_set_tsc_offset(struct vmx_vcpu *v, u64 offset)
     fake_cpu.tsc_offsets++;
 }
 
+void vmx_set_timer(struct vmx_vcpu *v, u64 ticks)
+{
+    (void)v;
+    fake_cpu.timer = ticks;
+    fake_cpu.timers++;
+}
+
 void vmx_invvpid_single(u16 vpid)
 {
     fake_cpu.invvpid = vpid;

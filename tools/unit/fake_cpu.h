@@ -7,7 +7,8 @@
 struct fake_cpu {
     u64 vmcs[GS_COUNT]; /* what guest_state_load() finds */
     u64 tsc, cr2, dr6, xcr0, tsc_offset;
-    u32 xsetbvs, tsc_offsets, invvpids;
+    u64 timer; /* preemption timer: the last ticks asked for */
+    u32 xsetbvs, tsc_offsets, invvpids, timers;
     u16 invvpid; /* the last one */
     u32 traps, nmis;
     u8 trap; /* the last vector dispatched */

@@ -18,6 +18,8 @@
 #define RECORD   7
 #define MAX_SIZE 800 /* not half of the clock's range */
 #define MASKED   0x10000u
+#define MODE     0x60000u
+#define DEADLINE 0x40000u
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
@@ -50,7 +52,7 @@ static void check_priorities(struct lapic *l, u64 now)
 static void check_registers(const struct lapic *l)
 {
     for (unsigned i = 0; i < LVT_COUNT; i++) {
-        CHECK((l->lvt[i] & ~0x3a7ffu) == 0);
+        CHECK((l->lvt[i] & ~0x7a7ffu) == 0);
         CHECK((l->svr & 0x100) || (l->lvt[i] & MASKED));
     }
     CHECK(in_class(l->tmr, 0) == 0);
@@ -64,8 +66,16 @@ static void check_timer(struct lapic *l, u64 now)
 {
     CHECK(l->deadline > now || l->deadline == NEVER);
     CHECK(l->deadline == NEVER || (l->running && !(l->lvt[LVT_TIMER] & MASKED)));
-    CHECK(!l->running || l->initial_count != 0);
     const u64 deadline = l->deadline;
+    if ((l->lvt[LVT_TIMER] & MODE) == DEADLINE) {
+        const u64 armed = lapic_tsc_deadline(l, now); /* this notes a masked one that has passed */
+        CHECK(l->running == (armed != 0));
+        CHECK(lapic_read(l, 0x390, now) == 0 && l->deadline == deadline);
+        CHECK(deadline == NEVER || deadline == l->fires);
+        return;
+    }
+    CHECK(lapic_tsc_deadline(l, now) == 0);
+    CHECK(!l->running || l->initial_count != 0);
     const u32 count = lapic_read(l, 0x390, now);
     CHECK(l->deadline == deadline && count <= l->initial_count);
     CHECK(l->running == (count != 0));
@@ -97,7 +107,14 @@ static void act(struct lapic *l, const u8 *r, u64 now)
         CHECK(want < 0 ? got == (u8)l->svr : got == want && has(l->isr, got) && !has(l->irr, got));
         return;
     }
-    case 2: lapic_tick(l, now); return;
+    case 2: /* the guest's clock is anywhere */
+        if (r[1] & 1)
+            lapic_set_tsc_deadline(l, (u64)value << (r[1] >> 2), now << (r[1] & 2), now);
+        else if (r[1] & 2)
+            lapic_tsc_moved(l, now + value, now);
+        else
+            lapic_tick(l, now);
+        return;
     case 3: {
         const u32 first = lapic_read(l, offset, now);
         CHECK(lapic_read(l, offset, now) == first);

@@ -51,7 +51,7 @@ static void test_writable_bits(void **state)
         {SVR, 0x1ff, 0},
         {ICR_HIGH, 0xff000000, 0},
         {ICR_LOW, 0xccfff, 0},
-        {TIMER, 0x300ff, 0},
+        {TIMER, 0x700ff, 0},
         {THERMAL, 0x107ff, 0},
         {PERFMON, 0x107ff, 0},
         {LINT0, 0x1a7ff, 0},

@@ -73,6 +73,94 @@ static void test_end_of_time(void **state)
     }
 }
 
+#define DEADLINE 0x40000u
+
+static struct lapic armed(u64 deadline, u64 guest_now, u64 now)
+{
+    struct lapic l = fresh();
+    wr(&l, TIMER, DEADLINE | 0x40);
+    lapic_set_tsc_deadline(&l, deadline, guest_now, now);
+    return l;
+}
+
+static void assert_fires(struct lapic *l, u64 at)
+{
+    assert_true(l->deadline == at);
+    lapic_tick(l, at - 1);
+    assert_int_equal(lapic_pending(l), LAPIC_NO_VECTOR);
+    lapic_tick(l, at);
+    assert_int_equal(lapic_ack(l), 0x40);
+    wr(l, EOI, 0);
+    assert_true(l->deadline == NEVER);
+    assert_int_equal(lapic_tsc_deadline(l, at), 0);
+    lapic_tick(l, at + 1000000);
+    assert_int_equal(lapic_pending(l), LAPIC_NO_VECTOR);
+}
+
+/* SDM Vol. 3A, "TSC-Deadline Mode". */
+static void test_tsc_deadline(void **state)
+{
+    (void)state;
+    struct lapic l = armed(700, 500, 10000);
+    assert_true(lapic_tsc_deadline(&l, 10199) == 700);
+    assert_fires(&l, 10200);
+    l = armed(500, 500, 10000); /* at once */
+    assert_fires(&l, 10000);
+    l = armed(1, 500, 10000); /* long ago */
+    assert_fires(&l, 10000);
+    l = armed(700, 500, 10000);
+    lapic_set_tsc_deadline(&l, 0, 500, 10000);
+    assert_true(l.deadline == NEVER);
+    assert_true(lapic_tsc_deadline(&l, 10000) == 0);
+    l = armed(NEVER, 500, 10000); /* beyond the end of the clock */
+    assert_true(l.deadline == NEVER);
+    assert_true(lapic_tsc_deadline(&l, NEVER - 1) == NEVER);
+    lapic_set_tsc_deadline(&l, 600, 500, 10000); /* the last one counts */
+    lapic_tsc_moved(&l, 570, 10000);
+    assert_fires(&l, 10030);
+    lapic_tsc_moved(&l, 0, 10000); /* it has fired: nothing to move */
+    assert_true(l.deadline == NEVER);
+}
+
+/* A deadline that comes while the entry is masked is over; the counting registers sleep. */
+static void test_tsc_deadline_masked(void **state)
+{
+    (void)state;
+    struct lapic l = armed(700, 500, 10000);
+    lapic_write(&l, TIMER, MASKED | DEADLINE | 0x40, 10001);
+    assert_true(l.deadline == NEVER);
+    assert_true(lapic_tsc_deadline(&l, 10100) == 700);
+    lapic_write(&l, TIMER, DEADLINE | 0x40, 10101);
+    assert_true(l.deadline == 10200);
+    lapic_write(&l, TIMER, MASKED | DEADLINE | 0x40, 10102);
+    lapic_write(&l, TIMER, DEADLINE | 0x40, 10200);
+    assert_true(l.deadline == NEVER);
+    lapic_write(&l, TMICT, 5, 10200);
+    lapic_write(&l, TDCR, 0xb, 10200);
+    assert_int_equal(lapic_read(&l, TMICT, 10200), 0);
+    assert_int_equal(lapic_read(&l, TMCCT, 10200), 0);
+    assert_true(l.deadline == NEVER);
+}
+
+static void test_tsc_deadline_changes_mode(void **state)
+{
+    (void)state;
+    struct lapic l = armed(700, 500, 10000);
+    wr(&l, TIMER, 0x40); /* one-shot: disarmed */
+    assert_true(l.deadline == NEVER);
+    assert_int_equal(lapic_tsc_deadline(&l, 0), 0);
+    lapic_set_tsc_deadline(&l, 700, 500, 10000);
+    assert_true(l.deadline == NEVER);
+    wr(&l, TMICT, 1000);
+    assert_true(l.deadline == 2000);
+    wr(&l, TIMER, DEADLINE | 0x40); /* and back: the count is disarmed, too */
+    assert_true(l.deadline == NEVER);
+    assert_int_equal(rd(&l, TMCCT), 0);
+    wr(&l, TIMER, PERIODIC | 0x40);
+    assert_true(l.deadline == NEVER);
+    assert_int_equal(rd(&l, TMCCT), 0);
+}
+
 /* The timer, one TSC tick after the other. */
 struct dumb_timer {
     u32 initial, count, prescaler, divisor;
@@ -148,6 +236,9 @@ int main(void)
         cmocka_unit_test(test_divisors),
         cmocka_unit_test(test_late_periodic),
         cmocka_unit_test(test_end_of_time),
+        cmocka_unit_test(test_tsc_deadline),
+        cmocka_unit_test(test_tsc_deadline_masked),
+        cmocka_unit_test(test_tsc_deadline_changes_mode),
         cmocka_unit_test(test_timer_against_ticks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

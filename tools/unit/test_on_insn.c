@@ -145,7 +145,7 @@ static void test_every_held_msr(void **state)
 static void test_refused_msrs(void **state)
 {
     static const u32 none[] = {0x1a,       0x1c,       0x48,       0x49,       0x480,
-                               0x491,      0x6e0,      0x800,      0x8ff,      0x1fff,
+                               0x491,      0x6e1,      0x800,      0x8ff,      0x1fff,
                                0x2000,     0x40000000, 0xbfffffff, 0xc0000085, 0xc0001fff,
                                0xc0002000, 0xc0010015, 0xffffffff};
     static const u32 read_only[] = {MSR_FEATURE_CONTROL, MSR_MTRRCAP};
@@ -172,6 +172,42 @@ static void test_refused_msrs(void **state)
     assert_int_equal(rdmsr_of(MSR_BIOS_SIGN_ID), NEXT);
     assert_int_equal(edx_eax(), 0);
     assert_true(unchanged());
+}
+
+/* Arming is one write of the preemption timer, and no look at the devices. */
+static void test_tsc_deadline(void **state)
+{
+    (void)state;
+    guest_new(LONG);
+    lapic_reset(&v->lapic, 0);
+    x.tsc = 5000;
+    v->tsc_offset = 0ull - 2000; /* the guest's TSC is 3000 */
+    v->deadline = 100000;
+    v->todo = 0;
+    assert_int_equal(wrmsr_of(MSR_TSC_DEADLINE, 3500), NEXT); /* the timer is in another mode */
+    assert_int_equal(rdmsr_of(MSR_TSC_DEADLINE), NEXT);
+    assert_int_equal(edx_eax(), 0);
+    lapic_write(&v->lapic, 0x320, 0x40040, 4000);
+    assert_int_equal(wrmsr_of(MSR_TSC_DEADLINE, 3500), NEXT);
+    assert_int_equal(fake_cpu.timers, 1);
+    assert_int_equal(fake_cpu.timer, 500);
+    assert_int_equal(v->deadline, 5500);
+    assert_int_equal(rdmsr_of(MSR_TSC_DEADLINE), NEXT);
+    assert_int_equal(edx_eax(), 3500);
+    assert_int_equal(wrmsr_of(MSR_TSC_DEADLINE, 0), NEXT); /* off: the timer may fire for nothing */
+    assert_int_equal(wrmsr_of(MSR_TSC_DEADLINE, 9000), NEXT);
+    assert_int_equal(fake_cpu.timers, 1);
+    assert_int_equal(v->todo, 0);
+    assert_int_equal(wrmsr_of(MSR_TSC, 8999), NEXT); /* the deadline is as near as it says */
+    assert_int_equal(v->lapic.deadline, 5001);
+    assert_int_equal(v->todo, TODO_BOARD);
+    v->todo = 0;
+    assert_int_equal(wrmsr_of(MSR_TSC_DEADLINE, 8999), NEXT); /* now */
+    assert_int_equal(v->todo, TODO_BOARD);
+    lapic_tick(&v->lapic, x.tsc);
+    assert_int_equal(lapic_pending(&v->lapic), 0x40);
+    assert_int_equal(rdmsr_of(MSR_TSC_DEADLINE), NEXT);
+    assert_int_equal(edx_eax(), 0);
 }
 
 /* SDM Vol. 3B, "Time-Stamp Counter Adjustment": each write moves both by the same amount. */
@@ -272,7 +308,7 @@ static void test_models_know_their_msrs_only(void **state)
 
     (void)state;
     guest_new(LONG);
-    assert_int_equal(msr_model_read(v, MSR_LSTAR, &value), E_INVAL);
+    assert_int_equal(msr_model_read(v, MSR_LSTAR, &value, 0), E_INVAL);
     assert_int_equal(msr_model_write(v, MSR_LSTAR, 0, 0), E_INVAL);
 }
 
@@ -416,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_every_held_msr),
         cmocka_unit_test(test_refused_msrs),
         cmocka_unit_test(test_tsc),
+        cmocka_unit_test(test_tsc_deadline),
         cmocka_unit_test(test_pat),
         cmocka_unit_test(test_debugctl_xss),
         cmocka_unit_test(test_efer),

@@ -2,11 +2,11 @@
  * the state while software-disabled that of "Local APIC State After It Has Been Software
  * Disabled".  Pure. */
 #include "vmm/dev/lapic.h"
+#include "vmm/dev/lapic_timer.h"
 
 /* Integrated APIC of the Pentium 4 and later, LVT_COUNT entries, no suppression of EOI broadcasts.
  */
 #define VERSION (0x14u | (LVT_COUNT - 1) << 16)
-#define NEVER   (~0ull)
 
 // clang-format off
 enum {
@@ -23,19 +23,15 @@ enum { TO_DESTINATION, TO_SELF, TO_ALL, TO_OTHERS };
 #define FIRST_VECTOR  16u
 #define SVR_ENABLE    0x100u
 #define SVR_WRITABLE  0x1ffu
-#define LVT_MASKED    0x10000u
-#define LVT_PERIODIC  0x20000u
 #define ICR_WRITABLE  0xccfffu
 #define ICR_LOGICAL   0x800u
 #define ID_BITS       0xff000000u /* of ID, LDR and ICR_HIGH */
 #define DFR_ONES      0x0fffffffu
-#define DIVIDE_BITS   0xbu
 #define MODEL_CLUSTER 0x0u
 #define MODEL_FLAT    0xfu
 
-/* The timer's TSC-deadline mode is not there: CPUID.01H:ECX[24] is clear. */
 static const u32 lvt_writable[LVT_COUNT] = {
-    [LVT_TIMER] = 0x300ff, [LVT_THERMAL] = 0x107ff, [LVT_PERFMON] = 0x107ff,
+    [LVT_TIMER] = 0x700ff, [LVT_THERMAL] = 0x107ff, [LVT_PERFMON] = 0x107ff,
     [LVT_LINT0] = 0x1a7ff, [LVT_LINT1] = 0x1a7ff,   [LVT_ERROR] = 0x100ff,
 };
 
@@ -153,89 +149,14 @@ bool lapic_takes_extint(const struct lapic *l)
     return !(lint0 & LVT_MASKED) && delivery_mode(lint0) == DELIVER_EXTINT;
 }
 
-/* ---- timer ---- */
-
-/* log2 of the divisor: bits 3, 1 and 0 give 2, 4 ... 128, and last 1. */
-static unsigned divide_shift(const struct lapic *l)
-{
-    return ((l->divide & 3) + (l->divide >> 1 & 4) + 1) & 7;
-}
-
-static u64 period(const struct lapic *l)
-{
-    return (u64)l->initial_count << divide_shift(l);
-}
-
-/* Ticks since the start; none if the clock has stepped back. */
-static u64 elapsed(const struct lapic *l, u64 now)
-{
-    const u64 since = now - l->started;
-    return (i64)since < 0 ? 0 : since;
-}
-
-/* Does the reloads that are due, or stops, so that elapsed() < period() while running. */
-static void advance(struct lapic *l, u64 now)
-{
-    const u64 since = elapsed(l, now);
-    const u64 one = period(l);
-    if (!l->running || since < one)
-        return;
-    if (!(l->lvt[LVT_TIMER] & LVT_PERIODIC))
-        l->running = false;
-    else /* nearly always at most one period late: no division then */
-        l->started += since < 2 * one ? one : since - since % one;
-}
-
-/* Sets the deadline `left` ticks from now, if the timer is to interrupt. */
-static void arm_after(struct lapic *l, u64 now, u64 left)
-{
-    const bool interrupts = l->running && !(l->lvt[LVT_TIMER] & LVT_MASKED);
-    l->deadline = interrupts && left < NEVER - now ? now + left : NEVER;
-}
-
-/* Sets the deadline.  advance() was called. */
-static void arm(struct lapic *l, u64 now)
-{
-    arm_after(l, now, period(l) - elapsed(l, now));
-}
-
-void lapic_tick(struct lapic *l, u64 now)
-{
-    if (likely(now < l->deadline) || l->deadline == NEVER)
-        return;
-    lapic_post(l, (u8)l->lvt[LVT_TIMER]);
-    advance(l, now);
-    arm(l, now);
-}
-
-static void write_initial_count(struct lapic *l, u32 value, u64 now)
-{
-    l->initial_count = value;
-    l->started = now;
-    l->running = value != 0;
-    arm_after(l, now, period(l));
-}
-
-static u32 current_count(struct lapic *l, u64 now)
-{
-    advance(l, now);
-    return l->running ? l->initial_count - (u32)(elapsed(l, now) >> divide_shift(l)) : 0;
-}
-
-/* A timer that runs goes on from the count that it has reached. */
-static void write_divide(struct lapic *l, u32 value, u64 now)
-{
-    const u32 counted = l->initial_count - current_count(l, now);
-    l->divide = value & DIVIDE_BITS;
-    l->started = now - ((u64)counted << divide_shift(l));
-    arm(l, now);
-}
-
 static void write_lvt(struct lapic *l, u32 entry, u32 value, u64 now)
 {
-    advance(l, now); /* by the old mode */
-    l->lvt[entry] = (value & lvt_writable[entry]) | (l->svr & SVR_ENABLE ? 0 : LVT_MASKED);
-    arm(l, now);
+    const u32 allowed = (value & lvt_writable[entry]) | (l->svr & SVR_ENABLE ? 0 : LVT_MASKED);
+
+    if (entry == LVT_TIMER)
+        lapic_timer_write_lvt(l, allowed, now);
+    else
+        l->lvt[entry] = allowed;
 }
 
 static void write_svr(struct lapic *l, u32 value)
@@ -245,7 +166,7 @@ static void write_svr(struct lapic *l, u32 value)
         return;
     for (unsigned i = 0; i < LVT_COUNT; i++)
         l->lvt[i] |= LVT_MASKED;
-    l->deadline = NEVER;
+    l->deadline = LAPIC_NEVER;
 }
 
 /* ---- interprocessor interrupts ---- */
@@ -300,7 +221,7 @@ void lapic_reset(struct lapic *l, u32 id)
     *l = (struct lapic){.id = id & 0xff,
                         .dfr = ~0u,
                         .svr = SVR_ENABLE | 0xff,
-                        .deadline = NEVER,
+                        .deadline = LAPIC_NEVER,
                         .eoi = LAPIC_NO_VECTOR};
     for (unsigned i = 0; i < LVT_COUNT; i++)
         l->lvt[i] = LVT_MASKED;
@@ -341,7 +262,7 @@ u32 lapic_read(struct lapic *l, u32 offset, u64 now)
     case REG_ICR_LOW: return l->icr_low;
     case REG_ICR_HIGH: return l->icr_high;
     case REG_INITIAL_COUNT: return l->initial_count;
-    case REG_CURRENT_COUNT: return current_count(l, now);
+    case REG_CURRENT_COUNT: return lapic_timer_count(l, now);
     case REG_DIVIDE: return l->divide;
     case REG_EOI: /* write-only */
     case REG_APR: /* not there since the Pentium 4, and no error */
@@ -369,7 +290,7 @@ static NOINLINE void write_rare(struct lapic *l, u32 offset, u32 value, u64 now)
     case REG_LDR: l->ldr = value & ID_BITS; return;
     case REG_DFR: l->dfr = value | DFR_ONES; return;
     case REG_SVR: write_svr(l, value); return;
-    case REG_DIVIDE: write_divide(l, value, now); return;
+    case REG_DIVIDE: lapic_timer_divide(l, value, now); return;
     case REG_ESR:
         l->esr = l->esr_pending;
         l->esr_pending = 0;
@@ -389,7 +310,7 @@ void lapic_write(struct lapic *l, u32 offset, u32 value, u64 now)
     lapic_tick(l, now); /* what was due came before this write */
     switch (offset) {
     case REG_EOI: end_of_interrupt(l); return;
-    case REG_INITIAL_COUNT: write_initial_count(l, value, now); return;
+    case REG_INITIAL_COUNT: lapic_timer_start(l, value, now); return;
     case REG_ICR_LOW: write_icr(l, value); return;
     case REG_ICR_HIGH: l->icr_high = value & ID_BITS; return;
     case REG_TPR: l->tpr = value & 0xff; return;

@@ -18,12 +18,14 @@ struct lapic {
     u64 isr[4], irr[4], tmr[4]; /* bit n of the whole: vector n */
     u32 divide;                 /* divide configuration register */
     u32 initial_count;
-    u64 started;  /* TSC at which the timer was started, or at which its period began */
-    u64 deadline; /* TSC of the timer's next interrupt; ~0: not running, or masked */
-    bool running; /* the timer; as of the last look at it: a masked one-shot may have ended */
-    int eoi;      /* a level-triggered vector that was ended: the caller tells the I/O APIC, and
-                     sets it to LAPIC_NO_VECTOR again */
-    bool nmi;     /* an NMI was sent to this processor: the caller takes and clears it */
+    u64 started;      /* TSC at which the timer was started, or at which its period began */
+    u64 tsc_deadline; /* TSC-deadline mode: as the guest wrote it, in its own TSC ... */
+    u64 fires;        /* ... and the TSC that it means */
+    u64 deadline;     /* TSC of the timer's next interrupt; ~0: not running, or masked */
+    bool running;     /* the timer; as of the last look at it: a masked one-shot may have ended */
+    int eoi;          /* a level-triggered vector that was ended: the caller tells the I/O APIC, and
+                         sets it to LAPIC_NO_VECTOR again */
+    bool nmi;         /* an NMI was sent to this processor: the caller takes and clears it */
 };
 
 /* As a PC's firmware leaves it: enabled, virtual wire (LINT0 ExtINT, LINT1 NMI), timer masked. */
@@ -39,6 +41,13 @@ void lapic_post(struct lapic *l, u8 vector); /* an edge-triggered interrupt with
 /* A message that came for this local APIC.  SMIs and 8259s behind the sender are not its own. */
 void lapic_message(struct lapic *l, const struct apic_message *m);
 bool lapic_is_destination(const struct lapic *l, u8 destination, bool logical);
+
+/* IA32_TSC_DEADLINE; the guest's own TSC is guest_now at `now`.  Writes do nothing, and reads give
+ * 0, unless the timer is in that mode.  After the guest's TSC was moved, the deadline comes earlier
+ * or later. */
+void lapic_set_tsc_deadline(struct lapic *l, u64 deadline, u64 guest_now, u64 now);
+u64 lapic_tsc_deadline(struct lapic *l, u64 now);
+void lapic_tsc_moved(struct lapic *l, u64 guest_now, u64 now);
 
 /* The vector to deliver next: the highest in IRR that is above the processor priority. */
 int lapic_pending(const struct lapic *l);

@@ -123,7 +123,7 @@ static void fix_signature(struct cpuid_policy *p, const struct cpuid_source *s, 
 
     (void)s, (void)sub;
     a->ebx |= 1u << 16; /* one logical processor, APIC ID 0 */
-    a->ecx |= CPUID_1_ECX_HYPERVISOR;
+    a->ecx |= CPUID_1_ECX_HYPERVISOR | CPUID_1_ECX_TSC_DEADLINE; /* a model, as the local APIC */
     p->cr4_mask |= CR4_PCE;
     for (size_t i = 0; i < ARRAY_LEN(cr4_bits); i++)
         if ((a->edx & cr4_bits[i].edx) || (a->ecx & cr4_bits[i].ecx))

@@ -34,6 +34,7 @@ static struct msr_row rows[] = {
 { MSR_MTRR_FIX4K_C0000,  MSR_MTRR_FIX4K_F8000,  MSR_HELD, MSR_HELD,   0, MTRR_FIXED_WB,       ALL_BITS,                        "MTRR_FIX4K"        },
 { MSR_PAT,               MSR_PAT,               MSR_PASS, MSR_CALL,   0, 0,                   0,                               "PAT"               },
 { MSR_MTRR_DEF_TYPE,     MSR_MTRR_DEF_TYPE,     MSR_HELD, MSR_HELD,   0, MTRR_ON_WB,          MTRR_DEF_TYPE_E | MTRR_DEF_TYPE_FE | MTRR_DEF_TYPE_TYPE, "MTRR_DEF_TYPE" },
+{ MSR_TSC_DEADLINE,      MSR_TSC_DEADLINE,      MSR_CALL, MSR_CALL,   0, 0,                   0,                               "TSC_DEADLINE"      },
 { MSR_XSS,               MSR_XSS,               MSR_CALL, MSR_CALL,   0, 0,                   0,                               "XSS"               },
 { MSR_EFER,              MSR_EFER,              MSR_PASS, MSR_CALL,   0, 0,                   0,                               "EFER"              },
 { MSR_STAR,              MSR_FMASK,             MSR_PASS, MSR_PASS,   0, 0,                   0,                               "STAR/LSTAR/CSTAR/FMASK" },
