@@ -185,6 +185,9 @@
 #define CPUID_7_1_EAX_LAM               BIT32(26)
 #define CPUID_7_1_EAX_MSRLIST           BIT32(27)
 
+/* Leaf 7 subleaf 2 EDX */
+#define CPUID_7_2_EDX_BHI_CTRL          BIT32(4)
+
 /* Leaf 0xd subleaf 1 EAX */
 #define CPUID_D_1_EAX_XSAVEOPT          BIT32(0)
 #define CPUID_D_1_EAX_XSAVEC            BIT32(1)
@@ -211,4 +214,5 @@
 #define CPUID_80000008_EAX_PHYS_BITS    0xffu
 #define CPUID_80000008_EAX_LINEAR_BITS  0xff00u
 #define CPUID_80000008_EBX_WBNOINVD     BIT32(9)
+#define CPUID_80000008_EBX_IBPB         BIT32(12)
 // clang-format on

@@ -140,6 +140,7 @@
 #define SPEC_CTRL_IBRS                  BIT(0)
 #define SPEC_CTRL_STIBP                 BIT(1)
 #define SPEC_CTRL_SSBD                  BIT(2)
+#define SPEC_CTRL_BHI_DIS_S             BIT(10)
 #define PRED_CMD_IBPB                   BIT(0)
 #define FLUSH_CMD_L1D                   BIT(0)
 
@@ -153,6 +154,17 @@
 #define ARCH_CAP_IF_PSCHANGE_MC_NO      BIT(6)
 #define ARCH_CAP_TSX_CTRL               BIT(7)
 #define ARCH_CAP_TAA_NO                 BIT(8)
+#define ARCH_CAP_SBDR_SSDP_NO           BIT(13)
+#define ARCH_CAP_FBSDP_NO               BIT(14)
+#define ARCH_CAP_PSDP_NO                BIT(15)
+#define ARCH_CAP_FB_CLEAR               BIT(17)
+#define ARCH_CAP_BHI_NO                 BIT(20)
+#define ARCH_CAP_PBRSB_NO               BIT(24)
+#define ARCH_CAP_GDS_CTRL               BIT(25)
+#define ARCH_CAP_GDS_NO                 BIT(26)
+#define ARCH_CAP_RFDS_NO                BIT(27)
+#define ARCH_CAP_RFDS_CLEAR             BIT(28)
+#define ARCH_CAP_ITS_NO                 BIT(62) /* only hypervisors set it, for their guests */
 
 /* IA32_MTRRCAP, IA32_MTRR_DEF_TYPE, IA32_MTRR_PHYSMASKn */
 #define MTRRCAP_VCNT                    0xffull
