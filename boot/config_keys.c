@@ -19,6 +19,11 @@ static const char *const laboratory[] = {
     [CONFIG_LAB_ASK] = "ask",
     [CONFIG_LAB_ASK + 1] = NULL,
 };
+static const char *const mitigations[] = {
+    [CONFIG_MITIGATIONS_AUTO] = "auto",
+    [CONFIG_MITIGATIONS_OFF] = "off",
+    [CONFIG_MITIGATIONS_OFF + 1] = NULL,
+};
 static const char *const reboots[] = {
     [CONFIG_REBOOT_RESTART] = "restart",
     [CONFIG_REBOOT_END] = "end",
@@ -50,6 +55,7 @@ const struct key config_keys[] = {
     { "log_level",  GLOBAL(log_level),  CHOICE(log_levels, CONFIG_LOG_INFO) },
     { "on_end",     GLOBAL(on_end),     CHOICE(ends, CONFIG_END_POWEROFF) },
     { "lab",        GLOBAL(lab),        CHOICE(laboratory, CONFIG_LAB_OFF) },
+    { "mitigations", GLOBAL(mitigations), CHOICE(mitigations, CONFIG_MITIGATIONS_AUTO) },
     { "memory",     GUEST(memory),      .type = TYPE_SIZE, REQUIRED, RANGE(0, 4 * MiB, 1024 * GiB, LARGE_PAGE_SIZE) },
     { "vcpus",      GUEST(vcpus),       .type = TYPE_NUMBER, RANGE(1, 1, 1, 1) },
     { "kernel",     GUEST(kernel),      .type = TYPE_PATH, REQUIRED, .room = CONFIG_PATH_MAX },

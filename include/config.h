@@ -21,6 +21,9 @@ enum config_on_end { CONFIG_END_POWEROFF, CONFIG_END_REBOOT, CONFIG_END_HALT, CO
  * pressed within a few seconds. */
 enum config_lab { CONFIG_LAB_OFF, CONFIG_LAB_ON, CONFIG_LAB_ASK };
 
+/* What is done against speculative execution.  AUTO: what the processor needs. */
+enum config_mitigations { CONFIG_MITIGATIONS_AUTO, CONFIG_MITIGATIONS_OFF };
+
 /* What happens when a guest asks for a reset. */
 enum config_on_reboot { CONFIG_REBOOT_RESTART, CONFIG_REBOOT_END };
 
@@ -72,6 +75,8 @@ struct config {
     u32 log_level; /* enum config_log_level */
     u32 on_end;    /* enum config_on_end */
     u32 guest_count;
-    u32 lab; /* enum config_lab; ON: there may be no guest */
+    u32 lab;         /* enum config_lab; ON: there may be no guest */
+    u32 mitigations; /* enum config_mitigations */
+    u32 reserved;
     struct config_guest guest[CONFIG_GUESTS_MAX];
 };

@@ -84,6 +84,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     if (config_parse(text, size, &config, &error) == OK) {
         REQUIRE(config.log_level <= CONFIG_LOG_DEBUG && config.on_end <= CONFIG_END_RETURN);
         REQUIRE(config.lab <= CONFIG_LAB_ASK);
+        REQUIRE(config.mitigations <= CONFIG_MITIGATIONS_OFF);
         REQUIRE(config.guest_count >= 1 || config.lab == CONFIG_LAB_ON);
         REQUIRE(config.guest_count <= CONFIG_GUESTS_MAX);
         for (u32 i = 0; i < config.guest_count; i++)

@@ -46,6 +46,7 @@ static void test_all_keys(void **state)
           "log_level = debug   # more\n"
           "on_end=halt\n"
           "lab = ask\n"
+          "mitigations = off\n"
           "\n"
           "  [ guest  debian.1 ]  # first\n"
           "\tmemory\t=\t512M\n"
@@ -70,6 +71,7 @@ static void test_all_keys(void **state)
     assert_int_equal(config.log_level, CONFIG_LOG_DEBUG);
     assert_int_equal(config.on_end, CONFIG_END_HALT);
     assert_int_equal(config.lab, CONFIG_LAB_ASK);
+    assert_int_equal(config.mitigations, CONFIG_MITIGATIONS_OFF);
     assert_int_equal(config.guest_count, 2);
 
     const struct config_guest *g = &config.guest[0];
@@ -106,6 +108,7 @@ static void test_defaults(void **state)
     assert_int_equal(config.log_level, CONFIG_LOG_INFO);
     assert_int_equal(config.on_end, CONFIG_END_POWEROFF);
     assert_int_equal(config.lab, CONFIG_LAB_OFF);
+    assert_int_equal(config.mitigations, CONFIG_MITIGATIONS_AUTO);
 
     const struct config_guest *g = &config.guest[0];
 
@@ -156,6 +159,7 @@ static void test_choices(void **state)
         {GLOBAL_KEY(log_level), {"error", "warning", "info", "debug"}},
         {GLOBAL_KEY(on_end), {"poweroff", "reboot", "halt", "return"}},
         {GLOBAL_KEY(lab), {"off", "on", "ask"}},
+        {GLOBAL_KEY(mitigations), {"auto", "off"}},
         {GUEST_KEY(format), {"auto", "linux", "multiboot", "flat"}},
         {GUEST_KEY(console), {"auto", "com1", "com2", "com3", "com4", "screen", "none"}},
         {GUEST_KEY(on_reboot), {"restart", "end"}},
@@ -270,7 +274,7 @@ static const struct refusal refusals[] = {
     {"[guest g]\nmemroy = 4M\n", 2, 1, {"'memroy'", "did you mean 'memory'?"}},
     {"[guest g]\n  Kernel = k\n", 2, 3, {"'Kernel'", "did you mean 'kernel'?"}},
     {"[guest g]\non-reboot = end\n", 2, 1, {"did you mean 'on_reboot'?"}},
-    {"log = info\n", 1, 1, {"unknown key 'log'; allowed here: log_level, on_end, lab"}},
+    {"log = info\n", 1, 1, {"unknown key 'log'; allowed here: log_level,", "lab, mitigations"}},
     {"[guest g]\nxyzzy = 1\n", 2, 1, {"unknown key 'xyzzy'", "memory, vcpus, kernel", "module"}},
     {"[guest g]\n" LONG_128 " = 1\n", 2, 1, {"unknown key '" LONG_32 "...'"}},
     {"memory = 4M\n" GUEST, 1, 1, {"memory is a key of a guest", "[guest NAME]"}},
