@@ -17,6 +17,7 @@
 #include "vmm/machine.h"
 #include "vmm/percpu.h"
 #include "vmm/policy/msr.h"
+#include "vmx/speculation.h"
 #include "vmx/vmx.h"
 
 #define PANIC_TRACE_RECORDS 16u  /* in words */
@@ -70,23 +71,26 @@ static void start_acpi(u64 rsdp)
         apic_mask_ioapic((hpa_t){acpi.ioapic[i].address});
 }
 
-static void start_vmx(void)
+static void start_vmx(const struct config *config)
 {
     void *vmxon = hostmem_page();
 
     if (!vmxon || vmx_cpu_enable(virt_to_phys(vmxon)) != OK)
         panic("VMX cannot be entered on this CPU");
+    vmx_mitigation_start(config->mitigations == CONFIG_MITIGATIONS_AUTO);
 }
 
 /* The firmware is still there, and gets the machine back. */
-static void run_laboratory(struct boot_lab *lab)
+static void run_laboratory(const struct boot_info *info)
 {
+    struct boot_lab *lab = phys_to_virt((hpa_t){info->lab});
     struct lab_result result = {.text = phys_to_virt((hpa_t){lab->text}),
                                 .capacity = lab->capacity};
 
-    start_vmx();
+    start_vmx(&info->config);
     msr_policy_init();
     lab_run(&result);
+    vmx_mitigation_stop();
     vmx_cpu_disable();
     lab->len = result.len;
 }
@@ -112,12 +116,12 @@ void hv_main(const struct boot_info *info)
     bootinfo_init(info);
     hostmem_init(info);
     if (info->lab != 0) {
-        run_laboratory(phys_to_virt((hpa_t){info->lab}));
+        run_laboratory(info);
         return;
     }
     apic_init();
     start_acpi(info->rsdp);
-    start_vmx();
+    start_vmx(&info->config);
     msr_policy_init();
     machine_run();
 }

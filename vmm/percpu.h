@@ -7,6 +7,8 @@ struct vcpu;
 
 struct vmm_cpu {
     struct vcpu *current; /* the vCPU whose VMCS is current, or NULL */
+    u64 guest_changes;    /* another guest's turn on this CPU, or the same one's anew */
+    u64 ibpbs;            /* of these, with an indirect branch predictor barrier */
     struct trace_ring trace;
 };
 

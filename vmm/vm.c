@@ -17,6 +17,7 @@
 #include "vmm/policy/io.h"
 #include "vmm/vm_image.h"
 #include "vmm/vm_memory.h"
+#include "vmx/speculation.h"
 #include "vmx/wishes.h"
 
 #define PAGE(n) __attribute__((aligned(4096))) n
@@ -79,10 +80,22 @@ static err_t setup_vcpu(struct vm *vm)
                                 .exception_bitmap = BIT32(VEC_DB) | BIT32(VEC_AC) | BIT32(VEC_MC),
                                 .cr0_mask = CR0_OWNED,
                                 .cr4_mask = cr4_owned(vm->cpuid.cr4_mask),
+                                .mitigations = vmx_mitigation_plan()->flags,
                             });
     vmx_invvpid_single(v->vpid);
     vcpu_reset(v);
     return OK;
+}
+
+/* Never left out because the guest is the same as before: its programs may not be. */
+static void change_guest(const struct vcpu *v)
+{
+    struct vmm_cpu *c = this_vmm_cpu();
+    const bool barrier = vmx_mitigation_guest_change();
+
+    c->guest_changes++;
+    c->ibpbs += barrier;
+    trace(&c->trace, TRACE_GUEST_CHANGE, v->trace_id, barrier, c->ibpbs, c->guest_changes);
 }
 
 /* State that the processor keeps and VMX does not switch: nothing of an earlier guest stays. */
@@ -153,6 +166,7 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
         vm_destroy(vm);
         return err;
     }
+    change_guest(&vm->vcpu);
     reset_processor();
     console_attach(&board_host, config->console);
     vm->at_console = true;

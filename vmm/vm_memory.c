@@ -1,5 +1,5 @@
-/* A guest's RAM.  Populated in full at creation with the largest pages that fit, so that a
- * running guest has no EPT violations on RAM. */
+/* A guest's RAM.  Populated in full at creation with the largest pages that fit and
+ * are safe, so that a running guest has no EPT violations on RAM. */
 #include "vmm/vm_memory.h"
 #include "arch/x86_64/cpuid_bits.h"
 #include "arch/x86_64/insn.h"
@@ -8,6 +8,7 @@
 #include "arch/x86_64/panic.h"
 #include "lib/mem.h"
 #include "vmm/hostmem.h"
+#include "vmx/speculation.h"
 #include "vmx/vmx.h"
 
 static u16 owner(const struct vm *vm)
@@ -115,10 +116,20 @@ static void release(struct vm *vm)
     vm->extents = 0;
 }
 
+/* All of a guest's memory is executable.  Where the size of executable pages must not change, every
+ * page is small from the beginning: no exits for splitting, and no moment at which it is done. */
+static u8 largest_leaf(void)
+{
+    const struct vmx_caps *caps = vmx_caps();
+
+    if (vmx_mitigation_plan()->flags & MITIGATE_EPT_4K)
+        return 0;
+    return vmx_cap_ept_vpid(caps, EPT_VPID_1G) ? 2 : vmx_cap_ept_vpid(caps, EPT_VPID_2M) ? 1 : 0;
+}
+
 err_t vm_memory_create(struct vm *vm)
 {
     const u64 memory = vm->config->memory;
-    const struct vmx_caps *caps = vmx_caps();
     err_t err;
 
     vm->extents = 0;
@@ -128,9 +139,7 @@ err_t vm_memory_create(struct vm *vm)
         .to_phys = table_phys,
         .to_virt = table_virt,
         .phys_bits = (u8)(cpuid(0x80000008, 0).eax & CPUID_80000008_EAX_PHYS_BITS),
-        .max_leaf = vmx_cap_ept_vpid(caps, EPT_VPID_1G)   ? 2
-                    : vmx_cap_ept_vpid(caps, EPT_VPID_2M) ? 1
-                                                          : 0,
+        .max_leaf = largest_leaf(),
     };
     TRY(ept_init(&vm->ept));
     err = allocate(vm, 0, MIN(memory, VM_PCI_HOLE));

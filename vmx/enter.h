@@ -7,15 +7,12 @@
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
-/* entry.asm; not to be called from C, whose registers they do not keep. */
-void vmx_resume(void);
-void vmx_launch(void);
-void vmx_exit(void); /* HOST_RIP */
-
+/* `how` is v->resume or v->launch, of entry.asm; not to be called as a C function, whose registers
+ * they do not keep. */
 #define VMX_ENTER(how, g, tsc, reason)                                                             \
-    __asm__ volatile("call " #how                                                                  \
+    __asm__ volatile("call *%[way]"                                                                \
                      : "=a"(tsc), "=b"(reason), "+D"(g)                                            \
-                     :                                                                             \
+                     : [way] "m"(how)                                                              \
                      : "rcx", "rdx", "rsi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14",  \
                        "r15", "cc", "memory")
 
@@ -37,7 +34,7 @@ static inline u64 vmx_run(struct vmx_vcpu *v, struct exit *x)
     else if (g->dirty)
         guest_state_write(g);
 
-    VMX_ENTER(vmx_resume, regs, tsc, reason);
+    VMX_ENTER(v->resume, regs, tsc, reason);
     x->tsc = tsc;
     x->reason = (u32)reason;
     g->valid = GS_READ_AT_EXIT;

@@ -10,6 +10,9 @@
 ; and nothing is written to the VMCS for an entry.  Called with IF=0; NMI, #MC, #DF and #DB run on
 ; their own IST stacks, because RSP points to *g for some instructions.  CR2 stays what the guest left:
 ; the hypervisor has no page faults but its last.
+;
+; There is a variant for each combination of mitigations (vmx/mitigation.h); which one a virtual CPU uses is
+; set once, at its setup.  The variant without any is the code above and below without an %if.
 ; SDM Vol. 3C, "VM Entries" and "VM Exits" ("Loading Host State").
 
 %include "asm_offsets.inc"              ; made from the C structs
@@ -39,36 +42,98 @@
 %macro  save 2
         mov     [rsp + %2], %1
 %endmacro
-%macro  enter_by 1                      ; VMRESUME or VMLAUNCH
+%macro  set_msr 2                       ; MSR, value below 2^32: ECX, EAX and EDX are lost, flags are not
+        mov     ecx, %1
+        mov     eax, %2
+        mov     edx, 0
+        wrmsr
+%endmacro
+
+; ---------------------------------------------------------------- into the guest
+; VMRESUME or VMLAUNCH; mitigations.  VERW comes after the last load: it clears the buffers that loads
+; pass through, and only in its form with a memory operand.  IBRS goes back to the guest's 0, which
+; no indirect branch of ours follows.
+%macro  enter_by 2
         mov     [rdi + GREGS_HOST_RSP], rsp
+%if (%2) & MITIGATE_L1D_FLUSH
+        set_msr MSR_FLUSH_CMD, FLUSH_CMD_L1D
+%endif
+%if (%2) & MITIGATE_IBRS
+        set_msr MSR_SPEC_CTRL, 0
+%endif
         mov     rsp, rdi
         load    rax, GREGS_RAX
         load    rdx, GREGS_RDX
         gprs    load
+%if (%2) & MITIGATE_VERW
+        verw    [verw_selector]
+%endif
         %1
+%if (%2) & MITIGATE_IBRS
+        jmp     refused_ibrs
+%else
         jmp     refused
+%endif
 %endmacro
 
-        global  vmx_resume:function
+%assign way 0
+%rep MITIGATE_ENTRY + 1
         align   16
-vmx_resume:
-        enter_by vmresume
-
-        global  vmx_launch:function
+vmx_resume_ %+ way:
+        enter_by vmresume, way
         align   16
-vmx_launch:
-        enter_by vmlaunch
+vmx_launch_ %+ way:
+        enter_by vmlaunch, way
+%assign way way + 1
+%endrep
 
-refused:                                ; VMfail: no guest instruction ran, RSP is still g
+%macro  refuse 1                        ; VMfail: no guest instruction ran, RSP is still g
         mov     ebx, VMX_FAILED_INVALID
         mov     ecx, VMX_FAILED_VALID   ; MOV leaves CF and ZF alone
         cmovz   ebx, ecx
+%if (%1) & MITIGATE_IBRS
+        set_msr MSR_SPEC_CTRL, SPEC_CTRL_IBRS
+%endif
         mov     rsp, [rsp + GREGS_HOST_RSP]
         ret
+%endmacro
 
-        global  vmx_exit:function
-        align   16
-vmx_exit:
+refused:
+        refuse  0
+refused_ibrs:
+        refuse  MITIGATE_IBRS
+
+; ---------------------------------------------------------------- out of the guest
+; The guest has filled the return stack buffer: a RET of ours would go, for some instructions, where it
+; likes.  Every CALL leaves an entry that leads to an INT3; LFENCE waits until they are retired.
+%macro  fill_rsb 1
+%rep %1
+        call    $ + 6                   ; over the INT3; a label would be a symbol each time
+        int3
+%endrep
+        add     rsp, %1 * 8
+        lfence
+%endmacro
+
+; A taken branch shifts the branch history, and these are more of them than it holds (194 in the largest
+; core that needs it, Golden Cove): 13 times 8 JMPs and 7 JNZs, and 12 JNZs.
+%macro  overwrite_bhb 0
+        mov     ecx, 13
+%%outer:
+        mov     edx, 8
+%%inner:
+        jmp     %%next
+        int3
+%%next:
+        dec     edx
+        jnz     %%inner
+        dec     ecx
+        jnz     %%outer
+        lfence
+%endmacro
+
+; Mitigations.  RAX is the TSC and EBX the reason; R9 to R15 are still to be wiped.
+%macro  exit_to_host 1
         save    rax, GREGS_RAX
         save    rdx, GREGS_RDX
         rdtsc
@@ -84,6 +149,21 @@ vmx_exit:
         vmread  [rsp + GUEST_RFLAGS], rdi
         vmread  [rsp + GUEST_INTERRUPTIBILITY], r8
         mov     rsp, [rsp + GREGS_HOST_RSP]
+%if (%1) & MITIGATE_IBRS
+        mov     r9, rax
+        set_msr MSR_SPEC_CTRL, SPEC_CTRL_IBRS
+        mov     rax, r9
+%endif
+%if (%1) & MITIGATE_RSB_32
+        fill_rsb 32
+%elif (%1) & MITIGATE_RSB_16
+        fill_rsb 16
+%elif (%1) & MITIGATE_RSB_CALL
+        fill_rsb 1
+%endif
+%if (%1) & MITIGATE_BHB_LOOP
+        overwrite_bhb
+%endif
         xor     r9d, r9d                ; the guest's values must not get into the speculation of C code
         xor     r10d, r10d
         xor     r11d, r11d
@@ -93,3 +173,38 @@ vmx_exit:
         xor     r15d, r15d
         xor     ebp, ebp
         ret
+%endmacro
+
+%assign way 0
+%rep MITIGATE_EXIT / MITIGATE_IBRS + 1
+%assign rsb way * MITIGATE_IBRS & MITIGATE_RSB
+%if (rsb & (rsb - 1)) == 0              ; at most one of them
+        align   16
+vmx_exit_ %+ way:
+        exit_to_host way * MITIGATE_IBRS
+%else
+vmx_exit_ %+ way equ 0
+%endif
+%assign way way + 1
+%endrep
+
+; ---------------------------------------------------------------- the variants, by number
+        section .rodata
+
+%macro  variants 3                      ; name of the table, of its variants, their number
+        global  %1:data
+        align   8
+%1:
+%assign way 0
+%rep %3
+        dq      %2 %+ way
+%assign way way + 1
+%endrep
+%endmacro
+
+        variants vmx_resume_variants, vmx_resume_, MITIGATE_ENTRY + 1
+        variants vmx_launch_variants, vmx_launch_, MITIGATE_ENTRY + 1
+        variants vmx_exit_variants, vmx_exit_, MITIGATE_EXIT / MITIGATE_IBRS + 1
+
+verw_selector:
+        dw      SEL_DATA                ; VERW wants a selector of a writable segment

@@ -12,7 +12,7 @@ static __attribute__((noinline)) void launch(struct vmx_vcpu *v, struct exit *x)
 
     if (DEBUG)
         (void)vmx_check_entry();
-    VMX_ENTER(vmx_launch, regs, x->tsc, reason);
+    VMX_ENTER(v->launch, regs, x->tsc, reason);
     x->reason = (u32)reason;
     v->launched = !(x->reason & (VMX_FAILED_INVALID | VMX_FAILED_VALID | EXIT_REASON_ENTRY_FAILED));
 }

@@ -9,6 +9,7 @@
 #include "arch/x86_64/seg.h"
 #include "vmx/enter.h"
 #include "vmx/eptp.h"
+#include "vmx/speculation.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 #include "vmx/wishes.h"
@@ -105,7 +106,25 @@ static void write_host_state(const struct vmx_vcpu *v)
     vmcs_wn(VMCS_HOST_SYSENTER_ESP, 0);
     vmcs_wn(VMCS_HOST_SYSENTER_EIP, 0);
     vmcs_wn(VMCS_HOST_RSP, (u64)&v->guest.regs);
-    vmcs_wn(VMCS_HOST_RIP, (u64)vmx_exit);
+}
+
+/* Of entry.asm. */
+extern void (*const vmx_resume_variants[MITIGATE_ENTRY + 1])(void);
+extern void (*const vmx_launch_variants[MITIGATE_ENTRY + 1])(void);
+extern void (*const vmx_exit_variants[MITIGATE_EXIT / MITIGATE_IBRS + 1])(void);
+_Static_assert((MITIGATE_ENTRY & (MITIGATE_ENTRY + 1)) == 0, "bits 0 and up");
+_Static_assert((MITIGATE_EXIT & (MITIGATE_EXIT + MITIGATE_IBRS)) == 0, "bits from IBRS up");
+
+static void choose_way(struct vmx_vcpu *v, u32 mitigations)
+{
+    const u32 impossible = mitigations & ~vmx_mitigation_plan()->possible;
+    void (*const exit)(void) = vmx_exit_variants[(mitigations & MITIGATE_EXIT) / MITIGATE_IBRS];
+
+    if (impossible || !exit)
+        panic("mitigations 0x%x: not possible on this processor, or not together", mitigations);
+    v->resume = vmx_resume_variants[mitigations & MITIGATE_ENTRY];
+    v->launch = vmx_launch_variants[mitigations & MITIGATE_ENTRY];
+    vmcs_wn(VMCS_HOST_RIP, (u64)exit);
 }
 
 _Static_assert(offsetof(struct vmx_vcpu, guest) == 0 && offsetof(struct guest_state, regs) == 0,
@@ -124,6 +143,7 @@ void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
     vmx_vcpu_make_current(v);
     write_controls(v, config);
     write_host_state(v);
+    choose_way(v, config->mitigations);
     vmx_guest_reset(&v->guest);
 }
 

@@ -11,6 +11,7 @@ struct vmx_vcpu {
     struct guest_state guest; /* first: vmx_enter() gets &guest.regs */
     hpa_t vmcs;
     bool launched;
+    void (*resume)(void), (*launch)(void); /* variants of entry.asm */
     u32 pin, cpu;    /* current pin-based and primary processor-based controls */
     u32 timer_shift; /* preemption timer: TSC ticks >> shift */
 };
@@ -23,6 +24,10 @@ struct vmx_vcpu_config {
     u32 exception_bitmap;
     u64 cr0_mask, cr4_mask; /* bits that belong to the hypervisor */
     u64 tsc_offset;
+    /* enum mitigation, of vmx_mitigation_plan()->possible: what of MITIGATE_ENTRY and _EXIT is done
+     * on this virtual CPU's way in and out.  Other than the plan's flags it is for measuring only.
+     */
+    u32 mitigations;
 };
 
 enum vmx_result {

@@ -1,7 +1,10 @@
 /* Offsets and numbers of C for the assembler.  Compiled, never typed, never linked: the Makefile
  * takes the "->NAME value" lines out of the compiler's output. */
+#include "arch/x86_64/msr.h"
 #include "arch/x86_64/percpu.h"
+#include "arch/x86_64/seg.h"
 #include "vmx/gregs.h"
+#include "vmx/mitigation.h"
 #include "vmx/vmcs_fields.h"
 #include "vmx/vmx.h"
 
@@ -41,6 +44,22 @@ void asm_offsets(void)
     SYMBOL(VMCS_EXIT_REASON, VMCS_EXIT_REASON);
     SYMBOL(VMX_FAILED_INVALID, VMX_FAILED_INVALID);
     SYMBOL(VMX_FAILED_VALID, VMX_FAILED_VALID);
+
+    SYMBOL(MSR_SPEC_CTRL, MSR_SPEC_CTRL);
+    SYMBOL(MSR_FLUSH_CMD, MSR_FLUSH_CMD);
+    SYMBOL(SPEC_CTRL_IBRS, SPEC_CTRL_IBRS);
+    SYMBOL(FLUSH_CMD_L1D, FLUSH_CMD_L1D);
+    SYMBOL(SEL_DATA, SEL_DATA);
+    SYMBOL(MITIGATE_L1D_FLUSH, MITIGATE_L1D_FLUSH);
+    SYMBOL(MITIGATE_VERW, MITIGATE_VERW);
+    SYMBOL(MITIGATE_IBRS, MITIGATE_IBRS);
+    SYMBOL(MITIGATE_RSB_32, MITIGATE_RSB_32);
+    SYMBOL(MITIGATE_RSB_16, MITIGATE_RSB_16);
+    SYMBOL(MITIGATE_RSB_CALL, MITIGATE_RSB_CALL);
+    SYMBOL(MITIGATE_RSB, MITIGATE_RSB);
+    SYMBOL(MITIGATE_BHB_LOOP, MITIGATE_BHB_LOOP);
+    SYMBOL(MITIGATE_ENTRY, MITIGATE_ENTRY);
+    SYMBOL(MITIGATE_EXIT, MITIGATE_EXIT);
 
     SYMBOL(CPU_SELF, offsetof(struct cpu, self));
     SYMBOL(CPU_STACKS_TOP, offsetof(struct cpu_stacks, main) + CPU_STACK_SIZE);

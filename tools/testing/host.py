@@ -11,6 +11,7 @@ from emulator.machine import ROOT, RunDirectory
 from .report import run
 
 BUILD_TIMEOUT = 1200
+CHECK_TIMEOUT = 60
 UNIT_TIMEOUT = 120
 SOURCES = Path("tools/unit")
 TOOL_LINE = re.compile(r"^(\w+) \(tests\.([\w.]+)\)(?:\n.*)? \.\.\. (.*)$", re.MULTILINE)
@@ -28,8 +29,10 @@ def make(report, name, *targets):
 
 
 def build(report, options):
-    """The images and the guests' files."""
+    """The images and the guests' files, and what mitigations the linked ways into a guest carry."""
     make(report, "build", f"B={options.top}", "all", "guests")
+    status, text = run(["tools/check_entry.py", str(options.build / "hv.debug.elf")], CHECK_TIMEOUT)
+    report.add("mitigations in hv.elf", status == 0, "", text)
 
 
 def _difference(one, other):
