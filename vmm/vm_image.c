@@ -28,13 +28,12 @@ static struct load_request request;
 
 static struct load_file find_file(const char *path)
 {
-    const struct boot_info *info = bootinfo();
+    const struct boot_module *module = bootinfo_module(path);
 
-    for (u32 i = 0; i < info->module_count; i++)
-        if (strcmp(info->module[i].path, path) == 0)
-            return (struct load_file){.data = phys_to_virt((hpa_t){info->module[i].base}),
-                                      .size = info->module[i].size,
-                                      .name = info->module[i].path};
+    if (module)
+        return (struct load_file){.data = phys_to_virt((hpa_t){module->base}),
+                                  .size = module->size,
+                                  .name = module->path};
     return (struct load_file){.name = path};
 }
 

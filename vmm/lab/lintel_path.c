@@ -1,0 +1,266 @@
+/* Lintel's own way from exit to entry: a guest as any other, created from a configuration, run by
+ * vm_run(), handled by the exit table.  Each operation is seen twice: by the guest, around the
+ * instruction, and by Lintel's counters, from behind the exit to before the entry. */
+#include "vmm/lab/lintel_path.h"
+#include "abi/flat.h"
+#include "arch/x86_64/cpuid_bits.h"
+#include "arch/x86_64/cr.h"
+#include "arch/x86_64/insn.h"
+#include "arch/x86_64/log.h"
+#include "arch/x86_64/msr.h"
+#include "arch/x86_64/paging.h"
+#include "arch/x86_64/panic.h"
+#include "arch/x86_64/tsc.h"
+#include "lib/fmt.h"
+#include "lib/mem.h"
+#include "vmm/audit.h"
+#include "vmm/bootinfo.h"
+#include "vmm/gmem.h"
+#include "vmm/hostmem.h"
+#include "vmm/lab/measuring.h"
+#include "vmm/run.h"
+#include "vmm/vm.h"
+
+#define IMAGE_PATH  "laboratory"
+#define SAMPLES_GPA 0x300000ull
+#define MEMORY      (4 * MiB)
+#define APIC_ENABLE 0xfee00900u
+#define PIC_MASK    0x21u
+#define NAME_MAX    32u
+
+/* 8254: counter 0 as a rate generator, about 2.4 kHz. */
+#define PIT_CONTROL 0x43u
+#define PIT_RATE    0x34u
+#define PIT_COUNTER 0x40u
+#define PIT_COUNT   500u
+#define SPINS_MAX   10000u /* milliseconds, more than the samples need */
+
+static struct vm vm; /* too large for a stack */
+
+static const struct config_guest guest = {
+    .name = "laboratory",
+    .memory = MEMORY,
+    .vcpus = 1,
+    .format = CONFIG_FORMAT_FLAT,
+    .console = CONFIG_CONSOLE_NONE,
+    .debug_exit = LAB_END_PORT,
+    .kernel = IMAGE_PATH,
+};
+
+static const struct lintel_row {
+    const char *name, *what;
+    const u8 *code;
+    u32 reason;
+    u32 r8, r9, r10, r11;
+} rows[] = {
+    {.name = "cpuid",
+     .what = "XOR, CPUID of leaf 0",
+     .code = lab_bench_cpuid,
+     .reason = EXIT_CPUID},
+    {.name = "vmcall",
+     .what = "MOV, VMCALL of a number that is none",
+     .code = lab_bench_vmcall,
+     .reason = EXIT_VMCALL},
+    {.name = "rdmsr",
+     .what = "MOV, RDMSR of APIC_BASE",
+     .code = lab_bench_rdmsr,
+     .reason = EXIT_RDMSR,
+     .r9 = MSR_APIC_BASE},
+    {.name = "wrmsr",
+     .what = "3 MOV, WRMSR of APIC_BASE, unchanged",
+     .code = lab_bench_wrmsr,
+     .reason = EXIT_WRMSR,
+     .r9 = MSR_APIC_BASE,
+     .r10 = APIC_ENABLE},
+    {.name = "in",
+     .what = "MOV, IN from the 8259's mask",
+     .code = lab_bench_in,
+     .reason = EXIT_IO,
+     .r9 = PIC_MASK},
+    {.name = "out",
+     .what = "2 MOV, OUT to the 8259's mask",
+     .code = lab_bench_out,
+     .reason = EXIT_IO,
+     .r9 = PIC_MASK,
+     .r10 = 0xff},
+    {.name = "in-unclaimed",
+     .what = "MOV, IN from a port that nothing claims",
+     .code = lab_bench_in,
+     .reason = EXIT_IO,
+     .r9 = 0x1234},
+    {.name = "mov-cr0",
+     .what = "XOR, MOV to CR0, which changes NE",
+     .code = lab_bench_mov_cr0,
+     .reason = EXIT_CR_ACCESS,
+     .r10 = CR0_PE | CR0_PG | CR0_ET,
+     .r11 = CR0_NE},
+    {.name = "xsetbv",
+     .what = "2 XOR, MOV, XSETBV of x87 alone",
+     .code = lab_bench_xsetbv,
+     .reason = EXIT_XSETBV,
+     .r10 = XCR0_X87},
+    {.name = "wbinvd", .what = "WBINVD", .code = lab_bench_wbinvd, .reason = EXIT_WBINVD},
+    {.name = "invd", .what = "INVD", .code = lab_bench_invd, .reason = EXIT_INVD},
+    {.name = "mmio-open-bus",
+     .what = "MOV from the VGA window, where nothing answers",
+     .code = lab_bench_load,
+     .reason = EXIT_EPT_VIOLATION,
+     .r8 = 0xa0000},
+    {.name = "mmio-lapic-read",
+     .what = "MOV from the local APIC's ID",
+     .code = lab_bench_load,
+     .reason = EXIT_EPT_VIOLATION,
+     .r8 = LAPIC_BASE + 0x20},
+    {.name = "mmio-lapic-eoi",
+     .what = "MOV to the local APIC's EOI",
+     .code = lab_bench_store,
+     .reason = EXIT_EPT_VIOLATION,
+     .r8 = LAPIC_BASE + 0xb0},
+};
+
+/* ------------------------------------------------------------ the guest */
+
+static struct boot_module image;
+
+static u64 image_bytes(void)
+{
+    return ALIGN_UP((u64)(lab_guest_end - lab_guest), PAGE_SIZE);
+}
+
+/* In a place that the loader's modules could have. */
+static err_t put_image(void)
+{
+    hpa_t place;
+
+    TRY(pmm_alloc(hostmem(), image_bytes(), PAGE_SIZE, FRAME_LINTEL, &place));
+    memcpy(phys_to_virt(place), lab_guest, (size_t)(lab_guest_end - lab_guest));
+    image = (struct boot_module){
+        .path = IMAGE_PATH, .base = place.v, .size = (u64)(lab_guest_end - lab_guest)};
+    bootinfo_lend_module(&image);
+    return OK;
+}
+
+static void take_image(void)
+{
+    bootinfo_lend_module(NULL);
+    if (pmm_free(hostmem(), (hpa_t){image.base}, image_bytes(), FRAME_LINTEL) != OK)
+        panic("lab: the guest's image is not Lintel's");
+}
+
+/* From the code's first instruction to its OUT at the end. */
+static bool run(const u8 *code, u32 count)
+{
+    u64 *r = vm.vcpu.vmx.guest.regs.r;
+
+    r[RDI] = SAMPLES_GPA;
+    r[RBP] = count;
+    gs_set(&vm.vcpu.vmx.guest, GS_RIP, FLAT_LOAD_GPA + lab_guest_offset(code));
+    vm.end = VM_RUNNING;
+    vm_run(&vm);
+    if (vm.end == VM_END_DEBUG_EXIT)
+        return true;
+    log_warning("lab: the guest ended otherwise (%u)", (u32)vm.end);
+    return false;
+}
+
+/* ------------------------------------------------------------ exits */
+
+static void report_inside(struct lab *lab, const char *name, u32 reason)
+{
+    char inside[NAME_MAX];
+
+    fmt_buf(inside, sizeof(inside), "%s-inside", name);
+    lab_report_stat(
+        &lab->report,
+        &(const struct lab_row){inside, "lintel",
+                                "Lintel's own counter: from behind the exit to before the entry"},
+        &vm.stats.reason[reason]);
+}
+
+static bool measure(struct lab *lab, const struct lintel_row *row)
+{
+    const struct lab_row seen = {row->name, "lintel", row->what};
+    u64 *r = vm.vcpu.vmx.guest.regs.r;
+
+    exit_stats_reset(&vm.stats);
+    r[R8] = row->r8;
+    r[R9] = row->r9;
+    r[R10] = row->r10;
+    r[R11] = row->r11;
+    if (!run(row->code, LAB_SERIES))
+        return false;
+    if (vm.stats.reason[row->reason].count < LAB_SERIES) {
+        log_warning("lab: %s does not exit here", row->name);
+        return true;
+    }
+    if (gmem_read(&vm, (gpa_t){SAMPLES_GPA}, lab->sample, sizeof(lab->sample)) != OK)
+        panic("lab: the samples are not in the guest's memory");
+    lab_report_series(lab, &seen);
+    report_inside(lab, row->name, row->reason);
+    return true;
+}
+
+static bool out(u16 port, u8 value)
+{
+    u64 *r = vm.vcpu.vmx.guest.regs.r;
+
+    r[R9] = port;
+    r[R10] = value;
+    return run(lab_bench_out, 1);
+}
+
+/* A timer of the guest's board, which makes the preemption timer exit. */
+static bool measure_timer(struct lab *lab)
+{
+    const struct exit_stat *stat = &vm.stats.reason[EXIT_PREEMPTION_TIMER];
+
+    if (!out(PIT_CONTROL, PIT_RATE) || !out(PIT_COUNTER, PIT_COUNT & 0xff) ||
+        !out(PIT_COUNTER, PIT_COUNT >> 8))
+        return false;
+    exit_stats_reset(&vm.stats);
+    for (u32 i = 0; i < SPINS_MAX && stat->count < LAB_SAMPLES; i++)
+        if (!run(lab_bench_spin, (u32)(tsc_hz / 1000)))
+            return false;
+    report_inside(lab, "preemption-timer", EXIT_PREEMPTION_TIMER);
+    return true;
+}
+
+/* XSETBV is #UD without it. */
+static bool set_osxsave(void)
+{
+    if (!(cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE))
+        return true;
+    vm.vcpu.vmx.guest.regs.r[R10] = CR4_PAE | CR4_OSXSAVE;
+    return run(lab_bench_mov_cr4, 1);
+}
+
+static bool is_there(const struct lintel_row *row)
+{
+    return row->reason != EXIT_XSETBV || (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE);
+}
+
+static void measure_all(struct lab *lab)
+{
+    if (!set_osxsave())
+        return;
+    for (u32 i = 0; i < ARRAY_LEN(rows); i++)
+        if (is_there(&rows[i]) && !measure(lab, &rows[i]))
+            return;
+    if (!measure_timer(lab))
+        return;
+    lab_measuring(lab, &vm);
+}
+
+void lab_lintel(struct lab *lab)
+{
+    if (put_image() != OK) {
+        log_warning("lab: no memory for a guest");
+        return;
+    }
+    if (vm_create(&vm, 0, &guest) == OK) {
+        audit(&vm);
+        measure_all(lab);
+        vm_destroy(&vm);
+    }
+    take_image();
+}
