@@ -27,7 +27,7 @@ INC      := -I. -Iinclude -I$(O)/gen
 STD      := -std=gnu17 -O2 -g -MMD -MP $(REPRO) -DDEBUG=$(DEBUG)
 
 HV_FLAGS := $(STD) $(GCC_WARN) $(INC) -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
-            -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
+            -mgeneral-regs-only -mpreferred-stack-boundary=3 -fno-stack-protector -fno-asynchronous-unwind-tables \
             -fno-omit-frame-pointer -ftrivial-auto-var-init=zero -Wstack-usage=1024 --param=logical-op-non-short-circuit=0 -flto -flto-partition=one -ffat-lto-objects
 EFI_FLAGS := $(STD) $(GCC_WARN) -Wno-error=stack-usage= $(INC) -isystem /usr/include/efi \
             -isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -ffreestanding -fpic -fshort-wchar \

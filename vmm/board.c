@@ -79,9 +79,9 @@ static NOINLINE void after_timer(struct board *b, u8 what)
     }
 }
 
-static void after(struct board *b, u8 what)
+void board_settle(struct board *b, u8 what)
 {
-    if (what == AFTER_NONE)
+    if (what <= AFTER_IRQ)
         return;
     if (what == AFTER_UART)
         after_uart(b);
@@ -100,7 +100,7 @@ static bool takes(const struct io_row *row, u16 port, u8 size)
 static u32 read_row(struct board *b, const struct io_row *row, u16 port, u8 size, u64 now)
 {
     const u32 value = row->read(b, port, size, now);
-    after(b, row->after_read);
+    board_settle(b, row->after_read);
     return value;
 }
 
@@ -108,7 +108,7 @@ static void write_row(struct board *b, const struct io_row *row, u16 port, u8 si
                       u64 now)
 {
     row->write(b, port, size, value, now);
-    after(b, row->after_write);
+    board_settle(b, row->after_write);
 }
 
 /* Byte by byte, low one first, as the ISA bus does; bytes beyond port 0xffff are nobody's.

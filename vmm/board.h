@@ -54,6 +54,8 @@ void board_reset(struct board *b, u64 now);
  * both return false: refused, for the caller to count and trace. */
 bool board_port_read(struct board *b, u16 port, u8 size, u64 now, u32 *value);
 bool board_port_write(struct board *b, u16 port, u8 size, u32 value, u64 now);
+/* After an access to a model that went past these two: what is an enum io_after. */
+void board_settle(struct board *b, u8 what);
 
 void board_tick(struct board *b, u64 now);          /* runs what is due; sets deadline anew */
 void board_console_input(struct board *b, u8 byte); /* call only if board_console_room() */

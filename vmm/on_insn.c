@@ -1,4 +1,5 @@
 /* Exits of single instructions: CPUID, HLT, VMCALL, RDMSR, WRMSR, XSETBV, and the refusals. */
+#include "abi/errors.h"
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/msr.h"
@@ -55,14 +56,22 @@ enum verdict on_hlt(struct vcpu *v, const struct exit *x)
     return NEXT;
 }
 
+static NOINLINE void known_hypercall(struct vcpu *v, u64 *r)
+{
+    r[RAX] = (u64)hypercall(v->vm, r[RAX], &(struct hc_args){{r[RDI], r[RSI], r[RDX], r[R10]}});
+}
+
 enum verdict on_vmcall(struct vcpu *v, const struct exit *x)
 {
     u64 *r = v->vmx.guest.regs.r;
 
     (void)x;
-    if (vcpu_cpl(v) != 0)
-        return FAULT_UD;
-    r[RAX] = (u64)hypercall(v->vm, r[RAX], &(struct hc_args){{r[RDI], r[RSI], r[RDX], r[R10]}});
+    if (unlikely(gs_at_exit(&v->vmx.guest, GS_SS_AR) & SEGMENT_DPL))
+        return FAULT_UD; /* CPL is not 0 */
+    if (r[RAX] < HYPERCALLS)
+        known_hypercall(v, r);
+    else
+        r[RAX] = (u64)ABI_ENOSYS;
     return NEXT;
 }
 

@@ -3,6 +3,7 @@
 #include "ept/gva_walk.h"
 #include "vmm/gmem.h"
 #include "vmm/handlers.h"
+#include "vmm/policy/io.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 #include "vmx/qual.h"
@@ -96,13 +97,14 @@ static enum verdict string_io(struct vcpu *v, const struct exit *x, const struct
     return RESUME; /* the instruction goes on with what it has left */
 }
 
-enum verdict on_io(struct vcpu *v, const struct exit *x)
+/* Words, double words, strings, and ports that no row takes by the byte. */
+static NOINLINE enum verdict io_rare(struct vcpu *v, const struct exit *x)
 {
     const struct qual_io q = qual_io(x->qual);
     u64 *rax = &v->vmx.guest.regs.r[RAX];
     enum verdict verdict = NEXT;
 
-    if (unlikely(q.string)) {
+    if (q.string) {
         verdict = string_io(v, x, &q);
     } else if (q.in) {
         const u32 value = port_read(v, q.port, q.size, x->tsc);
@@ -114,4 +116,35 @@ enum verdict on_io(struct vcpu *v, const struct exit *x)
     if (vcpu_board_moved(v))
         v->todo |= TODO_BOARD;
     return verdict;
+}
+
+static __attribute__((noinline)) enum verdict settle(struct vcpu *v, u8 after)
+{
+    board_settle(&v->vm->board, after);
+    if (unlikely(vcpu_board_moved(v)))
+        v->todo |= TODO_BOARD;
+    return NEXT;
+}
+
+/* Nearly all are IN and OUT of one byte, which is never split between rows. */
+enum verdict on_io(struct vcpu *v, const struct exit *x)
+{
+    const struct io_row *row = io_find((u16)(x->qual >> 16));
+    u8 *al = (u8 *)&v->vmx.guest.regs.r[RAX];
+    u8 after;
+
+    if (unlikely(x->qual & (QUAL_IO_SIZE | QUAL_IO_STRING)) || unlikely(!(row->sizes & 1)))
+        return io_rare(v, x);
+    if (x->qual & QUAL_IO_IN) {
+        *al = (u8)row->read(&v->vm->board, (u16)(x->qual >> 16), 1, x->tsc);
+        after = row->after_read;
+    } else {
+        row->write(&v->vm->board, (u16)(x->qual >> 16), 1, *al, x->tsc);
+        after = row->after_write;
+    }
+    if (after > AFTER_IRQ)
+        return settle(v, after);
+    if (after == AFTER_IRQ && unlikely(vcpu_irq_moved(v)))
+        v->todo |= TODO_BOARD;
+    return NEXT;
 }

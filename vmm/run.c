@@ -33,18 +33,18 @@ static NOINLINE void no_exit(struct vcpu *v, u64 result, const struct exit *x)
 }
 
 /* Reads of the VMCS what the row asks for, the frequent cases first. */
-static inline __attribute__((always_inline)) void
-read_exit(struct exit *x, const struct exit_row *row, struct trace_record *r)
+static inline __attribute__((always_inline)) void read_exit(struct exit *x, u64 reason,
+                                                            struct trace_record *r)
 {
-    if (likely(row->needs == NEED_LEN)) {
+    if (likely(exit_needs[reason] == NEED_LEN)) {
         vmx_read_exit_len(x);
         return;
     }
-    if (row->needs == NEED_IO) {
+    if (exit_needs[reason] == NEED_IO) {
         vmx_read_exit_io(x);
     } else {
         x->qual = 0;
-        vmx_read_exit(x, row->needs);
+        vmx_read_exit(x, exit_needs[reason]);
     }
     r->c = x->qual;
 }
@@ -66,10 +66,9 @@ static __attribute__((noinline)) void run(struct vm *vm)
             return;
         }
         struct trace_record *record = measure_exit(v, &x, reason);
-        const struct exit_row *row = exit_row_at(reason);
 
-        read_exit(&x, row, record);
-        if (unlikely(exit_handle(v, row, &x)) && !vcpu_prepare(v, &x)) {
+        read_exit(&x, reason, record);
+        if (unlikely(exit_handle(v, exit_handlers[reason], &x)) && !vcpu_prepare(v, &x)) {
             measure_entry(v, record, &x, reason);
             return;
         }

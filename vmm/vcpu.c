@@ -31,7 +31,7 @@ void vcpu_reset(struct vcpu *v)
 
 u8 vcpu_cpl(struct vcpu *v)
 {
-    return (u8)(gs_get(&v->vmx.guest, GS_SS_AR) >> 5 & 3);
+    return (u8)((gs_get(&v->vmx.guest, GS_SS_AR) & SEGMENT_DPL) >> 5);
 }
 
 u32 vcpu_code_bits(struct vcpu *v)

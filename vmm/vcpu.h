@@ -99,6 +99,7 @@ static inline void vcpu_skip_insn(struct vcpu *v, u64 len)
         vcpu_advance_slow(v, len);
 }
 
+#define SEGMENT_DPL (3u << 5) /* of SS: the CPL */
 u8 vcpu_cpl(struct vcpu *v);
 /* Code segment's default size in bits: 16, 32 or 64. */
 u32 vcpu_code_bits(struct vcpu *v);

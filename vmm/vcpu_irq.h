@@ -12,6 +12,15 @@ static inline bool vcpu_irq_pending(const struct vcpu *v)
     return vcpu_extint_pending(v) || lapic_pending(&v->lapic) != LAPIC_NO_VECTOR;
 }
 
+/* After an access that moved no deadline: whether the 8259s' request or the board's wish is
+ * another. */
+static inline bool vcpu_irq_moved(const struct vcpu *v)
+{
+    return (board_irq_pending(&v->vm->board) && lapic_takes_extint(&v->lapic)) !=
+               v->extint_planned ||
+           v->vm->board.wish != BOARD_NOTHING;
+}
+
 /* The INTA cycle; call only while vcpu_irq_pending(). */
 static inline u8 vcpu_irq_ack(struct vcpu *v)
 {

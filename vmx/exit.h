@@ -18,8 +18,11 @@ enum exit_need {
     NEED_INSN = 32, /* insn_info, of a string instruction: qual says that it is one */
 };
 
-#define NEED_IO        (NEED_LEN | NEED_QUAL | NEED_INSN)
-#define QUAL_IO_STRING BIT(4) /* SDM Vol. 3C, "Exit Qualification for I/O Instructions" */
+#define NEED_IO (NEED_LEN | NEED_QUAL | NEED_INSN)
+/* SDM Vol. 3C, "Exit Qualification for I/O Instructions" */
+#define QUAL_IO_SIZE   7u /* bytes - 1 */
+#define QUAL_IO_IN     BIT(3)
+#define QUAL_IO_STRING BIT(4)
 
 struct exit {
     u32 reason; /* enum exit_reason (basic) */

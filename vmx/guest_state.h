@@ -45,6 +45,18 @@ static inline u64 gs_get(struct guest_state *g, enum guest_field f)
     return g->valid & BIT(f) ? g->field[f] : guest_state_load(g, f);
 }
 
+/* What the guest had at the exit, without a place in the cache: for a handler that asks once, and
+ * before anything was set. */
+static inline u64 gs_at_exit(struct guest_state *g, enum guest_field f)
+{
+#ifdef HOST_TEST
+    return gs_get(g, f);
+#else
+    (void)g;
+    return vmread_proven(guest_field_encoding[f]);
+#endif
+}
+
 /* These are in the cache after every exit: no need to ask. */
 #define GS_READ_AT_EXIT (BIT(GS_RIP) | BIT(GS_RFLAGS) | BIT(GS_INTERRUPTIBILITY))
 

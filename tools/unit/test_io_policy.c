@@ -36,21 +36,21 @@ static void test_every_row(void **state)
 {
     // clang-format off
     static const struct { u16 first, last; u8 sizes, after_read, after_write; } want[] = {
-        {0x020, 0x021, 1,         AFTER_NONE, AFTER_NONE}, /* 8259A master */
+        {0x020, 0x021, 1,         AFTER_IRQ,  AFTER_IRQ}, /* 8259A master */
         {0x040, 0x043, 1,         AFTER_NONE, AFTER_PIT},  /* 8254 */
-        {0x060, 0x060, 1,         AFTER_NONE, AFTER_NONE}, /* i8042 */
+        {0x060, 0x060, 1,         AFTER_NONE, AFTER_IRQ}, /* i8042 */
         {0x061, 0x061, 1,         AFTER_NONE, AFTER_PIT},
-        {0x064, 0x064, 1,         AFTER_NONE, AFTER_NONE}, /* i8042 */
+        {0x064, 0x064, 1,         AFTER_NONE, AFTER_IRQ}, /* i8042 */
         {0x070, 0x071, 1,         AFTER_RTC,  AFTER_RTC},
         {0x080, 0x080, 1,         AFTER_NONE, AFTER_NONE}, /* POST */
-        {0x092, 0x092, 1,         AFTER_NONE, AFTER_NONE}, /* A20, fast reset */
-        {0x0a0, 0x0a1, 1,         AFTER_NONE, AFTER_NONE}, /* 8259A slave */
+        {0x092, 0x092, 1,         AFTER_NONE, AFTER_IRQ}, /* A20, fast reset */
+        {0x0a0, 0x0a1, 1,         AFTER_IRQ,  AFTER_IRQ}, /* 8259A slave */
         {0x3f8, 0x3ff, 1,         AFTER_UART, AFTER_UART},
-        {0x4d0, 0x4d1, 1,         AFTER_NONE, AFTER_NONE}, /* edge or level */
+        {0x4d0, 0x4d1, 1,         AFTER_NONE, AFTER_IRQ}, /* edge or level */
         {0x600, 0x607, 1,         AFTER_PM,   AFTER_PM},
         {0x608, 0x60b, 1 | 2 | 4, AFTER_NONE, AFTER_NONE}, /* PM timer */
         {0xcf8, 0xcf8, 4,         AFTER_NONE, AFTER_NONE}, /* PCI address */
-        {0xcf9, 0xcf9, 1,         AFTER_NONE, AFTER_NONE}, /* reset */
+        {0xcf9, 0xcf9, 1,         AFTER_NONE, AFTER_IRQ}, /* reset */
         {0xcfc, 0xcff, 1 | 2 | 4, AFTER_NONE, AFTER_NONE}, /* PCI data */
     };
     // clang-format on

@@ -20,7 +20,7 @@ static u8 level_inputs(const struct pic *c)
  * the master's holds the slave's INT too. */
 static unsigned highest_request(const struct pic *c, u8 irr, bool master)
 {
-    if (c->init) /* between its ICWs a chip asks for nothing */
+    if ((irr & ~c->imr) == 0 || c->init) /* between its ICWs a chip asks for nothing */
         return 8;
     u8 blocking = c->isr;
     if (c->special_mask)
@@ -41,12 +41,24 @@ static u8 master_irr(const struct pic_pair *p)
     return (u8)(p->chip[0].irr | (p->slave_int && !p->chip[0].single ? CASCADE_BIT : 0));
 }
 
+static void update_master(struct pic_pair *p)
+{
+    p->intr = highest_request(&p->chip[0], master_irr(p), true) < 8;
+}
+
+static __attribute__((noinline)) void update_slave(struct pic_pair *p)
+{
+    p->slave_int = highest_request(&p->chip[1], p->chip[1].irr, false) < 8;
+    update_master(p);
+}
+
 /* After a change of a chip: its INT output, and what hangs on that. */
 static void update(struct pic_pair *p, const struct pic *changed)
 {
     if (changed == &p->chip[1])
-        p->slave_int = highest_request(changed, changed->irr, false) < 8;
-    p->intr = highest_request(&p->chip[0], master_irr(p), true) < 8;
+        update_slave(p);
+    else
+        update_master(p);
 }
 
 void pic_reset(struct pic_pair *p)
@@ -148,10 +160,10 @@ static void write_icw1(struct pic *c, u8 value)
                       .init = 2};
 }
 
+/* ICW2 to ICW4. */
 static void write_odd(struct pic *c, u8 value)
 {
     switch (c->init) {
-    case 0: c->imr = value; break;
     case 2:
         c->base = value & 0xf8;
         c->init = !c->single ? 3 : c->icw4 ? 4 : 0;
@@ -179,6 +191,8 @@ void pic_write(struct pic_pair *p, u16 port, u8 value)
     struct pic *c = &p->chip[slave];
     if (port >= 0x400)
         write_elcr(c, value & elcr_writable[slave]);
+    else if (port & 1 && c->init == 0)
+        c->imr = value;
     else if (port & 1)
         write_odd(c, value);
     else if (value & 0x10)

@@ -9,8 +9,9 @@ struct board;
 /* What happens to an access: IO_MODEL exits and is emulated; IO_PASS does not exit. */
 enum io_action { IO_REFUSE, IO_MODEL, IO_PASS };
 
-/* Which outputs (interrupt line, deadline, characters) an access may have moved. */
-enum io_after { AFTER_NONE, AFTER_PIT, AFTER_RTC, AFTER_UART, AFTER_PM };
+/* What an access may have moved, and board_settle() has to pass on: nothing; the 8259s' request or
+ * the board's wish; a model's line, deadline or characters. */
+enum io_after { AFTER_NONE, AFTER_IRQ, AFTER_PIT, AFTER_RTC, AFTER_UART, AFTER_PM };
 
 struct io_row {
     u16 first, last;
