@@ -51,11 +51,16 @@ void console_open(struct boot_info *info, struct log_ring *ring)
 }
 
 /* A port that stopped taking bytes is not asked again, or each byte would wait for it. */
-static void uarts_put(u8 byte)
+static bool uarts_put(u8 byte)
 {
-    for (u32 i = 0; i < console.uart_count; i++)
+    bool taken = false;
+
+    for (u32 i = 0; i < console.uart_count; i++) {
         if (console.uart[i] != 0 && !uart_put(console.uart[i], byte))
             console.uart[i] = 0;
+        taken = taken || console.uart[i] != 0;
+    }
+    return taken;
 }
 
 static void firmware_put(char c)
@@ -66,13 +71,16 @@ static void firmware_put(char c)
         fw.system->ConOut->OutputString(fw.system->ConOut, text);
 }
 
-void console_write_serial(const char *text, size_t len)
+bool console_write_serial(const char *text, size_t len)
 {
+    bool taken = console.uart_count > 0;
+
     for (size_t i = 0; i < len; i++) {
         if (text[i] == '\n')
             uarts_put('\r');
-        uarts_put((u8)text[i]);
+        taken = uarts_put((u8)text[i]);
     }
+    return taken;
 }
 
 static void firmware_write(const char *text, size_t len)

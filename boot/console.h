@@ -22,8 +22,8 @@ const char *refusal(void); /* the first reason */
 void console_save_cursor(struct boot_fb *fb);
 /* After somebody else has written to the consoles and the ring: the screen shows the ring's end. */
 void console_resume(const struct boot_fb *fb);
-/* To the serial ports alone. */
-void console_write_serial(const char *text, size_t len);
+/* To the serial ports alone.  False: there is none that takes it. */
+bool console_write_serial(const char *text, size_t len);
 /* True if one of these characters was typed since it was last asked; what else was typed is
  * forgotten.  *any: something was. */
 bool console_typed(const char *characters, bool *any);

@@ -93,10 +93,13 @@ static void report(void)
         say("LINTEL-LAB file=\\lintel\\%s bytes=%lu\n", name, lab.result->len);
         return;
     }
-    say("  The result is on the serial port only.\n");
     say("LINTEL-LAB begin\n");
-    console_write_serial((const char *)lab.result->text, lab.result->len);
+
+    const bool sent = console_write_serial((const char *)lab.result->text, lab.result->len);
+
     say("LINTEL-LAB end bytes=%lu\n", lab.result->len);
+    say("The result is %s.\n",
+        sent ? "on the serial port only" : "lost: there is no serial port, either");
 }
 
 static EFI_STATUS end_machine(enum config_on_end on_end)
