@@ -68,6 +68,7 @@ const struct key config_keys[] = {
     { "stats",      GUEST(stats),       CHOICE(switches, CONFIG_OFF) },
     { "trace_dump", GUEST(trace_dump),  CHOICE(switches, CONFIG_OFF) },
     { "ledger",     GUEST(ledger),      CHOICE(switches, CONFIG_OFF) },
+    { "live",       GUEST(live),        CHOICE(switches, CONFIG_OFF) },
     { "module",     GUEST(module),      .type = TYPE_MODULE, .room = CONFIG_PATH_MAX },
 };
 // clang-format on

@@ -63,6 +63,7 @@ struct config_guest {
     u32 debug_exit; /* port number, 0: none */
     u32 stats;      /* enum config_switch: lines for programs at its end */
     u32 trace_dump; /* enum config_switch: the trace ring at its end */
+    u32 live;       /* enum config_switch: the screen shows the live view */
     u32 ledger;     /* enum config_switch: it may mark operations */
     u32 module_count;
     char kernel[CONFIG_PATH_MAX];

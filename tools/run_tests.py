@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import host, lab, machines
+from testing import host, lab, live, machines
 from testing.report import Report
 
 STEPS = {
@@ -23,6 +23,7 @@ STEPS = {
     "guest": machines.guest,
     "refusal": machines.refusal,
     "lab": lab.lab,
+    "live": live.live,
     "linux": machines.linux,
     "lab-models": lab.models,
     "models": machines.models,

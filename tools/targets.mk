@@ -102,7 +102,7 @@ fuzz-programs: $(FUZZ_C:tools/unit/%.c=$(O)/fuzz/%)
 RUN_TESTS := $(TOOL) tools/run_tests.py --build $(O) --guests $(B)/guests
 
 test: setup ## reproducible build, unit, fuzz, guest tests, refusal without VT-x, laboratory, Linux boot
-	@$(RUN_TESTS) build reproducible unit tools fuzz guest refusal lab linux
+	@$(RUN_TESTS) build reproducible unit tools fuzz guest refusal lab live linux
 soak: setup ## five CPU models, other kernels, longer fuzzing
 	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz lab-models models kernels
 unit: ## host unit tests, by gcc and by clang

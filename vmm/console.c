@@ -7,6 +7,7 @@
 #include "arch/x86_64/tsc.h"
 #include "drivers/platform/fbcon.h"
 #include "drivers/platform/uart.h"
+#include "lib/fmt.h"
 #include "vmm/board.h"
 
 #define RING_SIZE    65536u /* a power of two */
@@ -14,6 +15,7 @@
 #define BITS_A_CHAR  10u
 #define INPUT_HZ     100u /* how often a silent port is looked at */
 #define SCREEN_BATCH 512u
+#define VIEW_SWITCH  64u   /* bytes that switch a terminal's page to and fro */
 #define REPLAY_MAX   4096u /* bytes of log, on the screen again */
 
 static struct {
@@ -34,6 +36,14 @@ static struct {
     u8 ring[RING_SIZE];
 } guest = {.port = BOOT_UARTS_MAX};
 
+/* The live view.  A terminal keeps the guest's text in its other page (xterm's alternate screen).
+ */
+static struct {
+    bool on_port, on_screen;
+    u32 len, sent;
+    char text[4096]; /* for the port */
+} view;
+
 static void write_port(void *ctx, const char *text, size_t len)
 {
     const u16 port = *(const u16 *)ctx;
@@ -46,8 +56,10 @@ static void write_port(void *ctx, const char *text, size_t len)
     }
 }
 
+/* Whatever Lintel has to say is worth more than the live view. */
 static void write_screen(void *ctx, const char *text, size_t len)
 {
+    fbcon_uncover(ctx);
     fbcon_write(ctx, text, len);
 }
 
@@ -137,6 +149,8 @@ void console_attach(struct board_host *board, u32 which)
     guest.on_screen =
         host.has_screen && (which == CONFIG_CONSOLE_AUTO || which == CONFIG_CONSOLE_SCREEN);
     guest.head = guest.port_tail = guest.screen_tail = 0;
+    view.on_port = view.on_screen = false;
+    view.len = view.sent = 0;
     guest.deadline = 0;
     log_info("LINTEL-CONSOLE guest"); /* what follows on its port is the guest's */
     if (has_port())
@@ -148,9 +162,23 @@ void console_attach(struct board_host *board, u32 which)
     *board = (struct board_host){.tx = tx, .tx_room = tx_room};
 }
 
+static void drain_view(void)
+{
+    while (view.sent != view.len) {
+        const u32 sent = uart_fill(host.port[guest.port], (const u8 *)&view.text[view.sent],
+                                   view.len - view.sent);
+
+        if (sent == 0)
+            return;
+        view.sent += sent;
+    }
+}
+
 static void drain_port(void)
 {
-    while (has_port() && guest.port_tail != guest.head) {
+    if (has_port())
+        drain_view();
+    while (has_port() && !view.on_port && view.sent == view.len && guest.port_tail != guest.head) {
         const u32 at = guest.port_tail % RING_SIZE;
         const u32 count = MIN(guest.head - guest.port_tail, RING_SIZE - at);
         const u32 sent = uart_fill(host.port[guest.port], &guest.ring[at], count);
@@ -175,12 +203,66 @@ static void drain_screen(void)
     }
 }
 
+/* Is there something that can be sent? */
+static bool busy(void)
+{
+    if (has_port() && (view.sent != view.len || (!view.on_port && guest.port_tail != guest.head)))
+        return true;
+    return guest.on_screen && guest.screen_tail != guest.head;
+}
+
 void console_poll(u64 now)
 {
     drain_port();
     drain_screen();
     guest.deadline =
-        now + (waiting() ? tsc_hz * (UART_TX_FIFO * BITS_A_CHAR) / BAUD : tsc_hz / INPUT_HZ);
+        now + (busy() ? tsc_hz * (UART_TX_FIFO * BITS_A_CHAR) / BAUD : tsc_hz / INPUT_HZ);
+}
+
+void console_wake(u64 tsc)
+{
+    guest.deadline = MIN(guest.deadline, tsc);
+}
+
+static void view_append(const char *text)
+{
+    if (!has_port())
+        return;
+    if (view.sent == view.len)
+        view.sent = view.len = 0;
+
+    const size_t room = sizeof(view.text) - view.len;
+
+    view.len += (u32)MIN(fmt_buf(view.text + view.len, room, "%s", text), room - 1);
+}
+
+void console_view(bool on_port, bool on_screen)
+{
+    if (on_port && !view.on_port)
+        view_append("\x1b[?1049h\x1b[?25l");
+    if (!on_port && view.on_port)
+        view_append("\x1b[?25h\x1b[?1049l");
+    view.on_port = on_port;
+    view.on_screen = on_screen && host.has_screen;
+    if (!view.on_screen)
+        fbcon_uncover(&host.screen);
+    console_wake(0);
+}
+
+void console_view_draw(const char *rows, u32 count, size_t stride)
+{
+    const bool to_port = view.on_port && view.len - view.sent < VIEW_SWITCH;
+
+    if (to_port)
+        view_append("\x1b[H");
+    for (u32 i = 0; i < count; i++) {
+        if (view.on_screen)
+            fbcon_paint(&host.screen, i, rows + i * stride);
+        if (!to_port)
+            continue;
+        view_append(rows + i * stride);
+        view_append(i + 1 < count ? "\x1b[K\r\n" : "\x1b[J");
+    }
 }
 
 u64 console_deadline(void)
@@ -197,7 +279,8 @@ void console_detach(void)
 {
     const u64 patience = rdtsc() + 10 * tsc_hz; /* a full ring takes 6 s; a dead port is left */
 
-    while (waiting() && rdtsc() < patience) {
+    console_view(false, false);
+    while (busy() && rdtsc() < patience) {
         drain_port();
         drain_screen();
         cpu_pause();

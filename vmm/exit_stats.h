@@ -18,9 +18,10 @@ _Static_assert(sizeof(struct exit_stat) == 4096, "a power of two");
 
 struct exit_stats {
     struct exit_stat reason[EXIT_REASONS];
-    u64 start;   /* TSC before the first entry; 0: none yet */
-    u64 end;     /* TSC after the last exit; 0 while the guest lives */
-    u64 waiting; /* ticks slept in HLT */
+    u64 start;    /* TSC before the first entry; 0: none yet */
+    u64 end;      /* TSC after the last exit; 0 while the guest lives */
+    u64 waiting;  /* ticks slept in HLT */
+    u64 injected; /* interrupts */
 };
 
 struct exit_times {

@@ -3,23 +3,12 @@
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/log.h"
 #include "lib/fmt.h"
+#include "vmm/share.h"
 #include "vmm/vm.h"
 
 #define X(v)         ((unsigned long long)(v))
 #define BUCKETS_SIZE 256u /* with the line's beginning it is less than a line of the log */
 #define BUCKET_MAX   48u  /* " FIRST:COUNT", 20 digits each */
-
-/* A part of a whole in tenths of a percent; both are far from 2^54. */
-struct share {
-    u64 percent, tenth;
-};
-
-static struct share share_of(u64 part, u64 whole)
-{
-    const u64 permille = whole ? (part * 1000 + whole / 2) / whole : 0;
-
-    return (struct share){permille / 10, permille % 10};
-}
 
 /* To the width of a bucket; exact where all samples are one value. */
 static u64 quantile(const struct exit_stat *r, u32 permille)

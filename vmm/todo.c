@@ -6,6 +6,7 @@
 #include "arch/x86_64/insn.h"
 #include "vmm/console.h"
 #include "vmm/irq.h"
+#include "vmm/live.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 
@@ -31,13 +32,15 @@ static void obey_wish(struct vm *vm)
     vm->board.wish = BOARD_NOTHING;
 }
 
-static void run_console(struct board *b, u64 now)
+static void run_console(struct vcpu *v, u64 now)
 {
+    struct board *b = &v->vm->board;
     u8 byte;
 
     console_poll(now);
+    live_poll(v, now);
     board_console_drained(b, now);
-    while (board_console_room(b) && console_get(&byte))
+    while (board_console_room(b) && live_get(&byte))
         board_console_input(b, byte);
 }
 
@@ -47,7 +50,7 @@ static u64 run_devices(struct vcpu *v, u64 now)
     struct board *b = &v->vm->board;
 
     if (now >= console_deadline())
-        run_console(b, now);
+        run_console(v, now);
     if (now >= b->deadline) {
         board_tick(b, now);
         vcpu_take_messages(v);
@@ -84,6 +87,7 @@ static void plan_events(struct vcpu *v)
     const struct irq_plan plan = irq_plan(&view);
 
     if (plan.ack_irq) {
+        v->stats->injected++;
         inject(v, (struct event){.info = EVENT_VALID | EVENT_TYPE_EXT_INT << 8 | vcpu_irq_ack(v)});
     } else if (plan.inject) {
         inject(v, v->pending.info ? v->pending : (struct event){.info = plan.inject});

@@ -12,6 +12,7 @@
 #include "vmm/console.h"
 #include "vmm/dump.h"
 #include "vmm/hostmem.h"
+#include "vmm/live.h"
 #include "vmm/percpu.h"
 #include "vmm/policy/cr.h"
 #include "vmm/policy/io.h"
@@ -169,6 +170,7 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
     change_guest(&vm->vcpu);
     reset_processor();
     console_attach(&board_host, config->console);
+    live_attach(config->live == CONFIG_ON);
     vm->at_console = true;
     ledger_start(&vm->ledger);
     board_host.ctx = vm;

@@ -39,11 +39,15 @@ static u32 pixel_of(const struct fbcon *con, u32 colour)
 
 static void draw(struct fbcon *con, u32 column, u32 row, struct fbcon_cell cell)
 {
+    struct fbcon_cell *shown = &con->shown[row][column];
     const u32 ink = pixel_of(con, cell.colours & 0xf);
     const u32 paper = pixel_of(con, cell.colours >> 4);
     volatile u32 *line = con->pixels + (size_t)row * FBCON_GLYPH_ROWS * con->stride +
                          (size_t)column * FBCON_GLYPH_WIDTH;
 
+    if (cell.glyph == shown->glyph && cell.colours == shown->colours)
+        return;
+    *shown = cell;
     for (u32 y = 0; y < FBCON_GLYPH_ROWS; y++, line += con->stride) {
         const u32 bits = console_font[cell.glyph][y];
 
@@ -61,6 +65,8 @@ static void mark(struct fbcon *con, u32 first, u32 last)
 /* Draws what differs from what the screen shows. */
 static void flush(struct fbcon *con)
 {
+    if (con->covered)
+        return;
     mark(con, con->cursor_row, con->cursor_row);
     con->cursor_column = MIN(con->column, con->columns - 1);
     con->cursor_row = con->row;
@@ -69,14 +75,10 @@ static void flush(struct fbcon *con)
     for (u32 row = con->dirty_first; row <= con->dirty_last; row++) {
         for (u32 column = 0; column < con->columns; column++) {
             struct fbcon_cell cell = *cell_at(con, column, row);
-            struct fbcon_cell *shown = &con->shown[row][column];
 
             if (row == con->cursor_row && column == con->cursor_column)
                 cell.colours = swap_colours(cell.colours);
-            if (cell.glyph == shown->glyph && cell.colours == shown->colours)
-                continue;
             draw(con, column, row, cell);
-            *shown = cell;
         }
     }
     con->dirty_first = con->rows;
@@ -368,6 +370,34 @@ void fbcon_write(struct fbcon *con, const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         put_byte(con, (u8)text[i]);
+    flush(con);
+}
+
+static void paint(struct fbcon *con, u32 row, const char *text)
+{
+    for (u32 column = 0; column < con->columns; column++) {
+        const struct fbcon_cell cell = {*text ? (u8)*text : ' ', COLOURS_INITIAL};
+
+        draw(con, column, row, cell);
+        text += *text != '\0';
+    }
+}
+
+void fbcon_paint(struct fbcon *con, u32 row, const char *text)
+{
+    for (u32 r = 0; r < con->rows && !con->covered; r++)
+        paint(con, r, "");
+    con->covered = true;
+    if (row < con->rows)
+        paint(con, row, text);
+}
+
+void fbcon_uncover(struct fbcon *con)
+{
+    if (!con->covered)
+        return;
+    con->covered = false;
+    mark(con, 0, con->rows - 1);
     flush(con);
 }
 

@@ -1,8 +1,12 @@
-"""A framebuffer's bytes as a PNG file."""
+"""A framebuffer's bytes as a PNG file, or as text."""
 import re
 import struct
 import zlib
 from dataclasses import dataclass
+
+import mkfont
+
+INK = 0xC0C0C0  # of plain text (drivers/platform/fbcon.c)
 
 
 @dataclass
@@ -42,11 +46,36 @@ def write_png(path, memory, geometry):
                      _chunk(b"IDAT", zlib.compress(bytes(rows), 9)) + _chunk(b"IEND", b""))
 
 
-def screenshot(session, path):
-    """The machine's screen as a PNG file; the machine runs on afterwards."""
+def capture(session):
+    """(what the screen shows, its geometry); the machine runs on afterwards."""
     geometry = geometry_from_log(session.text(0))
     debugger = session.debugger()
     debugger.stop()
     memory = debugger.read_physical(geometry.base, geometry.stride * geometry.height * 4)
     debugger.resume()
-    write_png(path, memory, geometry)
+    return memory, geometry
+
+
+def screenshot(session, path):
+    """The machine's screen as a PNG file."""
+    write_png(path, *capture(session))
+
+
+def read_text(session):
+    """The rows of text on the screen, in the console's plain colours; "?" is anything else."""
+    memory, geometry = capture(session)
+    font, table = mkfont.load(mkfont.find_font())
+    characters = {font[table[code]]: chr(code) for code in range(0x7E, 0x1F, -1)}
+    rows = []
+    for top in range(0, geometry.height - 15, 16):
+        row = ""
+        for left in range(0, geometry.width - 7, 8):
+            glyph = bytearray()
+            for y in range(top, top + 16):
+                start = (y * geometry.stride + left) * 4
+                pixels = struct.unpack_from("<8I", memory, start)
+                glyph.append(sum((pixel & 0xFFFFFF == INK) << 7 - x
+                                 for x, pixel in enumerate(pixels)))
+            row += characters.get(bytes(glyph), "?")
+        rows.append(row.rstrip())
+    return rows

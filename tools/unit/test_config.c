@@ -58,9 +58,7 @@ static void test_all_keys(void **state)
           "console = com3\n"
           "on_reboot = end\n"
           "debug_exit = 0xf4\n"
-          "stats = on\n"
-          "trace_dump = on\n"
-          "ledger = on\n"
+          "stats = on\ntrace_dump = on\nledger = on\nlive = on\n"
           "module = a.bin\n"
           "module = b.bin  root=/dev/x  y # not this\n"
           "module = \"c d.bin\" \"#1 \\\"q\\\" \\\\\"\n"
@@ -86,9 +84,7 @@ static void test_all_keys(void **state)
     assert_int_equal(g->console, CONFIG_CONSOLE_COM3);
     assert_int_equal(g->on_reboot, CONFIG_REBOOT_END);
     assert_int_equal(g->debug_exit, 0xf4);
-    assert_int_equal(g->stats, CONFIG_ON);
-    assert_int_equal(g->trace_dump, CONFIG_ON);
-    assert_int_equal(g->ledger, CONFIG_ON);
+    assert_int_equal(g->stats & g->trace_dump & g->ledger & g->live, CONFIG_ON);
     assert_int_equal(g->module_count, 3);
     assert_string_equal(g->module[0].path, "a.bin");
     assert_string_equal(g->module[0].string, "");
@@ -119,9 +115,7 @@ static void test_defaults(void **state)
     assert_int_equal(g->console, CONFIG_CONSOLE_AUTO);
     assert_int_equal(g->on_reboot, CONFIG_REBOOT_RESTART);
     assert_int_equal(g->debug_exit, 0);
-    assert_int_equal(g->stats, CONFIG_OFF);
-    assert_int_equal(g->trace_dump, CONFIG_OFF);
-    assert_int_equal(g->ledger, CONFIG_OFF);
+    assert_int_equal(g->stats | g->trace_dump | g->ledger | g->live, CONFIG_OFF);
     assert_int_equal(g->module_count, 0);
 }
 
@@ -166,6 +160,7 @@ static void test_choices(void **state)
         {GUEST_KEY(stats), {"off", "on"}},
         {GUEST_KEY(trace_dump), {"off", "on"}},
         {GUEST_KEY(ledger), {"off", "on"}},
+        {GUEST_KEY(live), {"off", "on"}},
     };
     char text[200];
 

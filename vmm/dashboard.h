@@ -1,0 +1,58 @@
+/* The live view of a running guest: what a second's counters and trace records say, as rows of
+ * text.  Nothing is counted for it: it subtracts two copies of the counters of exits, and looks
+ * through the trace ring.  vmm/live.h shows it.  Pure. */
+#pragma once
+#include "abi/trace.h"
+#include "vmm/exit_stats.h"
+
+#define DASHBOARD_ROWS    23u /* a terminal of 24 by 80 holds it */
+#define DASHBOARD_COLUMNS 79u
+#define DASHBOARD_RIPS    256u /* different ones that are counted; a power of two */
+
+/* The counters at one moment. */
+struct dashboard_sample {
+    u64 tsc; /* 0: there is no sample */
+    u64 count[EXIT_REASONS];
+    u64 ticks[EXIT_REASONS]; /* exit to entry */
+    u64 waiting;
+    u64 injected; /* interrupts */
+};
+
+struct dashboard_guest {
+    const char *name;
+    u64 tsc_hz;
+    u64 start; /* TSC at its first entry */
+};
+
+/* Between two samples. */
+struct dashboard_change {
+    u64 ticks, exits, injected, lintel, waiting, guest;
+    u64 count[EXIT_REASONS];
+    u64 spent[EXIT_REASONS];
+};
+
+/* The exits of that time that are still in the trace ring. */
+struct dashboard_seen {
+    u64 exits;
+    struct {
+        u64 rip;
+        u32 count;
+    } slot[DASHBOARD_RIPS];
+};
+
+struct dashboard {
+    char row[DASHBOARD_ROWS][DASHBOARD_COLUMNS + 1];
+    struct dashboard_change change;
+    struct dashboard_seen seen;
+};
+
+/* asleep: the guest is in HLT; its waiting is in the counters only when it wakes, but the ring has
+ * the exit with which it began. */
+void dashboard_take(struct dashboard_sample *s, const struct exit_stats *stats,
+                    const struct trace_ring *ring, bool asleep, u64 now);
+
+/* What was between two samples, the later one just taken; since the guest's start if there is none
+ * before. */
+void dashboard_draw(struct dashboard *d, const struct dashboard_guest *g,
+                    const struct dashboard_sample *before, const struct dashboard_sample *after,
+                    const struct trace_ring *ring);
