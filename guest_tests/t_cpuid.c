@@ -70,7 +70,7 @@ GUEST_TEST(hypervisor_leaf)
         FAIL("the hypervisor's name is '%s'", name);
     EXPECT_TRUE(r.eax >= LINTEL_LEAF + 1 && r.eax < LINTEL_LEAF + 0x100);
     EXPECT_EQ(cpuid(LINTEL_LEAF + 1, 0).eax, 1);
-    for (u32 leaf = r.eax + 1; leaf < LINTEL_LEAF + 0x100; leaf += 17)
+    for (u32 leaf = MAX(r.eax, LINTEL_LEAF) + 1; leaf < LINTEL_LEAF + 0x100; leaf += 17)
         EXPECT_EQ(cpuid(leaf, 0).eax, 0);
 }
 
@@ -176,4 +176,64 @@ GUEST_TEST(address_widths)
 
     EXPECT_TRUE((widths & 0xff) >= 36 && (widths & 0xff) <= 52);
     EXPECT_EQ(widths >> 8 & 0xff, 48);
+}
+
+static bool printable(const struct cpuid *r)
+{
+    const u8 *text = (const u8 *)r;
+
+    for (size_t i = 0; i < sizeof(*r); i++)
+        if (text[i] && (text[i] < ' ' || text[i] > '~'))
+            return false;
+    return true;
+}
+
+GUEST_TEST(vendor_and_brand)
+{
+    const struct cpuid vendor = cpuid(0, 0);
+
+    EXPECT_EQ(vendor.ebx, 0x756e6547); /* "GenuineIntel" */
+    EXPECT_EQ(vendor.edx, 0x49656e69);
+    EXPECT_EQ(vendor.ecx, 0x6c65746e);
+    EXPECT_TRUE(cpuid(0x80000000, 0).eax >= 0x80000008);
+    for (u32 leaf = 0x80000002; leaf <= 0x80000004; leaf++) {
+        const struct cpuid part = cpuid(leaf, 0);
+
+        EXPECT_TRUE(printable(&part));
+    }
+    EXPECT_NE(cpuid(0x80000002, 0).eax, 0);
+}
+
+/* Nobody else runs on this processor, so nobody shares its caches. */
+GUEST_TEST(caches)
+{
+    EXPECT_EQ(cpuid(2, 0).eax & 0xff, 1);
+    EXPECT_EQ(cpuid(2, 0).eax >> 31, 0);
+    EXPECT_NE(cpuid(4, 0).eax & 0x1f, 0);
+    for (u32 i = 0; cpuid(4, i).eax & 0x1f; i++)
+        EXPECT_EQ(cpuid(4, i).eax >> 14, 0);
+    EXPECT_NE(cpuid(0x80000006, 0).ecx & 0xff, 0); /* bytes in a line of the L2 cache */
+}
+
+GUEST_TEST(one_thread)
+{
+    const struct cpuid thread = cpuid(0xb, 0), core = cpuid(0xb, 1), none = cpuid(0xb, 2);
+
+    EXPECT_EQ(cpuid(1, 0).ebx >> 16 & 0xff, 1);
+    EXPECT_EQ(cpuid(1, 0).ebx >> 24, 0);
+    EXPECT_EQ(thread.ebx, 1);
+    EXPECT_EQ(thread.ecx, 0x100);
+    EXPECT_EQ(core.ebx, 1);
+    EXPECT_EQ(core.ecx, 0x201);
+    EXPECT_EQ(none.ebx, 0);
+    EXPECT_EQ(none.ecx, 2);
+    EXPECT_EQ(thread.edx | core.edx | none.edx, 0);
+}
+
+GUEST_TEST(invariant_tsc)
+{
+    const struct cpuid r = cpuid(0x80000007, 0);
+
+    EXPECT_EQ(r.edx & ~BIT32(8), 0);
+    EXPECT_EQ(r.eax | r.ebx | r.ecx, 0);
 }

@@ -85,6 +85,11 @@ static void end_idt_unmapped(void)
     __asm__ volatile("lidt %0; ud2" : : "m"(far));
 }
 
+static void end_task_switch(void)
+{
+    task_switch();
+}
+
 static void end_debug_exit(void)
 {
     guest_exit(42);
@@ -108,6 +113,7 @@ static const struct {
     {"hole-undecodable", end_hole_undecodable},
     {"page-tables-in-hole", end_page_tables_in_hole},
     {"idt-unmapped", end_idt_unmapped},
+    {"task-switch", end_task_switch},
     {"debug-exit", end_debug_exit},
 };
 

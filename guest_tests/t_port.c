@@ -171,3 +171,26 @@ GUEST_TEST(user_has_no_ports)
 {
     EXPECT_FAULT_CODE(VEC_GP, 0, user_call(user_in));
 }
+
+/* A keyboard controller that passes its self-test, with nobody behind it. */
+GUEST_TEST(keyboard_controller)
+{
+    (void)inb(0x60);
+    outb(0x64, 0xaa);
+    EXPECT_EQ(inb(0x64) & 1, 1);
+    EXPECT_EQ(inb(0x60), 0x55);
+    outb(0x60, 0xff); /* reset the keyboard: no answer */
+    EXPECT_EQ(inb(0x64) & 1, 0);
+}
+
+/* Lines that are edge-triggered by nature cannot be made level-triggered. */
+GUEST_TEST(edge_or_level)
+{
+    outb(0x4d0, 0xff);
+    outb(0x4d1, 0xff);
+    EXPECT_EQ(inb(0x4d0), 0xf8);
+    EXPECT_EQ(inb(0x4d1), 0xde);
+    outb(0x4d0, 0);
+    outb(0x4d1, 0);
+    EXPECT_EQ(inb(0x4d0) | inb(0x4d1), 0);
+}

@@ -38,3 +38,6 @@ u32 enter_ia32e_with_tss(u16 selector, u32 cr0_bits);
 /* MOV to CR4 of a reserved bit in real mode, with a vector table of this limit; 0, or
  * vector << 16 | bytes of the frame for #GP and #DF. */
 u32 real_mode_fault(u16 idt_limit);
+
+/* rt/task_switch.asm.  A far jump to a task in 32-bit protected mode; does not come back. */
+void task_switch(void);
