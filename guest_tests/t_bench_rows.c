@@ -53,9 +53,9 @@ GUEST_TEST(cpuid_leaves)
 /* Each is written with what it holds.  Not written: the TSC, which is the clock. */
 GUEST_TEST(msrs)
 {
-    static const u32 both[] = {0x1b,  0x3b,       0x174,      0x1a0,      0x1d9,     0x200,
-                               0x250, 0x258,      0x268,      0x277,      0x2ff,     0xda0,
-                               0x8b,  0xc0000080, 0xc0000081, 0xc0000100, 0xc0000103};
+    static const u32 both[] = {0x1b,  0x3b,  0x174,      0x1a0,      0x1d9,      0x200,
+                               0x250, 0x258, 0x268,      0x277,      0x2ff,      0x6e0,
+                               0xda0, 0x8b,  0xc0000080, 0xc0000081, 0xc0000100, 0xc0000103};
     static const u32 read_only[] = {0x10, 0x3a, 0xfe};
 
     for (u32 i = 0; i < ARRAY_LEN(both); i++) {

@@ -5,7 +5,7 @@
 FORMATTED := $(sort $(filter-out build/% $(B)/%,$(wildcard */*.[ch] */*/*.[ch] */*/*/*.[ch])))
 HEADERS   := $(sort $(wildcard include/*.h include/*/*.h boot/*.h arch/x86_64/*.h arch/x86_64/lib/*.h \
                drivers/platform/*.h ept/*.h vmx/*.h vmm/*.h vmm/*/*.h))
-CHECKS    := format headers includes rings sizes sdm cppcheck analyzer tidy
+CHECKS    := format headers includes rings sizes sdm docs cppcheck analyzer tidy
 
 check: setup ## format, static analysis, and the rules for files
 	@$(MAKE) --no-print-directory -k $(CHECKS:%=check-%)
@@ -37,6 +37,10 @@ check-sizes:
 check-sdm:
 	@echo "  CHECK citations of the SDM"
 	@$(TOOL) tools/check_sdm.py
+
+check-docs: $(O)/unit-gcc/policy_tables
+	@echo "  CHECK generated pages"
+	@$(TOOL) tools/gen_docs.py $< --check
 
 # comparePointers: the linker's section symbols.  va_end_missing: panic() does not return.
 CPPCHECK_FLAGS := --quiet --error-exitcode=1 --std=c11 --platform=unix64 --inline-suppr -j2 \

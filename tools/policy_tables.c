@@ -1,13 +1,18 @@
 /* Prints the policy tables as JSON, for tools/gen_docs.py: what was compiled, not what a parser
  * makes of the sources. */
+#include "tools/recorded/bochs_models.h"
 #include "vmm/handlers.h"
 #include "vmm/mmio.h"
 #include "vmm/policy/cpuid.h"
 #include "vmm/policy/io.h"
 #include "vmm/policy/msr.h"
 #include "vmx/exit.h"
+#include "vmx/wishes.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define MODEL "corei7_skylake_x" /* the one that the tests run on */
 
 /* One element of a list, or one member of an object. */
 static const char *separator = "";
@@ -105,18 +110,15 @@ static void put_exit(u32 number, const char *name)
     begin(NULL, '{');
     put_number("number", number);
     put_text("name", name);
-    if (row) {
-        put_text("policy", words_of(row));
-        put_text("why", row->why);
-        begin("needs", '[');
-        for (u32 i = 0; i < ARRAY_LEN(needs); i++)
-            if (row->needs & BIT32(i)) {
-                fputs(separator, stdout);
-                put_string(needs[i]);
-                separator = ",";
-            }
-        end(']');
-    }
+    put_text("policy", words_of(row));
+    begin("needs", '[');
+    for (u32 i = 0; i < ARRAY_LEN(needs); i++)
+        if (row->needs & BIT32(i)) {
+            fputs(separator, stdout);
+            put_string(needs[i]);
+            separator = ",";
+        }
+    end(']');
     end('}');
 }
 
@@ -126,6 +128,38 @@ static void put_exits(void)
 #define EXIT_REASON(number, name) put_exit(number, #name);
 #include "vmx/exit_reasons.def"
     end(']');
+}
+
+/* ---------------------------------------------------------------- VM-execution controls */
+
+static u64 recorded_rdmsr(void *ctx, u32 msr)
+{
+    const struct bochs_model *model = ctx;
+
+    return msr == MSR_FEATURE_CONTROL ? 0 : model->msr[msr - VMX_MSR_FIRST];
+}
+
+/* Those that are on when a guest starts. */
+static void put_controls(struct bochs_model model)
+{
+    static const enum vmx_word words[] = {WORD_PIN, WORD_CPU, WORD_CPU2, WORD_CPU3};
+    struct vmx_caps caps;
+    struct vmx_controls controls;
+
+    vmx_caps_collect(&caps, recorded_rdmsr, &model);
+    if (vmx_resolve_controls(&caps, &controls) != OK) {
+        fprintf(stderr, "policy_tables: %s lacks a control\n", MODEL);
+        exit(1);
+    }
+    begin("controls", '{');
+    for (size_t w = 0; w < ARRAY_LEN(words); w++)
+        for (u32 bit = 0; bit < 64; bit++) {
+            const char *name = vmx_control_name(words[w], bit);
+
+            if (name)
+                put_number(name, controls.word[words[w]].value >> bit & 1);
+        }
+    end('}');
 }
 
 /* ---------------------------------------------------------------- CPUID, MSRs */
@@ -268,6 +302,9 @@ int main(void)
     msr_policy_init();
     begin(NULL, '{');
     put_exits();
+    for (size_t i = 0; i < ARRAY_LEN(bochs_models); i++)
+        if (strcmp(bochs_models[i].name, MODEL) == 0)
+            put_controls(bochs_models[i]);
     put_cpuid();
     put_msrs();
     put_ports();

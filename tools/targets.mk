@@ -114,4 +114,12 @@ guest-tests: $(O)/BOOTX64.EFI $(O)/hv.elf ## the test guests under Lintel on Boc
 bench-boot: $(O)/BOOTX64.EFI $(O)/hv.elf $(O)/native.elf guests guest-images ## boot and exit cost in ticks
 	@$(TOOL) tools/bench_boot.py --build $(O) --guests $(B)/guests
 
+# ---------------------------------------------------------------- pages made of the tables
+.PHONY: docs measure
+docs: $(O)/unit-gcc/policy_tables ## the pages of docs/ that show the policy tables
+	@$(TOOL) tools/gen_docs.py $<
+measure: $(O)/BOOTX64.EFI $(O)/hv.elf $(O)/unit-gcc/policy_tables ## the ticks in these pages, by the test guests
+	@$(RUN_TESTS) guest
+	@$(TOOL) tools/gen_docs.py $(O)/unit-gcc/policy_tables --take $(O)/measured.json
+
 include tools/checks.mk

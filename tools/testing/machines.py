@@ -7,6 +7,7 @@ from pathlib import Path
 from emulator import lintel, machine, session
 
 from . import host
+from .reasons import Seen
 
 GUEST_LIST = Path("guest_tests/list.txt")
 TAP_RESULT = re.compile(r"^(not )?ok (\d+) - (.*?)\r?$", re.MULTILINE)
@@ -82,7 +83,7 @@ class Row:
     on_reboot: str = "end"
     end: str = "debug-exit"
     status: int = 0
-    on: str = ""            # KEY,...: keys of lintel.conf that are turned on
+    on: str = ""            # KEY,...: keys of lintel.conf that are turned on, beside stats
     says: str = ""          # regular expression that Lintel's log must contain
 
 
@@ -109,7 +110,7 @@ def guest_of(row, folder):
     return lintel.Guest(row.name, folder / (row.file or f"{row.image or row.name}.flat"),
                         row.memory, cmdline=row.cmdline, modules=modules,
                         on_reboot=row.on_reboot, debug_exit=DEBUG_EXIT_PORT,
-                        switches=tuple(filter(None, row.on.split(","))))
+                        switches=("stats", *filter(None, row.on.split(","))))
 
 
 def judge_guest(report, row, ended, text, log):
@@ -142,16 +143,18 @@ def log_sections(log):
     return sections
 
 
-def run_rows(report, options, name, rows):
-    """Boots once with these test guests, one after another."""
+def run_rows(report, options, name, rows, seen):
+    """Boots once with these test guests, one after another; `seen` gets what they showed."""
     guests = [guest_of(row, options.build / "guest_tests") for row in rows]
 
     def judge(run, outcome):
         log = lintel.strip_controls(run.text(session.COM1))
         of_guest = log_sections(log)
         consoles = run.console.sections(run.streams[session.GUEST].text)
-        for number, row in enumerate(rows):
-            text = consoles[number].decode("utf-8", "replace") if number < len(consoles) else ""
+        texts = [console.decode("utf-8", "replace") for console in consoles]
+        texts += [""] * (len(rows) - len(texts))
+        seen.add(log, texts)
+        for row, text in zip(rows, texts):
             ended, said = of_guest.get(row.name, (("missing", -1), log))
             judge_guest(report, row, ended, text, said)
         finished = lintel.EXIT_SEEN.search(log) is not None
@@ -171,9 +174,12 @@ def guest(report, options):
         return
     images = sorted(path.stem for path in Path("guest_tests").glob("t_*.c"))
     rows = read_guest_list([image.removeprefix("t_") for image in images])
+    seen = Seen()
     for start in range(0, len(rows), GUESTS_A_BOOT):
         run_rows(report, options, f"guest-tests-{start // GUESTS_A_BOOT + 1}",
-                 rows[start:start + GUESTS_A_BOOT])
+                 rows[start:start + GUESTS_A_BOOT], seen)
+    seen.judge(report)
+    seen.save(options.build / "measured.json")
 
 
 # ---------------------------------------------------------------- no VT-x

@@ -1,0 +1,207 @@
+"""The generated pages of docs/: the compiled tables, their tests, their ticks."""
+from .table import KEYS
+
+NOTE = """<!-- Made by `make docs` (tools/gen_docs.py) from the compiled tables, tools/coverage.txt and
+docs/measured.json.  `make check` fails when it is stale. -->
+"""
+TESTS = """
+Tests are `GUEST.TEST` of `guest_tests/` (guests of `guest_tests/list.txt`) and `FILE.TEST` of `tools/unit/`.
+A dash stands where there is nothing, with the reason if there is one.
+"""
+TICKS = """
+Ticks are what the guest sees between two RDTSC around the access, median, of which the empty pair is {nothing};
+on the emulator a tick is an instruction (`guest_tests/t_bench_rows.c`, `make measure`).
+"""
+ALL_BITS = {32: 0xFFFFFFFF, 64: 0xFFFFFFFFFFFFFFFF}
+
+
+def code(names):
+    return "<br>".join(f"`{name}`" for name in names) or "-"
+
+
+def grid(titles, rows):
+    """A table of Markdown; cells must not hold what would end them."""
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    for row in rows:
+        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def mask(value, bits):
+    return "all" if value == ALL_BITS[bits] else hex(value) if value else "0"
+
+
+def span(row):
+    first, last = row["first"], row["last"]
+    return f"{first:#x}" if first == last else f"{first:#x} to {last:#x}"
+
+
+class Pages:
+    """What all pages are made of."""
+
+    def __init__(self, tables, lines, figures):
+        self.tables, self.lines, self.figures = tables, lines, figures
+
+    def line(self, kind, row):
+        return self.lines[kind, KEYS[kind](row)]
+
+    def tests(self, kind, row):
+        line = self.line(kind, row)
+        return [code(line.guest), code(line.unit)]
+
+    def ticks(self, kind, row, access):
+        """A cell: the ticks of `access KEY`, or why there are none."""
+        key = KEYS[kind](row) if kind != "hypercall" else hex(row["number"])
+        ticks = self.figures["accesses"].get(f"{access} {key}")
+        line = self.line(kind, row)
+        return ticks if ticks is not None else f"- ({line.unmeasured or 'not measured'})"
+
+    def ticks_note(self):
+        return TICKS.format(nothing=self.figures["accesses"].get("nothing 0x0", "-"))
+
+    # ------------------------------------------------------------ one function a page
+
+    def exits(self):
+        made, others = [], []
+        for row in self.tables["exit"]:
+            line = self.line("exit", row)
+            head = [row["number"], row["name"], row["policy"]]
+            if not line.guest:
+                why = line.never or "control off: " + ", ".join(line.off)
+                others.append(head + [why, code(line.unit)])
+                continue
+            figures = self.figures["exits"].get(row["name"])
+            ticks = [f"- ({line.unmeasured or 'not measured'})", "-"]
+            if figures:
+                ticks = [f"{figures['min']} / {figures['mean']}",
+                         f"{figures['count']} in {figures['guest']}"]
+            made.append(head + [", ".join(row["needs"]) or "-", *self.tests("exit", row), *ticks])
+        return f"""# VM exits
+
+{NOTE}
+One row for each basic exit reason: what Lintel does (`vmm/policy/exit.c`), what of the exit it reads from the
+VMCS, which tests make it, and what it costs. The guest tests prove that they make an exit by Lintel's own counters:
+a guest named here without that exit, or an exit seen that no row here has, fails the guest step of `make test`.
+{TESTS}
+## Exits that a guest can make
+
+Ticks from the exit to the entry behind it: the fewest, and the mean, in the guest named beside them. They are
+instructions on the emulator (`make measure`), without the transitions themselves.
+
+{grid(["#", "exit", "what Lintel does", "reads", "guest tests", "unit tests", "ticks: min / mean",
+       "exits"], made)}
+## Exits that no guest can make on the emulator
+
+Each control named here is off on the CPU model that the tests run on. Some of these exits are answered nevertheless:
+another processor may have what this one lacks.
+
+{grid(["#", "exit", "what Lintel does", "why none comes", "unit tests"], others)}"""
+
+    def cpuid(self):
+        rows = []
+        for row in self.tables["cpuid"]:
+            subleaves = "-" if row["last"] == row["first"] else f"{row['first']} to {row['last']}"
+            after = [text for text in ("fix-up" if row["fixed"] else "", row["live"]) if text]
+            rows.append([f"{row['leaf']:#x}", row["name"], subleaves,
+                         *(mask(row[r], 32) for r in ("eax", "ebx", "ecx", "edx")),
+                         ", ".join(after) or "-", *self.tests("cpuid", row),
+                         self.ticks("cpuid", row, "cpuid")])
+        return f"""# CPUID
+
+{NOTE}
+What a guest's CPUID says (`vmm/policy/cpuid.c`): of the host's answer, the bits that the masks keep; then a fix-up
+of what must be another value, and of what follows CR4 or XCR0 at that moment. A leaf without a row reads as zeros up
+to the highest basic leaf, and above it as that one.
+{TESTS}{self.ticks_note()}
+{grid(["leaf", "what", "subleaves", "EAX", "EBX", "ECX", "EDX", "then", "guest tests", "unit tests",
+       "ticks"], rows)}"""
+
+    def msr(self):
+        words = {"deny": "#GP(0)", "pass": "no exit", "held": "held", "call": "model",
+                 "ignore": "dropped"}
+        rows = []
+        for row in self.tables["msr"]:
+            held = "held" in (row["read"], row["write"])
+            denied = "- (refused)" if row["write"] == "deny" else self.ticks("msr", row, "wrmsr")
+            rows.append([span(row), row["name"], words[row["read"]], words[row["write"]],
+                         hex(row["reset"]) if held else "-",
+                         mask(row["writable"], 64) if row["write"] == "held" else "-",
+                         *self.tests("msr", row), self.ticks("msr", row, "rdmsr"), denied])
+        return f"""# MSRs
+
+{NOTE}
+Every MSR that a guest has (`vmm/policy/msr.c`); the VMCS's bitmap is computed from the same rows. All others are
+#GP(0), counted and traced.
+
+* no exit: the processor's own, switched by VMX or nobody else's
+* held: a value of the guest's own; a write may change the writable bits and no other
+* model: `vmm/msr_models.c` decides
+{TESTS}{self.ticks_note()}
+{grid(["MSR", "name", "read", "write", "at reset", "writable", "guest tests", "unit tests",
+       "ticks: RDMSR", "WRMSR"], rows)}"""
+
+    def ports(self):
+        ports = [[span(row), row["name"],
+                  ", ".join(str(size) for size in (1, 2, 4) if row["sizes"] & size),
+                  {"model": "a model in Lintel", "pass": "no exit"}[row["action"]],
+                  *self.tests("port", row), self.ticks("port", row, "in"),
+                  self.ticks("port", row, "out")] for row in self.tables["port"]]
+        memory = [[span(row), row["name"],
+                   "reads as ones, takes writes" if row["kind"] == "open bus" else row["kind"],
+                   *self.tests("mmio", row), self.ticks("mmio", row, "mmio-read"),
+                   self.ticks("mmio", row, "mmio-write")] for row in self.tables["mmio"]]
+        accesses = self.figures["accesses"]
+        refused = " and ".join(str(accesses.get(f"{way} 0x1234", "-")) for way in ("in", "out"))
+        return f"""# Ports and device memory
+
+{NOTE}
+The I/O ports of a guest's board (`vmm/policy/io_ports.def`); the VMCS's bitmaps are computed from the same rows. A
+port without a row reads as ones and takes writes in silence; both are counted and traced (IN and OUT of such a port:
+{refused} ticks). An access of a size that a device does not take whole is split into bytes.
+{TESTS}{self.ticks_note()}
+{grid(["ports", "device", "sizes", "answered by", "guest tests", "unit tests", "ticks: IN", "OUT"],
+      ports)}
+## Device memory
+
+Guest-physical addresses that are no RAM and have a row of `vmm/mmio.c`. An access to any other stops the guest.
+
+{grid(["addresses", "device", "answer", "guest tests", "unit tests", "ticks: load", "store"],
+      memory)}"""
+
+    def hypercalls(self):
+        who = {"ANYONE": "any guest", "MARKER": "a guest with `ledger = on`"}
+        rows = [[row["number"], row["name"], who[row["who"]],
+                 row["arguments"], row["result"], *self.tests("hypercall", row),
+                 self.ticks("hypercall", row, "hypercall")] for row in self.tables["hypercall"]]
+        return f"""# Hypercalls
+
+{NOTE}
+VMCALL at CPL 0; RAX = number; RDI, RSI, RDX, R10 = arguments; RAX = result, below 0 an error of
+`include/abi/errors.h` (`include/abi/hypercalls.def`). At another CPL it is #UD, as is VMCALL on a processor without
+VMX. A number without a row gives ABI_ENOSYS, and one that the guest has no right to ABI_EPERM.
+{TESTS}{self.ticks_note()}
+{grid(["number", "name", "who", "arguments", "result", "guest tests", "unit tests", "ticks"], rows)}"""
+
+    def trace(self):
+        rows = [[hex(row["number"]), row["name"], row["a"], row["b"], row["c"]]
+                for row in self.tables["trace"]]
+        exits = [[hex(0x100 + row["number"]), row["name"]] for row in self.tables["exit"]]
+        return f"""# Trace events
+
+{NOTE}
+The records of the trace ring (`include/abi/trace.h`, `include/abi/trace_events.def`): 32 bytes each, with the TSC, the
+event's number, vm << 8 | vcpu, and three values. A VM exit is event 0x100 + its basic reason; a: ticks from this exit
+to the entry that followed; b: the guest's RIP; c: the exit qualification, 0 if the exit's row does not read it.
+
+{grid(["event", "name", "a", "b", "c"], rows)}
+## VM exits
+
+{grid(["event", "exit"], exits)}"""
+
+
+def pages(tables, lines, figures):
+    """File name in docs/ -> text."""
+    make = Pages(tables, lines, figures)
+    return {"exits.md": make.exits(), "cpuid.md": make.cpuid(), "msr.md": make.msr(),
+            "ports.md": make.ports(), "hypercalls.md": make.hypercalls(),
+            "trace.md": make.trace()}
