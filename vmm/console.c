@@ -13,7 +13,8 @@
 #define RING_SIZE    65536u /* a power of two */
 #define BAUD         115200u
 #define BITS_A_CHAR  10u
-#define INPUT_HZ     100u /* how often a silent port is looked at */
+#define INPUT_HZ     100u /* how often a silent port is looked at, if that costs no exit ... */
+#define INPUT_MIN_HZ 10u  /* ... and if it does */
 #define SCREEN_BATCH 512u
 #define VIEW_SWITCH  64u   /* bytes that switch a terminal's page to and fro */
 #define REPLAY_MAX   4096u /* bytes of log, on the screen again */
@@ -31,7 +32,7 @@ static struct {
 static struct {
     u32 port; /* index; host.ports: none */
     bool on_screen;
-    u64 deadline;
+    u64 due, deadline;
     u32 head, port_tail, screen_tail; /* counters; modulo RING_SIZE in ring[] */
     u8 ring[RING_SIZE];
 } guest = {.port = BOOT_UARTS_MAX};
@@ -140,7 +141,8 @@ static void tx(void *ctx, u8 byte)
 
     (void)ctx;
     guest.ring[guest.head++ % RING_SIZE] = byte;
-    guest.deadline = MIN(guest.deadline, soon); /* a few more may come and share the FIFO */
+    guest.due = MIN(guest.due, soon); /* a few more may come and share the FIFO */
+    guest.deadline = MIN(guest.deadline, soon);
 }
 
 void console_attach(struct board_host *board, u32 which)
@@ -151,7 +153,7 @@ void console_attach(struct board_host *board, u32 which)
     guest.head = guest.port_tail = guest.screen_tail = 0;
     view.on_port = view.on_screen = false;
     view.len = view.sent = 0;
-    guest.deadline = 0;
+    guest.due = guest.deadline = 0;
     log_info("LINTEL-CONSOLE guest"); /* what follows on its port is the guest's */
     if (has_port())
         host.port_sink[guest.port].paused = true;
@@ -215,12 +217,15 @@ void console_poll(u64 now)
 {
     drain_port();
     drain_screen();
-    guest.deadline =
-        now + (busy() ? tsc_hz * (UART_TX_FIFO * BITS_A_CHAR) / BAUD : tsc_hz / INPUT_HZ);
+    guest.due = now + tsc_hz / INPUT_HZ;
+    guest.deadline = now + tsc_hz / INPUT_MIN_HZ;
+    if (busy())
+        guest.due = guest.deadline = now + tsc_hz * (UART_TX_FIFO * BITS_A_CHAR) / BAUD;
 }
 
 void console_wake(u64 tsc)
 {
+    guest.due = MIN(guest.due, tsc);
     guest.deadline = MIN(guest.deadline, tsc);
 }
 
@@ -263,6 +268,11 @@ void console_view_draw(const char *rows, u32 count, size_t stride)
         view_append(rows + i * stride);
         view_append(i + 1 < count ? "\x1b[K\r\n" : "\x1b[J");
     }
+}
+
+u64 console_due(void)
+{
+    return guest.due;
 }
 
 u64 console_deadline(void)

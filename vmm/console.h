@@ -16,7 +16,9 @@ void console_detach(void);
 
 /* Moves characters from the ring to the port and the screen. */
 void console_poll(u64 now);
-/* The TSC by which console_poll() and console_get() are due again. */
+/* The TSC from which on console_poll() and console_get() are worth a call, and the one by which
+ * they have to be called even if that costs a VM exit: later, as long as only input can come. */
+u64 console_due(void);
 u64 console_deadline(void);
 /* They are due at this TSC, too. */
 void console_wake(u64 tsc);

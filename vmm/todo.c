@@ -49,7 +49,7 @@ static u64 run_devices(struct vcpu *v, u64 now)
 {
     struct board *b = &v->vm->board;
 
-    if (now >= console_deadline())
+    if (now >= console_due())
         run_console(v, now);
     if (now >= b->deadline) {
         board_tick(b, now);
@@ -125,7 +125,7 @@ static void wait_for_event(struct vcpu *v, struct exit *x)
         obey_wish(vm);
         if (vm->end != VM_RUNNING || v->pending.info || v->nmi_pending || vcpu_irq_pending(v))
             break;
-        apic_wait_until(deadline);
+        apic_wait_until(MIN(deadline, console_due())); /* to wake up costs no exit */
         slept += rdtsc() - now;
     }
     x->tsc += slept; /* not time spent in Lintel */
