@@ -12,16 +12,16 @@
 #define CELL_SIZE LARGE_PAGE_SIZE
 #define CELL_VPID 0x4c41u
 /* Guest-physical, and linear in the first 4 GiB */
-#define CELL_GDT          0x4000u
-#define CELL_IDT          0x5000u
-#define CELL_TABLES       0x6000u /* PML4, PDPT, 4 PDs, the window's PD and PT */
-#define CELL_STACK        0x10000u
-#define CELL_SAMPLES      0x20000u /* up to 0x30000 */
-#define CELL_DATA         0x30000u /* pages for whatever an experiment wants, up to CELL_END */
-#define CELL_END          0x40000u
-#define CELL_PAGE(n)      (CELL_DATA + (n) * (u32)PAGE_SIZE)
-#define CELL_WINDOW       (4 * GiB) /* linear: pages that point where the experimenter wants */
-#define CELL_WINDOW_PAGES 512u
+#define CELL_GDT     0x4000u
+#define CELL_IDT     0x5000u
+#define CELL_TABLES  0x6000u /* PML4, PDPT, 4 PDs, the window's PD and PT */
+#define CELL_STACK   0x10000u
+#define CELL_SAMPLES 0x20000u /* up to 0x30000 */
+#define CELL_DATA    0x30000u /* pages for whatever an experiment wants, up to CELL_END */
+#define CELL_END     0x40000u
+#define CELL_PAGE(n) (CELL_DATA + (n) * (u32)PAGE_SIZE)
+#define CELL_WINDOW  (4 * GiB)      /* linear: pages that point where the experimenter wants */
+#define CELL_PROBE   0x200000000ull /* guest-physical: nothing is there, 1 GiB aligned */
 
 /* What lab_cell_run() returns beside exit reasons. */
 #define CELL_VMFAIL       0x10000u

@@ -171,10 +171,9 @@ code load
         mov     rax, [rbx]
         answer
 
-code loads
-        mov     rax, [rbx]
-        vmcall
-        jmp     lab_code_loads
+code load32
+        mov     eax, [rbx]
+        answer
 
 code store
         mov     [rbx], rcx
@@ -267,10 +266,6 @@ code vmfunc
         mov     rax, [rbx]
         answer
 
-code read_cr8
-        mov     rax, cr8
-        answer
-
 code write_cr8
         mov     cr8, rbx
         mov     rax, cr8
@@ -321,7 +316,7 @@ code vmread
         answer
 
 code vmwrite
-        vmwrite rbx, rcx
+        vmwrite rcx, rbx
         answer
 
 code tpause

@@ -12,10 +12,23 @@
 #include "vmm/lab/memory.h"
 #include "vmm/lab/parts.h"
 #include "vmm/lab/preflight.h"
+#include "vmm/lab/selftest.h"
 
 #define LAB_FORMAT_VERSION 1u /* changes when a member's meaning does */
 
 static struct lab lab; /* too large for the stack */
+
+static void self_tests(void)
+{
+    struct lab_report *r = &lab.report;
+
+    log_info("lab: self-test of the virtualization features");
+    json_array(&r->json, "selftest");
+    lab_selftest(&lab);
+    json_close(&r->json);
+    log_info("lab: %u pass, %u fail, %u absent, %u untested", r->passed, r->failed, r->absent,
+             r->untested);
+}
 
 static void costs(void)
 {
@@ -43,6 +56,7 @@ static void run(void)
     json_close(&r->json);
     if (!lab_cell_create(&lab.cell))
         panic("lab: no memory for its guest");
+    self_tests();
     costs();
 }
 

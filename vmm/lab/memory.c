@@ -5,8 +5,6 @@
 #include "arch/x86_64/log.h"
 #include "vmm/lab/series.h"
 
-#define PROBE_GPA 0x4000000000ull /* of any leaf's alignment, far from everything else */
-
 static void measure(struct lab *lab, const u8 *code, u64 address, const struct lab_row *row)
 {
     struct lab_cell *c = &lab->cell;
@@ -31,12 +29,12 @@ static void measure_leaf(struct lab *lab, u32 level)
 {
     struct lab_cell *c = &lab->cell;
 
-    if (PROBE_GPA >> c->ept.phys_bits || (level == 2 && !vmx_cap_ept_vpid(vmx_caps(), EPT_VPID_1G)))
+    if (level == 2 && !vmx_cap_ept_vpid(vmx_caps(), EPT_VPID_1G))
         return;
     lab_cell_reset(c);
     measure(lab, lab_bench_flushed_load,
             lab_cell_window(c, 0,
-                            lab_cell_leaf(c, PROBE_GPA, level, lab_cell_hpa(c, CELL_PAGE(0)),
+                            lab_cell_leaf(c, CELL_PROBE, level, lab_cell_hpa(c, CELL_PAGE(0)),
                                           EPT_RWX | EPT_WB)),
             &leaf_rows[level]);
 }
