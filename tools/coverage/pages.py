@@ -79,7 +79,7 @@ class Pages:
         return f"""# VM exits
 
 {NOTE}
-One row for each basic exit reason: what Lintel does (`vmm/policy/exit.c`), what of the exit it reads from the
+One row for each basic exit reason: what Lintel does (`vmm/policy/exit_rows.def`), what of the exit it reads from the
 VMCS, which tests make it, and what it costs. The guest tests prove that they make an exit by Lintel's own counters:
 a guest named here without that exit, or an exit seen that no row here has, fails the guest step of `make test`.
 {TESTS}

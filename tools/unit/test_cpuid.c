@@ -202,6 +202,63 @@ static void test_cr4_follows_the_features(void **state)
     assert_int_equal(policy.xcr0_mask & ~XCR0_X87, 0);
 }
 
+/* A processor with XSAVE's components and one feature bit, which the context names. */
+struct feature {
+    u32 leaf, reg, bit; /* reg: 0 EAX to 3 EDX */
+};
+
+static struct cpuid_answer one_feature(void *ctx, u32 leaf, u32 subleaf)
+{
+    const struct feature *f = ctx;
+    struct cpuid_answer a = all_ones(NULL, leaf, subleaf);
+
+    if (leaf != f->leaf || subleaf != 0)
+        return leaf == 1 || leaf == 7 ? (struct cpuid_answer){0} : a;
+    u32 regs[4] = {0};
+
+    regs[f->reg] = BIT32(f->bit);
+    return (struct cpuid_answer){regs[0], regs[1], regs[2], regs[3]};
+}
+
+/* SDM Vol. 3A, "Control Registers": the feature that each bit of CR4 belongs to. */
+static const struct {
+    struct feature feature;
+    u64 cr4;
+} cr4_features[] = {
+    {{1, 3, 1}, CR4_VME | CR4_PVI}, {{1, 3, 2}, CR4_DE},          {{1, 3, 3}, CR4_PSE},
+    {{1, 3, 4}, CR4_TSD},           {{1, 3, 6}, CR4_PAE},         {{1, 3, 13}, CR4_PGE},
+    {{1, 3, 24}, CR4_OSFXSR},       {{1, 3, 25}, CR4_OSXMMEXCPT}, {{1, 2, 17}, CR4_PCIDE},
+    {{1, 2, 26}, CR4_OSXSAVE},      {{7, 1, 0}, CR4_FSGSBASE},    {{7, 1, 7}, CR4_SMEP},
+    {{7, 1, 20}, CR4_SMAP},         {{7, 2, 2}, CR4_UMIP},        {{7, 2, 3}, CR4_PKE},
+};
+
+/* No other feature of these leaves gives a bit of CR4. */
+static void test_every_cr4_bit(void **state)
+{
+    static const u32 leaves[] = {1, 7};
+    u32 granted = 0;
+
+    (void)state;
+    for (u32 n = 0; n < ARRAY_LEN(leaves) * 4 * 32; n++) {
+        struct feature f = {leaves[n / 128], n / 32 % 4, n % 32};
+        u64 want = CR4_PCE;
+
+        for (size_t i = 0; i < ARRAY_LEN(cr4_features); i++)
+            if (memcmp(&cr4_features[i].feature, &f, sizeof(f)) == 0)
+                want |= cr4_features[i].cr4;
+        cpuid_policy_build(&policy, &(struct cpuid_source){.read = one_feature,
+                                                           .ctx = &f,
+                                                           .tsc_hz = 50000000,
+                                                           .rdtscp = true,
+                                                           .invpcid = true});
+        if (policy.cr4_mask != want)
+            fail_msg("leaf %u, register %u, bit %u: %#llx", f.leaf, f.reg, f.bit,
+                     (unsigned long long)policy.cr4_mask);
+        granted += want != CR4_PCE;
+    }
+    assert_int_equal(granted, ARRAY_LEN(cr4_features));
+}
+
 #define ONES 0xffffffffu
 
 /* Every leaf on the processor whose bits are all 1, CR4 = 0, XCR0 = 1: a row wants its lines here.
@@ -317,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_distrusts_a_wrong_compacted_format),
         cmocka_unit_test(test_drops_a_component_without_size),
         cmocka_unit_test(test_cr4_follows_the_features),
+        cmocka_unit_test(test_every_cr4_bit),
         cmocka_unit_test(test_every_leaf),
         cmocka_unit_test(test_every_row_has_its_lines),
     };
