@@ -6,7 +6,10 @@ MAKEFLAGS += --no-builtin-rules
 
 B      ?= build
 DEBUG  ?= 0
-ifeq ($(DEBUG),1)
+RECORD ?= 0
+ifeq ($(RECORD),1)
+O      := $(B)/record
+else ifeq ($(DEBUG),1)
 O      := $(B)/debug
 else
 O      := $(B)
@@ -24,7 +27,7 @@ WARN     := -Wall -Wextra -Werror -Wconversion -Wshadow -Wundef -Wvla -Wstrict-p
 GCC_WARN := $(WARN) -Wimplicit-fallthrough=5
 REPRO    := -ffile-prefix-map=$(CURDIR)/=
 INC      := -I. -Iinclude -I$(O)/gen
-STD      := -std=gnu17 -O2 -g -MMD -MP $(REPRO) -DDEBUG=$(DEBUG)
+STD      := -std=gnu17 -O2 -g -MMD -MP $(REPRO) -DDEBUG=$(DEBUG) $(if $(filter 1,$(RECORD)),-DRECORD)
 
 HV_FLAGS := $(STD) $(GCC_WARN) $(INC) -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
             -mgeneral-regs-only -mpreferred-stack-boundary=3 -fno-stack-protector -fno-asynchronous-unwind-tables \
@@ -40,7 +43,9 @@ HOST_FLAGS := -std=gnu17 -O1 -g -MMD -MP $(WARN) $(INC) -DDEBUG=1 -DHOST_TEST=1 
 # hv.elf: everything that runs in VMX root mode.
 HV_C   := $(sort $(wildcard arch/x86_64/*.c arch/x86_64/lib/*.c drivers/platform/*.c ept/*.c vmx/*.c \
             vmm/*.c vmm/policy/*.c vmm/dev/*.c vmm/load/*.c vmm/lab/*.c))
-HV_C   := $(filter-out arch/x86_64/asm_offsets.c,$(HV_C))
+# What writes exits down for tools/replay: in the laboratory build (RECORD=1) alone.
+RECORD_C := $(sort $(wildcard vmm/record/*.c)) vmx/entry_view.c
+HV_C   := $(filter-out arch/x86_64/asm_offsets.c $(RECORD_C),$(HV_C)) $(if $(filter 1,$(RECORD)),$(RECORD_C))
 HV_ASM := $(sort $(wildcard arch/x86_64/*.asm vmx/*.asm vmm/lab/*.asm))
 HV_OBJ := $(HV_C:%.c=$(O)/hv/%.o) $(HV_ASM:%.asm=$(O)/hv/%.asm.o) $(O)/hv/font.o
 
@@ -59,7 +64,7 @@ PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c vmm/load/*.c)) vmm/board.c vmm/p
 PURE_C += vmx/exit_name.c vmm/ledger.c vmm/dashboard.c
 PURE_C := $(wildcard $(PURE_C))
 # What touches hardware only through a few functions, which tools/unit/fake_cpu.c stands in for.
-HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/todo.c vmm/stats_report.c vmm/live.c vmm/ledger_report.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c vmm/msr_models.c vmm/hypercall.c tools/unit/fake_cpu.c
+HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/todo.c vmm/stats_report.c vmm/live.c vmm/ledger_report.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c vmm/msr_models.c vmm/hypercall.c vmx/event.c tools/unit/fake_cpu.c
 
 -include tools/targets.mk
 

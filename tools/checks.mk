@@ -5,7 +5,7 @@
 FORMATTED := $(sort $(filter-out build/% $(B)/%,$(wildcard */*.[ch] */*/*.[ch] */*/*/*.[ch])))
 HEADERS   := $(sort $(wildcard include/*.h include/*/*.h boot/*.h arch/x86_64/*.h arch/x86_64/lib/*.h \
                drivers/platform/*.h ept/*.h vmx/*.h vmm/*.h vmm/*/*.h))
-CHECKS    := format headers includes rings sizes sdm docs cppcheck analyzer tidy
+CHECKS    := format headers includes rings sizes sdm docs cppcheck analyzer tidy record
 
 check: setup ## format, static analysis, and the rules for files
 	@$(MAKE) --no-print-directory -k $(CHECKS:%=check-%)
@@ -57,9 +57,13 @@ $(O)/check/%.analyzed: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(HV_FLAGS) -fanalyzer -MF $@.d -MT $@ -c -o $@ $<
 
-TIDY_FLAGS := -std=gnu17 -O2 -DDEBUG=1 $(INC) -ffreestanding -mgeneral-regs-only -mno-red-zone
+TIDY_FLAGS := -std=gnu17 -O2 -DDEBUG=1 $(if $(filter 1,$(RECORD)),-DRECORD) $(INC) -ffreestanding -mgeneral-regs-only -mno-red-zone
 check-tidy: $(HV_C:%.c=$(O)/check/%.tidy)
 $(O)/check/%.tidy: %.c .clang-tidy
 	@mkdir -p $(@D)
 	@clang-tidy --quiet $< -- $(TIDY_FLAGS) 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
+
+# The recorder is in hv.elf of RECORD=1 alone.
+check-record:
+	@$(MAKE) --no-print-directory RECORD=1 $(foreach how,analyzed tidy,$(RECORD_C:%.c=$(B)/record/check/%.$(how)))

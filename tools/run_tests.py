@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import host, lab, live, machines
+from testing import host, lab, live, machines, replay
 from testing.report import Report
 
 STEPS = {
@@ -19,6 +19,7 @@ STEPS = {
     "reproducible": host.reproducible,
     "unit": host.unit,
     "tools": host.tools,
+    "replay": replay.replay,
     "fuzz": host.fuzz,
     "guest": machines.guest,
     "refusal": machines.refusal,

@@ -101,8 +101,8 @@ fuzz-programs: $(FUZZ_C:tools/unit/%.c=$(O)/fuzz/%)
 # ---------------------------------------------------------------- running the tests
 RUN_TESTS := $(TOOL) tools/run_tests.py --build $(O) --guests $(B)/guests
 
-test: setup ## reproducible build, unit, fuzz, guest tests, refusal without VT-x, laboratory, Linux boot
-	@$(RUN_TESTS) build reproducible unit tools fuzz guest refusal lab live linux
+test: setup ## reproducible build, unit, recorded exits, fuzz, guest tests, refusal without VT-x, laboratory, Linux boot
+	@$(RUN_TESTS) build reproducible unit tools replay fuzz guest refusal lab live linux
 soak: setup ## five CPU models, other kernels, longer fuzzing
 	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz lab-models models kernels
 unit: ## host unit tests, by gcc and by clang
@@ -122,4 +122,5 @@ measure: $(O)/BOOTX64.EFI $(O)/hv.elf $(O)/unit-gcc/policy_tables ## the ticks i
 	@$(RUN_TESTS) guest
 	@$(TOOL) tools/gen_docs.py $(O)/unit-gcc/policy_tables --take $(O)/measured.json
 
+include tools/replay/replay.mk
 include tools/checks.mk

@@ -9,6 +9,7 @@
 #include "drivers/platform/uart.h"
 #include "lib/fmt.h"
 #include "vmm/board.h"
+#include "vmm/record.h"
 
 #define RING_SIZE    65536u /* a power of two */
 #define BAUD         115200u
@@ -132,7 +133,7 @@ static u32 waiting(void)
 static bool tx_room(void *ctx)
 {
     (void)ctx;
-    return waiting() < RING_SIZE;
+    return record_tx_room(waiting() < RING_SIZE);
 }
 
 static void tx(void *ctx, u8 byte)
@@ -143,6 +144,7 @@ static void tx(void *ctx, u8 byte)
     guest.ring[guest.head++ % RING_SIZE] = byte;
     guest.due = MIN(guest.due, soon); /* a few more may come and share the FIFO */
     guest.deadline = MIN(guest.deadline, soon);
+    record_tx(byte, guest.due, guest.deadline);
 }
 
 void console_attach(struct board_host *board, u32 which)

@@ -6,6 +6,7 @@
 #include "ept/gva_walk.h"
 #include "lib/atomic.h"
 #include "lib/mem.h"
+#include "vmm/record.h"
 
 static const struct vm_extent *find_extent(const struct vm *vm, gpa_t gpa)
 {
@@ -56,6 +57,7 @@ err_t gmem_read(const struct vm *vm, gpa_t gpa, void *out, u64 len)
         const u64 run = run_length(vm, gpa, len);
 
         copy_opaque(to, gmem_pointer(vm, gpa, run), run);
+        record_read(gpa, to, run);
         gpa.v += run;
         to += run;
         len -= run;
@@ -73,6 +75,7 @@ err_t gmem_write(const struct vm *vm, gpa_t gpa, const void *from, u64 len)
         const u64 run = run_length(vm, gpa, len);
 
         copy_opaque(gmem_pointer(vm, gpa, run), source, run);
+        record_write(gpa, source, run);
         gpa.v += run;
         source += run;
         len -= run;
@@ -91,6 +94,7 @@ static bool read_table(void *ctx, gpa_t gpa, void *out, u32 len)
         *(u64 *)out = READ_ONCE(*(const u64 *)entry);
     else
         *(u32 *)out = READ_ONCE(*(const u32 *)entry);
+    record_read(gpa, out, len);
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include "vmm/audit.h"
 #include "vmm/bootinfo.h"
 #include "vmm/ledger_report.h"
+#include "vmm/record.h"
 #include "vmm/run.h"
 #include "vmm/stats_report.h"
 #include "vmm/trace.h"
@@ -86,6 +87,7 @@ void machine_run(void)
     for (u32 i = 0; i < config->guest_count; i++)
         status = run_guest(i, &config->guest[i]);
     audit(NULL);
+    record_report();
     log_info("LINTEL-EXIT status=%u", status);
     switch (config->on_end) {
     case CONFIG_END_REBOOT:

@@ -17,6 +17,7 @@
 #include "vmm/machine.h"
 #include "vmm/percpu.h"
 #include "vmm/policy/msr.h"
+#include "vmm/record.h"
 #include "vmx/speculation.h"
 #include "vmx/vmx.h"
 
@@ -123,5 +124,6 @@ void hv_main(const struct boot_info *info)
     start_acpi(info->rsdp);
     start_vmx(&info->config);
     msr_policy_init();
+    record_init();
     machine_run();
 }

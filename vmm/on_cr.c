@@ -4,6 +4,7 @@
 #include "vmm/gmem.h"
 #include "vmm/handlers.h"
 #include "vmm/policy/cr.h"
+#include "vmm/record.h"
 #include "vmm/vcpu_irq.h"
 #include "vmx/qual.h"
 
@@ -62,6 +63,12 @@ static void set_efer(struct guest_state *g, u64 efer)
            efer & EFER_LMA ? entry | ENTRY_IA32E_GUEST : entry & ~ENTRY_IA32E_GUEST);
 }
 
+static void flush(const struct vcpu *v)
+{
+    vmx_invvpid_single(v->vpid);
+    record_flush(v->vpid);
+}
+
 static enum verdict mov_to_cr0(struct vcpu *v, u64 value)
 {
     struct guest_state *g = &v->vmx.guest;
@@ -77,7 +84,7 @@ static enum verdict mov_to_cr0(struct vcpu *v, u64 value)
     if (e.efer != view.efer)
         set_efer(g, e.efer);
     if ((value ^ view.cr0) & (CR0_PG | CR0_WP))
-        vmx_invvpid_single(v->vpid);
+        flush(v);
     return NEXT;
 }
 
@@ -91,7 +98,7 @@ static enum verdict mov_to_cr4(struct vcpu *v, u64 value)
         return FAULT_GP;
     gs_set(g, GS_CR4, e.real);
     gs_set(g, GS_CR4_SHADOW, e.shadow);
-    vmx_invvpid_single(v->vpid);
+    flush(v);
     return NEXT;
 }
 

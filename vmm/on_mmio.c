@@ -2,7 +2,6 @@
  * emulated, one instruction; any other stops the guest.
  * SDM Vol. 3C, "Exit Qualification for EPT Violations". */
 #include "arch/x86_64/cr.h"
-#include "arch/x86_64/insn.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/panic.h"
 #include "ept/gva_walk.h"
@@ -12,6 +11,7 @@
 #include "vmm/handlers.h"
 #include "vmm/insn.h"
 #include "vmm/mmio.h"
+#include "vmm/record.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 #include "vmx/qual.h"
@@ -52,7 +52,7 @@ static void apic_access(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool writ
             ioapic_write_register(v, offset, reg);
         return;
     }
-    reg = is_local ? lapic_read(&v->lapic, offset - within, rdtsc())
+    reg = is_local ? lapic_read(&v->lapic, offset - within, record_now())
                    : board_ioapic_read(&v->vm->board, offset - within);
     memset(value, 0, len);
     memcpy(value, (const u8 *)&reg + within, MIN(len, (u32)sizeof(reg) - within));

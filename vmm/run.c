@@ -6,6 +6,7 @@
 #include "arch/x86_64/log.h"
 #include "vmm/measure.h"
 #include "vmm/policy/exit.h"
+#include "vmm/record.h"
 #include "vmm/todo.h"
 #include "vmm/vm.h"
 #include "vmx/enter.h"
@@ -56,8 +57,10 @@ static __attribute__((noinline)) void run(struct vm *vm)
     struct vcpu *v = &vm->vcpu;
     struct exit x = {.tsc = rdtsc()};
 
+    record_start(v);
     if (!vcpu_prepare(v, &x))
         return;
+    record_entry(v);
     for (;;) {
         const u64 reason = vmx_run(&v->vmx, &x);
 
@@ -68,10 +71,13 @@ static __attribute__((noinline)) void run(struct vm *vm)
         struct trace_record *record = measure_exit(v, &x, reason);
 
         read_exit(&x, reason, record);
+        record_exit(v, &x);
         if (unlikely(exit_handle(v, exit_handlers[reason], &x)) && !vcpu_prepare(v, &x)) {
+            record_entry(v);
             measure_entry(v, record, &x, reason);
             return;
         }
+        record_entry(v);
         measure_entry(v, record, &x, reason);
     }
 }

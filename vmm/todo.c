@@ -3,10 +3,10 @@
 #include "vmm/todo.h"
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/cr.h"
-#include "arch/x86_64/insn.h"
 #include "vmm/console.h"
 #include "vmm/irq.h"
 #include "vmm/live.h"
+#include "vmm/record.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 
@@ -39,9 +39,12 @@ static void run_console(struct vcpu *v, u64 now)
 
     console_poll(now);
     live_poll(v, now);
+    record_poll(console_due(), console_deadline());
     board_console_drained(b, now);
-    while (board_console_room(b) && live_get(&byte))
+    while (board_console_room(b) && live_get(&byte)) {
+        record_typed(byte);
         board_console_input(b, byte);
+    }
 }
 
 /* Devices and consoles up to now; returns when they want to be looked at again. */
@@ -119,14 +122,15 @@ static void wait_for_event(struct vcpu *v, struct exit *x)
         return;
     }
     for (;;) {
-        const u64 now = rdtsc();
+        const u64 now = record_now();
         const u64 deadline = run_devices(v, now);
 
         obey_wish(vm);
         if (vm->end != VM_RUNNING || v->pending.info || v->nmi_pending || vcpu_irq_pending(v))
             break;
+        record_sleep(MIN(deadline, console_due()));
         apic_wait_until(MIN(deadline, console_due())); /* to wake up costs no exit */
-        slept += rdtsc() - now;
+        slept += record_now() - now;
     }
     x->tsc += slept; /* not time spent in Lintel */
     v->stats->waiting += slept;
@@ -143,7 +147,7 @@ static void do_todo(struct vcpu *v, struct exit *x)
         return;
     }
     if (v->todo & TODO_BOARD) {
-        const u64 now = rdtsc();
+        const u64 now = record_now();
         const u64 deadline = run_devices(v, now);
 
         obey_wish(vm);

@@ -1,7 +1,7 @@
 /* What an access to a device may have moved. */
 #include "vmm/vcpu_irq.h"
-#include "arch/x86_64/insn.h"
 #include "vmm/console.h"
+#include "vmm/record.h"
 
 static bool board_moved(const struct vcpu *v)
 {
@@ -38,7 +38,7 @@ void vcpu_take_messages(struct vcpu *v)
 
 void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value)
 {
-    lapic_write(&v->lapic, offset, value, rdtsc());
+    lapic_write(&v->lapic, offset, value, record_now());
     if (unlikely(v->lapic.eoi != LAPIC_NO_VECTOR)) {
         board_eoi(&v->vm->board, (u8)v->lapic.eoi);
         v->lapic.eoi = LAPIC_NO_VECTOR;

@@ -16,6 +16,7 @@
 #include "vmm/percpu.h"
 #include "vmm/policy/cr.h"
 #include "vmm/policy/io.h"
+#include "vmm/record.h"
 #include "vmm/vm_image.h"
 #include "vmm/vm_memory.h"
 #include "vmx/speculation.h"
@@ -32,6 +33,7 @@ static struct cpuid_answer read_host_cpuid(void *ctx, u32 leaf, u32 subleaf)
     const struct cpuid_regs r = cpuid(leaf, subleaf);
 
     (void)ctx;
+    record_cpuid(leaf, subleaf, &r);
     return (struct cpuid_answer){r.eax, r.ebx, r.ecx, r.edx};
 }
 
@@ -39,17 +41,19 @@ static void build_cpuid(struct vm *vm)
 {
     const struct vmx_controls *c = vmx_controls();
     const u64 xcr0 = fpu_supported_xcr0();
+    const struct cpuid_source source = {
+        .read = read_host_cpuid,
+        .tsc_hz = tsc_hz,
+        .host_xcr0 = xcr0,
+        .rdtscp = vmx_has_control(c, WORD_CPU2, CPU2_RDTSCP),
+        .invpcid = vmx_has_control(c, WORD_CPU2, CPU2_INVPCID),
+        .xsaves = vmx_has_control(c, WORD_CPU2, CPU2_XSAVES),
+    };
 
     if (xcr0) /* leaf 0xd speaks of what is enabled now; reset_processor() takes it back */
         xsetbv(0, xcr0);
-    cpuid_policy_build(&vm->cpuid, &(struct cpuid_source){
-                                       .read = read_host_cpuid,
-                                       .tsc_hz = tsc_hz,
-                                       .host_xcr0 = xcr0,
-                                       .rdtscp = vmx_has_control(c, WORD_CPU2, CPU2_RDTSCP),
-                                       .invpcid = vmx_has_control(c, WORD_CPU2, CPU2_INVPCID),
-                                       .xsaves = vmx_has_control(c, WORD_CPU2, CPU2_XSAVES),
-                                   });
+    record_guest(vm, &source);
+    cpuid_policy_build(&vm->cpuid, &source);
 }
 
 static err_t setup_vcpu(struct vm *vm)
@@ -130,6 +134,15 @@ static void start_clock(struct vcpu *v)
     vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
 }
 
+static void start_board(struct vm *vm, const struct board_host *host)
+{
+    const u64 now = rdtsc(), wall_time = bootinfo_wall_time();
+
+    record_board(vm, now, wall_time);
+    board_init(&vm->board, host, tsc_hz, now, wall_time, vm->config->memory,
+               (u16)vm->config->debug_exit);
+}
+
 /* A debug-exit port is looked at only where nothing else is. */
 static err_t check_debug_exit(const struct config_guest *config)
 {
@@ -176,8 +189,7 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
     board_host.ctx = vm;
     if (config->ledger == CONFIG_ON)
         board_host.mark = mark_by_port;
-    board_init(&vm->board, &board_host, tsc_hz, rdtsc(), bootinfo_wall_time(), config->memory,
-               (u16)config->debug_exit);
+    start_board(vm, &board_host);
     this_vmm_cpu()->current = &vm->vcpu;
     start_clock(&vm->vcpu);
     return OK;

@@ -8,6 +8,10 @@
 NORETURN void vmcs_access_failed(u64 encoding, bool write);
 const char *vmcs_field_name(u64 encoding); /* "?" for an unknown one */
 
+#ifdef HOST_TEST /* tools/unit/fake_cpu.c */
+u64 vmread(u64 encoding);
+void vmwrite(u64 encoding, u64 value);
+#else
 /* False: VMfail. */
 static inline bool vmcs_try_read(u64 encoding, u64 *value)
 {
@@ -34,6 +38,7 @@ static inline void vmwrite(u64 encoding, u64 value)
     if (unlikely(!ok))
         vmcs_access_failed(encoding, true);
 }
+#endif
 
 /* Without the check, for the way of every exit: fields that every processor has, read or written at
  * least once by a checked access since the VMCS became current. */

@@ -5,6 +5,7 @@
 #include "arch/x86_64/trap.h"
 #include "vmm/console.h"
 #include "vmm/vm.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,31 @@ u64 guest_state_load(struct guest_state *g, enum guest_field f)
     g->field[f] = fake_cpu.vmcs[f];
     g->valid |= BIT(f);
     return g->field[f];
+}
+
+static u64 *control_of(u64 encoding)
+{
+    switch (encoding) {
+    case VMCS_ENTRY_INTR_INFO: return &fake_cpu.intr_info;
+    case VMCS_ENTRY_INTR_ERROR: return &fake_cpu.intr_error;
+    case VMCS_ENTRY_INSN_LEN: return &fake_cpu.insn_len;
+    case VMCS_PREEMPTION_TIMER: return &fake_cpu.timer;
+    case VMCS_CPU_CONTROLS: return &fake_cpu.cpu_controls;
+    case VMCS_TSC_OFFSET: return &fake_cpu.tsc_offset;
+    default: abort(); /* no file that is tested touches another */
+    }
+}
+
+u64 vmread(u64 encoding)
+{
+    return *control_of(encoding);
+}
+
+void vmwrite(u64 encoding, u64 value)
+{
+    *control_of(encoding) = value;
+    fake_cpu.timers += encoding == VMCS_PREEMPTION_TIMER;
+    fake_cpu.tsc_offsets += encoding == VMCS_TSC_OFFSET;
 }
 
 void vmx_guest_reset(struct guest_state *g)
@@ -55,20 +81,6 @@ void xsetbv(u32 index, u64 value)
         abort();
     fake_cpu.xcr0 = value;
     fake_cpu.xsetbvs++;
-}
-
-void vmx_set_tsc_offset(struct vmx_vcpu *v, u64 offset)
-{
-    (void)v;
-    fake_cpu.tsc_offset = offset;
-    fake_cpu.tsc_offsets++;
-}
-
-void vmx_set_timer(struct vmx_vcpu *v, u64 ticks)
-{
-    (void)v;
-    fake_cpu.timer = ticks;
-    fake_cpu.timers++;
 }
 
 void vmx_invvpid_single(u16 vpid)

@@ -6,9 +6,9 @@
 
 struct fake_cpu {
     u64 vmcs[GS_COUNT]; /* what guest_state_load() finds */
-    u64 tsc, cr2, dr6, xcr0, tsc_offset;
-    u64 timer; /* preemption timer: the last ticks asked for */
-    u32 xsetbvs, tsc_offsets, invvpids, timers;
+    u64 intr_info, intr_error, insn_len, timer, cpu_controls, tsc_offset; /* more of the VMCS */
+    u64 tsc, cr2, dr6, xcr0;
+    u32 xsetbvs, tsc_offsets, timers, invvpids;
     u16 invvpid; /* the last one */
     u32 traps, nmis;
     u8 trap; /* the last vector dispatched */

@@ -1,6 +1,7 @@
 /* VM exits: what a handler is, and the only ways in which it can end. */
 #pragma once
 #include "lib/types.h"
+#include "vmm/record.h"
 #include "vmm/vcpu.h"
 #include "vmx/exit.h"
 
@@ -40,6 +41,7 @@ static inline __attribute__((always_inline)) bool exit_handle(struct vcpu *v, ex
 {
     const enum verdict verdict = handler(v, x);
 
+    record_verdict(verdict);
     if (likely(verdict == NEXT)) {
         if (likely(!(vcpu_advance(v, x->insn_len) | v->todo)))
             return false;
