@@ -19,7 +19,8 @@ CC     := gcc
 LD     := ld
 NASM   := nasm
 CLANG  := clang
-PYTHON := python3
+# Debian's own, which has the modules of its packages; another one may come first in PATH.
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 
 # ---------------------------------------------------------------- flags
 WARN     := -Wall -Wextra -Werror -Wconversion -Wshadow -Wundef -Wvla -Wstrict-prototypes \

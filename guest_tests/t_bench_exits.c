@@ -1,14 +1,20 @@
 /* What an exit costs, seen from the guest: RDTSC; operation; RDTSC, less the empty pair. */
-#include "guest_tests/rt/guest.h"
+#include "guest_tests/rt/lapic.h"
 
-#define SAMPLES 2000u
+#define SAMPLES       2000u
+#define TIMER_SAMPLES 200u
+#define SLICE_SAMPLES 64u
+#define TIMER_COUNT   20000u /* ticks of the local APIC's timer, which are the TSC's */
+#define GAP           40u    /* ticks between two RDTSC of a loop: an exit came in between */
+#define MSR_DEADLINE  0x6e0u
+#define TSC_DEADLINE  0x40000u /* mode of the timer's LVT entry */
 
 static u32 sample[SAMPLES];
 
-static void sort(void)
+static void sort(u32 count)
 {
-    for (u32 gap = SAMPLES / 2; gap > 0; gap /= 2)
-        for (u32 i = gap; i < SAMPLES; i++) {
+    for (u32 gap = count / 2; gap > 0; gap /= 2)
+        for (u32 i = gap; i < count; i++) {
             const u32 value = sample[i];
             u32 j = i;
 
@@ -18,11 +24,11 @@ static void sort(void)
         }
 }
 
-static void report(const char *name)
+static void report(const char *name, u32 count)
 {
-    sort();
-    say("BENCH %s min=%u median=%u max=%u\n", name, sample[0], sample[SAMPLES / 2],
-        sample[SAMPLES - 1]);
+    sort(count);
+    say("BENCH %s min=%u median=%u max=%u\n", name, sample[0], sample[count / 2],
+        sample[count - 1]);
 }
 
 #define BENCH(name, ...)                                                                           \
@@ -32,12 +38,101 @@ static void report(const char *name)
             __VA_ARGS__;                                                                           \
             sample[i_] = (u32)(rdtsc() - start_);                                                  \
         }                                                                                          \
-        report(name);                                                                              \
+        report(name, SAMPLES);                                                                     \
     } while (0)
+
+static volatile u64 stamp;
+
+static void take_stamp(struct frame *f)
+{
+    (void)f;
+    stamp = rdtsc();
+    lapic_put(EOI, 0);
+}
+
+/* From the moment that the timer is due to the first instructions of the handler. */
+static void bench_timer(const char *name, bool halted)
+{
+    for (u32 i = 0; i < TIMER_SAMPLES; i++) {
+        stamp = 0;
+
+        const u64 start = rdtsc();
+
+        lapic_put(INITIAL_COUNT, TIMER_COUNT);
+        if (halted)
+            cpu_sti_hlt();
+        else
+            cpu_sti();
+        while (stamp == 0)
+            ;
+        cpu_cli();
+        sample[i] = (u32)(stamp - start - TIMER_COUNT);
+    }
+    report(name, TIMER_SAMPLES);
+}
+
+static void bench_self_ipi(void)
+{
+    cpu_sti();
+    for (u32 i = 0; i < TIMER_SAMPLES; i++) {
+        stamp = 0;
+
+        const u64 start = rdtsc();
+
+        lapic_put(ICR_LOW, TO_SELF | LOW);
+        while (stamp == 0)
+            ;
+        sample[i] = (u32)(stamp - start);
+    }
+    cpu_cli();
+    report("self-ipi", TIMER_SAMPLES);
+}
+
+/* The hypervisor's own exits: a loop that does nothing is interrupted by its timer. */
+static void bench_slices(void)
+{
+    const u64 end = rdtsc() + tsc_ms(2000); /* the bare machine has none */
+    u32 count = 0;
+
+    for (u64 last = rdtsc(), now; last < end && count < SLICE_SAMPLES; last = now) {
+        now = rdtsc();
+        if (now - last > GAP)
+            sample[count++] = (u32)(now - last);
+    }
+    if (count > 0)
+        report("preemption", count);
+}
+
+GUEST_TEST(bench_interrupts)
+{
+    lapic_fresh();
+    on_vector(TIMER, take_stamp);
+    on_vector(LOW, take_stamp);
+    lapic_put(DIVIDE, 0xb);
+    lapic_put(LVT_TIMER, TIMER);
+    bench_timer("timer-to-handler", false);
+    bench_timer("timer-from-hlt", true);
+    bench_self_ipi();
+    lapic_fresh();
+    bench_slices();
+    EXPECT_TRUE(true);
+}
+
+/* What should not exit at all. */
+GUEST_TEST(bench_no_exit)
+{
+    const u64 cr3 = read_cr3();
+
+    BENCH("no-exit-cr3", write_cr3(cr3));
+    BENCH("no-exit-invlpg", invlpg(0x1000));
+    BENCH("no-exit-pause", __asm__ volatile("pause"));
+    EXPECT_TRUE(true);
+}
 
 GUEST_TEST(bench_exits)
 {
     const u64 cr0 = read_cr0(), cr4 = read_cr4(), apic_base = rdmsr(0x1b), pat = rdmsr(0x277);
+    const u64 mtrr = rdmsr(0x2ff);
 
     write_cr4(cr4 | CR4_OSXSAVE);
     BENCH("empty", (void)0);
@@ -47,9 +142,19 @@ GUEST_TEST(bench_exits)
     BENCH("rdmsr-apic-base", (void)rdmsr(0x1b));
     BENCH("wrmsr-apic-base", wrmsr(0x1b, apic_base));
     BENCH("wrmsr-pat", wrmsr(0x277, pat));
-    *(volatile u32 *)0xfee00320 = 0x40000 | 0x60; /* LVT timer: TSC-deadline mode */
-    BENCH("arm-deadline", wrmsr(0x6e0, start_ + 100000000 - i_ * 1000));
-    wrmsr(0x6e0, 0);
+    BENCH("rdmsr-misc-enable", (void)rdmsr(0x1a0));
+    BENCH("wrmsr-mtrr", wrmsr(0x2ff, mtrr));
+    if (cpuid(7, 0).ebx & BIT(1))
+        BENCH("wrmsr-tsc-adjust", wrmsr(0x3b, 0));
+    if (cpuid(1, 0).ecx & BIT(24)) {
+        const u64 far = tsc_ms(2000);
+
+        lapic_put(LVT_TIMER, MASKED | TSC_DEADLINE | TIMER);
+        /* Each earlier than the one before, so that the hypervisor's own timer is set. */
+        BENCH("wrmsr-tsc-deadline", wrmsr(MSR_DEADLINE, start_ + far - i_ * 1000));
+        wrmsr(MSR_DEADLINE, 0);
+        lapic_fresh();
+    }
     BENCH("in-pic", (void)inb(PIC1_DATA));
     BENCH("out-pic", outb(PIC1_DATA, 0xff));
     BENCH("in-unclaimed", (void)inb(0x1234));

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Run test steps and print each result; the last line is `N passed, N failed`.
 
 Every step has its own time limit, and a step that breaks is a failure, not an end.
@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import host, lab, live, machines, replay
+from testing import bench, host, lab, live, machines, replay
 from testing.report import Report
 
 STEPS = {
@@ -27,6 +27,8 @@ STEPS = {
     "live": live.live,
     "linux": machines.linux,
     "lab-models": lab.models,
+    "budgets": bench.budgets,
+    "report": bench.page,
     "models": machines.models,
     "kernels": machines.kernels,
 }

@@ -1,5 +1,5 @@
 # Make targets beyond the images: guests, boot media, tests, checks.  Included by Makefile.
-.PHONY: setup guests run test soak unit fuzz bench-boot usb guest-tests
+.PHONY: setup guests run test soak unit fuzz bench usb guest-tests
 
 SETUP    ?= 1
 EMULATOR ?= bochs
@@ -101,8 +101,8 @@ fuzz-programs: $(FUZZ_C:tools/unit/%.c=$(O)/fuzz/%)
 # ---------------------------------------------------------------- running the tests
 RUN_TESTS := $(TOOL) tools/run_tests.py --build $(O) --guests $(B)/guests
 
-test: setup ## reproducible build, unit, recorded exits, fuzz, guest tests, refusal without VT-x, laboratory, Linux boot
-	@$(RUN_TESTS) build reproducible unit tools replay fuzz guest refusal lab live linux
+test: setup ## reproducible build, unit, recorded exits, fuzz, guest tests, refusal without VT-x, laboratory, Linux boot, budgets
+	@$(RUN_TESTS) build reproducible unit tools replay fuzz guest refusal lab live linux budgets report
 soak: setup ## five CPU models, other kernels, longer fuzzing
 	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz lab-models models kernels
 unit: ## host unit tests, by gcc and by clang
@@ -111,8 +111,9 @@ fuzz: ## every fuzz target for 10 seconds
 	@$(RUN_TESTS) fuzz
 guest-tests: $(O)/BOOTX64.EFI $(O)/hv.elf ## the test guests under Lintel on Bochs
 	@$(RUN_TESTS) guest
-bench-boot: $(O)/BOOTX64.EFI $(O)/hv.elf $(O)/native.elf guests guest-images ## boot and exit cost in ticks
-	@$(TOOL) tools/bench_boot.py --build $(O) --guests $(B)/guests
+bench: setup ## cost of exits, operations and a boot: build/bench/report.html (EMULATOR=qemu: on KVM)
+	@$(MAKE) --no-print-directory $(O)/BOOTX64.EFI $(O)/hv.elf $(O)/native.elf guests guest-images
+	@$(TOOL) tools/bench.py --build $(O) --guests $(B)/guests --out $(O)/bench --emulator $(EMULATOR)
 
 # ---------------------------------------------------------------- pages made of the tables
 .PHONY: docs measure

@@ -41,13 +41,13 @@ class Capture:
                 self._set_watchpoints()
             return
         if self.session.debugger().stopped():
-            self._read()
+            self._read(running=True)
             return
         ended = GUEST_ENDED.search(text, self.searched)
         if ended and any(port.connection for port in self.session.ports):
             self.searched = ended.end()
             self.session.debugger().stop()
-            self._read()
+            self._read(running=False)  # the guest's last record is complete
 
     def _set_watchpoints(self):
         debugger = self.session.debugger()
@@ -58,11 +58,11 @@ class Capture:
             debugger.watch_writes(self.address + first + slot * memory.RECORD.size)
         debugger.resume()
 
-    def _read(self):
+    def _read(self, running):
         debugger = self.session.debugger()
         data = debugger.read_physical(self.address, self.size)
         debugger.resume()
-        found = memory.read_ring(data, 0, "the ring of the running machine", running=True)
+        found = memory.read_ring(data, 0, "the ring of the running machine", running)
         self.cpu, self.tsc_hz = found.cpu, found.tsc_hz
         self.records.update((r.number, r) for r in found.records if r.number >= self.written)
         if self.records:

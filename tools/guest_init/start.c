@@ -1,5 +1,5 @@
 /* The guest's first program (/init).  Its first instructions read the time-stamp
- * counter, so that tools/bench_boot.py knows when userspace began; with `ledger=on` on the kernel's
+ * counter, so that tools/bench.py knows when userspace began; with `ledger=on` on the kernel's
  * command line it marks the end of the boot (include/abi/ledger.h); then it becomes
  * busybox init.  No C library: nothing may run before the counter is read. */
 #include "abi/ledger.h"

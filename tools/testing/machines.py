@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator import lintel, machine, session
+from lintel_trace import lines, ring, spans
 
 from . import host
 from .reasons import Seen
@@ -113,6 +114,16 @@ def guest_of(row, folder):
                         switches=("stats", *filter(None, row.on.split(","))))
 
 
+def judge_trace(report, name, log):
+    """The trace ring that a guest with `trace_dump = on` left in the log is sound."""
+    try:
+        rings = ring.merge(lines.read(log, "log"))
+        exits = sum(len(spans.spans(one)[0]) for one in rings)
+        report.add(f"{name} trace", exits > 0, f"{exits} exits", log)
+    except ring.TraceError as error:
+        report.add(f"{name} trace", False, str(error), log)
+
+
 def judge_guest(report, row, ended, text, log):
     """One test guest: its TAP lines, its end, and what was said of it."""
     name = f"guest {row.name}"
@@ -130,6 +141,8 @@ def judge_guest(report, row, ended, text, log):
                counted[1] if counted else "not reported", log)
     report.add(f"{name} ends", good, f"{ended[0]} {ended[1]}" +
                ("" if good else f", not {row.end} {row.status}"), text)
+    if "trace_dump" in row.on:
+        judge_trace(report, name, log)
     if row.says:
         report.add(f"{name} log", re.search(row.says, log) is not None, row.says, log)
 

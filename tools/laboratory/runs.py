@@ -1,0 +1,149 @@
+"""The machines that are run for the figures: the laboratory, guests under Lintel, and Linux on the
+bare machine for comparison."""
+from lintel_trace import lines, ring
+
+from emulator import lintel, machine, qemu, session, tracing
+
+from . import readings, sources, timeline
+from .figures import FORMAT, VERSION, figures
+from .readings import ReadingError
+
+TIMEOUT = 900  # seconds: other machines are slower
+DEBUG_EXIT_PORT = 0xF4
+CMDLINE = "console=ttyS0 quiet ledger=on"
+BENCH, LINUX = "bench_exits", "linux"
+USERSPACE = r"LINTEL-MARK userspace tsc=\d+\r?\n"
+
+
+def check_host(emulator):
+    """Raises with the reason if this machine cannot run the emulator that is wanted."""
+    if emulator == "kvm":
+        reason = qemu.why_no_nested_vmx()
+        if reason:
+            raise ReadingError(f"EMULATOR=qemu needs KVM with nested VMX, but {reason}")
+
+
+class Bench:
+    """All runs of one `make bench`."""
+
+    def __init__(self, options):
+        self.options = options
+        self.emulator = options.emulator
+        self.traced = self.emulator == "bochs"
+
+    def _machine(self, image):
+        return machine.Machine(image, emulator=self.emulator, cpu_model=self.options.cpu_model)
+
+    def _linux(self, switches=()):
+        return lintel.Guest(LINUX, self.options.guests / "cloud" / "vmlinuz", "256M",
+                            self.options.build / "initramfs-test.gz", CMDLINE,
+                            switches=switches)
+
+    def _bench(self):
+        return lintel.Guest(BENCH, self.options.build / "guest_tests" / "bench_exits.flat",
+                            "32M", debug_exit=DEBUG_EXIT_PORT, switches=("stats",))
+
+    def _boot(self, name, guests, hypervisor, look):
+        volume = lintel.Volume()
+        for guest in guests:
+            volume.add(guest)
+        native = hypervisor == "native.elf"
+        with machine.RunDirectory(f"bench-{name}") as directory:
+            image = volume.make_image(directory.path / "lintel.img", self.options.build,
+                                      hypervisor)
+            with session.Session(self._machine(image), directory,
+                                 console=lintel.GuestConsole(native)) as run:
+                return look(run)
+
+    # ------------------------------------------------------------ under Lintel
+
+    def _hosted(self, run):
+        """(Lintel's log, [each guest's console], rings of the trace or None)."""
+        capture = tracing.Capture(run, run.path / "trace.txt") if self.traced else None
+        outcome = lintel.wait_for_end(run, TIMEOUT)
+        log = lintel.strip_controls(run.text(session.COM1))
+        if outcome.status != 0:
+            raise ReadingError(f"{outcome.text}; the log ends with\n{lintel.log_tail(run)}")
+        consoles = [lintel.strip_controls(part.decode("utf-8", "replace")) for part in
+                    run.console.sections(run.streams[session.GUEST].text)]
+        rings = None
+        if capture:
+            capture.finish()
+            rings = ring.merge(lines.read(capture.path.read_text(encoding="ascii"),
+                                          str(capture.path)))
+        return log, consoles, rings
+
+    def hosted(self):
+        """The guests under Lintel, in one boot."""
+        guests = [self._bench(), self._linux(("stats", "ledger"))]
+        log, consoles, rings = self._boot("hosted", guests, "hv.elf", self._hosted)
+        if len(consoles) != len(guests):
+            raise ReadingError(f"{len(consoles)} of {len(guests)} guests had a console")
+        found = {"seen_by_guest": readings.bench(consoles[0]),
+                 "guests": readings.statistics(log), "ledger": readings.ledger(log),
+                 "userspace": readings.mark("userspace", consoles[1])}
+        for guest in guests:
+            if guest.name not in found["guests"]:
+                raise ReadingError(f"no LINTEL-STATS of the guest {guest.name}")
+        if "boot" not in found["ledger"].get(LINUX, {}):
+            raise ReadingError("no LINTEL-LEDGER of the boot")
+        if rings:
+            check_trace(rings, [guest.name for guest in guests], found["guests"])
+        return found, rings
+
+    # ------------------------------------------------------------ the bare machine
+
+    def _bare(self, run):
+        ended = run.wait([(session.COM1, lintel.EXIT_LINE), (session.COM1, lintel.REFUSED_LINE),
+                          (session.GUEST, USERSPACE)], TIMEOUT)
+        text = run.text(session.COM1) + run.text(session.GUEST)
+        if ended.reason != "matched" or ended.stream != session.GUEST:
+            raise ReadingError("Linux did not come to userspace on the bare machine; the log "
+                               f"ends with\n{lintel.log_tail(run)}")
+        return readings.mark("userspace", text) - readings.mark("kernel-entry", text)
+
+    def bare(self):
+        """Ticks from the kernel's entry to userspace without Lintel."""
+        return self._boot("bare", [self._linux()], "native.elf", self._bare)
+
+    # ------------------------------------------------------------ all
+
+    def lab(self):
+        """The laboratory's own file."""
+        return readings.lab(lintel.run_lab(self.options.build, "bench-lab",
+                                           self.options.cpu_model, self.emulator))
+
+    def measure(self):
+        """The results, without what was only needed to check them."""
+        say = self.options.say
+        check_host(self.emulator)
+        say("the laboratory")
+        lab = self.lab()
+        say("guests under Lintel: bench_exits and Linux")
+        hosted, rings = self.hosted()
+        say("Linux on the bare machine")
+        bare = self.bare()
+        userspace = hosted.pop("userspace")
+        boot = {"bare_ticks": bare, "hosted_ticks": userspace, "timeline": None,
+                "exits": hosted["ledger"][LINUX].pop("boot")["reasons"]}
+        if rings:
+            boot["timeline"] = timeline.timeline(rings, 1, {"userspace": userspace})
+        results = {"format": FORMAT, "version": VERSION, "emulator": self.emulator,
+                   "cpu_model": self.options.cpu_model or machine.CPU_MODEL, "boot": boot,
+                   "lab": lab, "size": sources.measure(self.options.build, machine.ROOT),
+                   **hosted}
+        results["figures"] = figures(results)
+        return results
+
+
+def check_trace(rings, names, guests):
+    """The trace holds every exit that Lintel has counted, and as many ticks."""
+    for vm, name in enumerate(names):
+        counted = {reason: (row["count"], row["sum"])
+                   for reason, row in guests[name]["reasons"].items()}
+        traced = timeline.totals(rings, vm)
+        if counted != traced:
+            wrong = sorted(reason for reason in counted.keys() | traced.keys()
+                           if counted.get(reason) != traced.get(reason))[0]
+            raise ReadingError(f"the trace and Lintel's counters disagree on {name}'s {wrong}: "
+                               f"{traced.get(wrong)} and {counted.get(wrong)} (exits, ticks)")
