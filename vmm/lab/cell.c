@@ -113,6 +113,7 @@ static void set_up_vmcs(struct lab_cell *c)
                                  .io_bitmap_a = none,
                                  .io_bitmap_b = none,
                                  .exception_bitmap = UINT32_MAX,
+                                 .mitigations = c->mitigations,
                              });
     c->set_up = true;
     c->launched = false;

@@ -34,6 +34,7 @@ struct lab_cell {
     u8 *mem;
     hpa_t hpa; /* of mem */
     bool set_up, launched;
+    u32 mitigations; /* enum mitigation, for vmx_run(); lab_cell_reset() obeys it */
 };
 
 /* False: no memory. */

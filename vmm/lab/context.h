@@ -11,6 +11,12 @@ struct lab {
     u64 sample[LAB_SERIES];
 };
 
+#define LAB_ROW(id, group, text)                                                                   \
+    &(const struct lab_row)                                                                        \
+    {                                                                                              \
+        id, group, text                                                                            \
+    }
+
 /* Reports sample[], less what was there to warm up. */
 static inline void lab_report_series(struct lab *lab, const struct lab_row *row)
 {

@@ -8,8 +8,6 @@ HOST_RSP        equ 0x6c14              ; VMCS fields
 HOST_RIP        equ 0x6c16
 INVEPT_ALL      equ 2
 NO_CONTEXT      equ GREGS_HOST_RSP + 8  ; struct lab_frame
-RSB_ENTRIES     equ 32
-BHB_LOOPS       equ 5
 
         bits 64
         default rel
@@ -213,33 +211,6 @@ bare_end
         stamp_last
         add     rsp, 8
         give_back
-
-; Every entry of the return stack buffer becomes the address of an LFENCE.
-bare_begin lab_bare_rsb_fill
-%assign i 0
-%rep RSB_ENTRIES
-        call    .over %+ i
-        lfence
-.over %+ i:
-  %assign i i + 1
-%endrep
-        add     rsp, RSB_ENTRIES * 8
-bare_end
-
-; Taken branches push what was there out of the branch history.
-bare_begin lab_bare_bhb_clear
-        mov     ecx, BHB_LOOPS
-.outer:
-        mov     edx, BHB_LOOPS
-.inner:
-        jmp     .on
-        align   8
-.on:
-        dec     edx
-        jnz     .inner
-        dec     ecx
-        jnz     .outer
-bare_end
 
         series  lab_bare_invept
         push    0

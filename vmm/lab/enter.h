@@ -27,7 +27,5 @@ void lab_bare_vmwrite(u64 *sample, u64 count, u64 field); /* of what it holds */
 void lab_bare_rdmsr(u64 *sample, u64 count, u64 msr);
 void lab_bare_wrmsr(u64 *sample, u64 count, u64 msr, u64 value);
 void lab_bare_verw(u64 *sample, u64 count);
-void lab_bare_rsb_fill(u64 *sample, u64 count);  /* 32 calls */
-void lab_bare_bhb_clear(u64 *sample, u64 count); /* 5 x 5 taken branches */
 void lab_bare_invept(u64 *sample, u64 count, u64 type, u64 eptp);
 void lab_bare_invvpid(u64 *sample, u64 count, u64 type, u64 vpid);

@@ -10,6 +10,7 @@
 #include "vmm/lab/header.h"
 #include "vmm/lab/lintel_path.h"
 #include "vmm/lab/memory.h"
+#include "vmm/lab/mitigations.h"
 #include "vmm/lab/parts.h"
 #include "vmm/lab/preflight.h"
 #include "vmm/lab/selftest.h"

@@ -1,6 +1,5 @@
 /* Single operations between two stamps, and what a round trip becomes with one more thing in it. */
 #include "vmm/lab/parts.h"
-#include "arch/x86_64/cpuid_bits.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/paging.h"
@@ -11,12 +10,6 @@
 #define AREA_MAX 8u
 
 enum { SINGLE_CONTEXT = 1, ALL_CONTEXTS = 2 };
-
-#define LAB_ROW(id, group, text)                                                                   \
-    &(const struct lab_row)                                                                        \
-    {                                                                                              \
-        id, group, text                                                                            \
-    }
 
 /* ------------------------------------------------------------ operations alone */
 
@@ -130,32 +123,4 @@ void lab_parts(struct lab *lab)
     measure_writes(lab);
     for (u32 i = 0; i < ARRAY_LEN(msr_lists); i++)
         measure_msr_list(lab, &msr_lists[i]);
-}
-
-/* ------------------------------------------------------------ mitigations */
-
-void lab_mitigations(struct lab *lab)
-{
-    const u32 has = cpuid(0, 0).eax >= 7 ? cpuid(7, 0).edx : 0;
-    u64 *const s = lab->sample;
-
-    lab_bare_rsb_fill(s, LAB_SERIES);
-    lab_report_series(lab, LAB_ROW("rsb-fill", "mitigation", "32 CALLs, and ADD to RSP"));
-    lab_bare_bhb_clear(s, LAB_SERIES);
-    lab_report_series(lab, LAB_ROW("bhb-clear", "mitigation", "a loop of 5 in a loop of 5"));
-    if (has & CPUID_7_EDX_MD_CLEAR) {
-        lab_bare_verw(s, LAB_SERIES);
-        lab_report_series(lab, LAB_ROW("verw", "mitigation", "VERW, which clears CPU buffers"));
-    }
-    if (has & CPUID_7_EDX_L1D_FLUSH) {
-        lab_bare_wrmsr(s, LAB_SERIES, MSR_FLUSH_CMD, FLUSH_CMD_L1D);
-        lab_report_series(lab, LAB_ROW("l1d-flush", "mitigation", "3 MOV, WRMSR of FLUSH_CMD"));
-    }
-    if (has & CPUID_7_EDX_IBRS_IBPB) {
-        lab_bare_wrmsr(s, LAB_SERIES, MSR_PRED_CMD, PRED_CMD_IBPB);
-        lab_report_series(lab, LAB_ROW("ibpb", "mitigation", "3 MOV, WRMSR of PRED_CMD"));
-        lab_bare_wrmsr(s, LAB_SERIES, MSR_SPEC_CTRL, rdmsr(MSR_SPEC_CTRL));
-        lab_report_series(lab,
-                          LAB_ROW("spec-ctrl", "mitigation", "3 MOV, WRMSR of SPEC_CTRL, same"));
-    }
 }

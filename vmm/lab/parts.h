@@ -3,4 +3,3 @@
 #include "vmm/lab/context.h"
 
 void lab_parts(struct lab *lab);
-void lab_mitigations(struct lab *lab);

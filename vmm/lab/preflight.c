@@ -5,6 +5,8 @@
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/msr.h"
 #include "lib/fmt.h"
+#include "vmx/mitigation.h"
+#include "vmx/speculation.h"
 #include "vmx/vmx.h"
 #include "vmx/wishes.h"
 
@@ -53,9 +55,21 @@ static void check_word(void *ctx, bool ok, const char *text)
     lab_report_check(ctx, "VMX controls", ok, text);
 }
 
+/* What is open is a fact, and no reason not to run. */
+static void report_mitigations(struct lab_report *r)
+{
+    char text[MITIGATION_TEXT_MAX];
+
+    for (u32 state = 0; state < MITIGATION_STATES; state++) {
+        mitigation_text(vmx_mitigation_plan(), (enum mitigation_state)state, text);
+        lab_report_check(r, "mitigations", true, text);
+    }
+}
+
 void lab_preflight(struct lab_report *r)
 {
     check_processor(r);
     check_capabilities(r);
     vmx_report_controls(vmx_controls(), check_word, r);
+    report_mitigations(r);
 }
