@@ -4,6 +4,7 @@
 Each variant of vmx/entry.asm is disassembled and compared with what its number (enum mitigation of
 vmx/mitigation.h) asks for: the instructions are there, in the right order, before VMRESUME or before the
 first RET -- and without them it is the variant without mitigations, instruction for instruction.
+The two functions that enter a guest do not return before the return stack buffer is refilled.
 Nowhere in the image is there a vector register.
 """
 import re
@@ -128,6 +129,15 @@ def taken_branches(rest):
     return taken, rest[at + 1:]
 
 
+def fill(rest, count):
+    """`rest` without a filling of the return stack buffer at its beginning."""
+    for i in range(count):
+        if rest[1][1] != "int3" or rest[0][1].split()[:2] != ["call", f"{rest[2][0]:x}"]:
+            raise Fault(f"RSB: CALL {i + 1} does not jump over one INT3")
+        rest = rest[2:]
+    return take(rest, [f"add ${8 * count:#x},%rsp", "lfence"], "RSB")
+
+
 def check_exit(way, body, bit):
     """The way out of the guest, up to the first RET; returns what is left without mitigations."""
     host_stack = [i for i, (_, text) in enumerate(body) if re.match(r"mov 0x\w+\(%rsp\),%rsp", text)]
@@ -136,14 +146,8 @@ def check_exit(way, body, bit):
     kept, rest = body[:host_stack[0] + 1], body[host_stack[0] + 1:]
     if way & bit["IBRS"]:
         rest = take(rest, ["mov %rax,%r9", *set_msr(SPEC_CTRL, 1), "mov %r9,%rax"], "IBRS on")
-    count = 32 if way & bit["RSB_32"] else 16 if way & bit["RSB_16"] else \
-        1 if way & bit["RSB_CALL"] else 0
-    for i in range(count):
-        if rest[1][1] != "int3" or rest[0][1].split()[:2] != ["call", f"{rest[2][0]:x}"]:
-            raise Fault(f"RSB: CALL {i + 1} does not jump over one INT3")
-        rest = rest[2:]
-    if count:
-        rest = take(rest, [f"add ${8 * count:#x},%rsp", "lfence"], "RSB")
+    if way & bit["RSB"]:
+        rest = fill(rest, 1)
     if way & bit["BHB_LOOP"]:
         taken, rest = taken_branches(rest)
         if taken <= HISTORY:
@@ -161,8 +165,6 @@ def check_ways(name, starts, ends, check, ways, code, bit):
     index = {address: i for i, (address, _) in enumerate(code)}
     plain = None
     for way, start in zip(ways, starts):
-        if start == 0:
-            continue
         try:
             if start not in index:
                 raise Fault("the table leads to no instruction")
@@ -176,7 +178,7 @@ def check_ways(name, starts, ends, check, ways, code, bit):
     if plain is None or any(text.split()[0] in ("wrmsr", "verw", "lfence", "call", "int3", "jmp")
                             for text in plain):
         raise Fault(f"{name}: the variant without mitigations is missing or has some")
-    return sum(start != 0 for start in starts)
+    return len(starts)
 
 
 def check_refusal(code, symbols):
@@ -198,6 +200,54 @@ def check_jumps(starts, ways, bit, code, symbols):
             raise Fault(f"entry, variant {way:#x}: a failed entry goes elsewhere")
 
 
+def body_of(code, index, symbols, name):
+    """The places in `code` of a function and of its cold part."""
+    ends = sorted(set(symbols.values())) + [code[-1][0]]
+    return {i for part in (name, name + ".cold") if part in symbols
+            for i in range(index[symbols[part]], index[ends[ends.index(symbols[part]) + 1]])}
+
+
+def walk_to_ret(code, index, body, start, refill):
+    """The address of a RET that the code from `start` on reaches without the refill, or None."""
+    todo, seen = [start], set()
+    while todo:
+        i = todo.pop()
+        if i in seen or i not in body:  # behind a call that does not return
+            continue
+        seen.add(i)
+        name, _, target = code[i][1].partition(" ")
+        to = int(target.split()[0], 16) if re.match(r"[0-9a-f]{16}", target) else None
+        if name in ("call", "jmp") and to == refill:
+            continue
+        if name == "ret" or (name == "jmp" and index.get(to) not in body):
+            return code[i][0]
+        if name.startswith("j"):
+            todo.append(index[to])
+        if name != "jmp":
+            todo.append(i + 1)
+    return None
+
+
+def check_leaving(code, symbols):
+    """No way from a VM exit to a RET of run() or launch() but through vmx_fill_rsb()."""
+    index = {address: i for i, (address, _) in enumerate(code)}
+    refill = symbols["vmx_fill_rsb"]
+    if fill(code[index[refill]:], 32)[0][1] != "ret":
+        raise Fault("vmx_fill_rsb does more than it should")
+    for wanted in ("run", "launch"):
+        entered = 0
+        for name in [name for name in symbols if re.match(wanted + r"(\.lto_priv\.\d+)?$", name)]:
+            body = body_of(code, index, symbols, name)
+            for i in sorted(body):
+                if re.match(r"call \*0x\w+\(%rdi\)$", code[i][1]):
+                    entered += 1
+                    if (ret := walk_to_ret(code, index, body, i + 1, refill)) is not None:
+                        raise Fault(f"{wanted}() returns at {ret:x}, after a VM exit, "
+                                    "with the guest's return stack buffer")
+        if not entered:
+            raise Fault(f"{wanted}() does not enter a guest")
+
+
 def main():
     image = sys.argv[1] if len(sys.argv) == 2 else "build/hv.debug.elf"
     bit = flags()
@@ -213,13 +263,14 @@ def main():
         starts = table(image, "vmx_exit_variants", len(exits))
         number += check_ways("exit", starts, ("ret",), check_exit, exits, code, bit)
         check_refusal(code, symbols)
+        check_leaving(code, symbols)
         for address, text in code:
             if VECTOR.search(text):
                 raise Fault(f"{address:x}: {text}: a vector register")
     except Fault as fault:
         print(f"check_entry: {fault}", file=sys.stderr)
         return 1
-    if number != 2 * 8 + 16:
+    if number != 2 * 8 + 8:
         print(f"check_entry: {number} variants", file=sys.stderr)
         return 1
     print(f"check_entry: {number} variants and {len(code)} instructions are right")

@@ -66,7 +66,7 @@ static __attribute__((noinline)) void run(struct vm *vm)
 
         if (unlikely(reason >= EXIT_REASONS)) {
             no_exit(v, reason, &x);
-            return;
+            break;
         }
         struct trace_record *record = measure_exit(v, &x, reason);
 
@@ -75,11 +75,12 @@ static __attribute__((noinline)) void run(struct vm *vm)
         if (unlikely(exit_handle(v, exit_handlers[reason], &x)) && !vcpu_prepare(v, &x)) {
             record_entry(v);
             measure_entry(v, record, &x, reason);
-            return;
+            break;
         }
         record_entry(v);
         measure_entry(v, record, &x, reason);
     }
+    vmx_fill_rsb();
 }
 
 void vm_run(struct vm *vm)

@@ -16,6 +16,10 @@
                      : "rcx", "rdx", "rsi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14",  \
                        "r15", "cc", "memory")
 
+/* Called before the function that has called vmx_run() returns: its RET, and those of its callers,
+ * find no entry of the guest's in the return stack buffer. */
+void vmx_fill_rsb(void);
+
 /* What a reason that is none of exit_reasons.def means; for the first entry after VMCLEAR, makes
  * it. */
 NOINLINE u64 vmx_run_rare(struct vmx_vcpu *v, struct exit *x);

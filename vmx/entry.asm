@@ -104,8 +104,10 @@ refused_ibrs:
         refuse  MITIGATE_IBRS
 
 ; ---------------------------------------------------------------- out of the guest
-; The guest has filled the return stack buffer: a RET of ours would go, for some instructions, where it
-; likes.  Every CALL leaves an entry that leads to an INT3; LFENCE waits until they are retired.
+; The guest has filled the return stack buffer (RSB): a RET without a CALL of ours before it would go, for some
+; instructions, where the guest likes.  Such is the RET here, and those of the functions that have called
+; the run loop, but none within the loop.  So here one entry is made, which leads to an INT3; and
+; who leaves the loop calls vmx_fill_rsb().  LFENCE waits until the CALLs are retired.
 %macro  fill_rsb 1
 %rep %1
         call    $ + 6                   ; over the INT3; a label would be a symbol each time
@@ -114,6 +116,12 @@ refused_ibrs:
         add     rsp, %1 * 8
         lfence
 %endmacro
+
+        global  vmx_fill_rsb:function
+        align   16
+vmx_fill_rsb:
+        fill_rsb 32
+        ret
 
 ; A taken branch shifts the branch history, and these are more of them than it holds (194 in the largest
 ; core that needs it, Golden Cove): 13 times 8 JMPs and 7 JNZs, and 12 JNZs.
@@ -154,11 +162,7 @@ refused_ibrs:
         set_msr MSR_SPEC_CTRL, SPEC_CTRL_IBRS
         mov     rax, r9
 %endif
-%if (%1) & MITIGATE_RSB_32
-        fill_rsb 32
-%elif (%1) & MITIGATE_RSB_16
-        fill_rsb 16
-%elif (%1) & MITIGATE_RSB_CALL
+%if (%1) & MITIGATE_RSB
         fill_rsb 1
 %endif
 %if (%1) & MITIGATE_BHB_LOOP
@@ -177,14 +181,9 @@ refused_ibrs:
 
 %assign way 0
 %rep MITIGATE_EXIT / MITIGATE_IBRS + 1
-%assign rsb way * MITIGATE_IBRS & MITIGATE_RSB
-%if (rsb & (rsb - 1)) == 0              ; at most one of them
         align   16
 vmx_exit_ %+ way:
         exit_to_host way * MITIGATE_IBRS
-%else
-vmx_exit_ %+ way equ 0
-%endif
 %assign way way + 1
 %endrep
 

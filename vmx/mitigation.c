@@ -22,7 +22,6 @@ enum feature {
     HAS_TSX = BIT32(10),       /* transactions, or the MSR that switches them on */
     L1D_IS_FLUSHED = BIT32(11),
     NO_DEVICE_MEMORY = BIT32(12),
-    RSB_OF_16 = BIT32(13), /* by the table of models */
 };
 
 // clang-format off
@@ -75,21 +74,16 @@ static const struct remedy {
     {VULN_RFDS,  true,  0,                   0,                  "needs microcode with RFDS_CLEAR"},
     {VULN_BTI,   false, HAS_EIBRS | HAS_IBPB, MITIGATE_EIBRS | MITIGATE_IBPB,
                                              "enhanced IBRS, IBPB between guests"},
-    {VULN_BTI,   false, HAS_IBRS | HAS_IBPB | RSB_OF_16,
-                                             MITIGATE_IBRS | MITIGATE_RSB_16 | MITIGATE_IBPB,
-                                             "IBRS and RSB fill at exit, IBPB between guests"},
-    {VULN_BTI,   false, HAS_IBRS | HAS_IBPB, MITIGATE_IBRS | MITIGATE_RSB_32 | MITIGATE_IBPB,
-                                             "IBRS and RSB fill at exit, IBPB between guests"},
-    {VULN_BTI,   true,  HAS_IBPB,            MITIGATE_RSB_32 | MITIGATE_IBPB,
-                                             "only RSB fill at exit, IBPB between guests: no IBRS"},
-    {VULN_BTI,   true,  RSB_OF_16,           MITIGATE_RSB_16,
-                                             "only RSB fill at exit: needs microcode with IBRS"},
-    {VULN_BTI,   true,  0,                   MITIGATE_RSB_32,
-                                             "only RSB fill at exit: needs microcode with IBRS"},
+    {VULN_BTI,   false, HAS_IBRS | HAS_IBPB, MITIGATE_IBRS | MITIGATE_RSB | MITIGATE_IBPB,
+                                             "IBRS and RSB at exit, IBPB between guests"},
+    {VULN_BTI,   true,  HAS_IBPB,            MITIGATE_RSB | MITIGATE_IBPB,
+                                             "only RSB at exit, IBPB between guests: no IBRS"},
+    {VULN_BTI,   true,  0,                   MITIGATE_RSB,
+                                             "only RSB at exit: needs microcode with IBRS"},
     {VULN_RSBA,  false, HAS_EIBRS,           MITIGATE_EIBRS,     "enhanced IBRS"},
     {VULN_RSBA,  false, HAS_IBRS,            MITIGATE_IBRS,      "IBRS at exit"},
     {VULN_RSBA,  true,  0,                   0,                  "needs microcode with IBRS"},
-    {VULN_PBRSB, false, 0,                   MITIGATE_RSB_CALL,  "a CALL retires before the first RET"},
+    {VULN_PBRSB, false, 0,                   MITIGATE_RSB,       "a CALL before the RET at exit"},
     {VULN_BHI,   false, HAS_BHI_CTRL,        MITIGATE_BHI_DIS_S, "BHI_DIS_S"},
     {VULN_BHI,   false, 0,                   MITIGATE_BHB_LOOP,  "history overwritten at exit"},
     {VULN_ITS,   true,  0,                   0,                  "branches are not placed for it"},
@@ -195,13 +189,11 @@ static u32 possible(u32 has)
 
 void mitigation_plan_make(struct mitigation_plan *plan, const struct mitigation_cpu *cpu, bool on)
 {
-    u32 has = features(cpu);
+    const u32 has = features(cpu);
     u16 model;
 
     *plan = (struct mitigation_plan){.possible = possible(has), .off = !on};
     model = mitigation_model(cpu, &plan->known_model);
-    if (model & MITIGATION_RSB_OF_16)
-        has |= RSB_OF_16;
     for (u32 v = 0; v < VULNERABILITIES; v++) {
         plan->reason[v] = not_affected(cpu, has, model, v);
         if (plan->reason[v] == 0)
@@ -209,9 +201,6 @@ void mitigation_plan_make(struct mitigation_plan *plan, const struct mitigation_
         if ((plan->affected & BIT32(v)) && vulnerabilities[v].threads && cpu->smt && on)
             plan->flags |= MITIGATE_SMT_WARN;
     }
-    /* The longer sequences have the single CALL in them. */
-    if (plan->flags & (MITIGATE_RSB_32 | MITIGATE_RSB_16))
-        plan->flags &= ~(u32)MITIGATE_RSB_CALL;
     if (plan->flags & (MITIGATE_IBRS | MITIGATE_EIBRS))
         plan->spec_ctrl |= SPEC_CTRL_IBRS;
     if (plan->flags & MITIGATE_BHI_DIS_S)
@@ -237,8 +226,8 @@ const char *mitigation_reason(const struct mitigation_plan *plan, enum vulnerabi
 const char *mitigation_name(u32 flag)
 {
     static const char *const names[] = {
-        "L1D_FLUSH", "VERW",  "IBRS",      "RSB_32", "RSB_16", "RSB_CALL",
-        "BHB_LOOP",  "EIBRS", "BHI_DIS_S", "IBPB",   "EPT_4K", "SMT_WARN",
+        "L1D_FLUSH", "VERW",      "IBRS", "RSB",    "BHB_LOOP",
+        "EIBRS",     "BHI_DIS_S", "IBPB", "EPT_4K", "SMT_WARN",
     };
 
     for (u32 i = 0; i < ARRAY_LEN(names); i++)

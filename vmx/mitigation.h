@@ -29,21 +29,17 @@ enum mitigation {
     /* Both ways: IA32_SPEC_CTRL.IBRS is 1 while Lintel runs, and written at every exit. */
     MITIGATE_IBRS = BIT32(2),
     /* On the way out, before the first RET or indirect branch: variants of vmx_exit(). */
-    MITIGATE_RSB_32 = BIT32(3),   /* 32 entries, none of them the guest's */
-    MITIGATE_RSB_16 = BIT32(4),   /* 16: all of them in the older cores */
-    MITIGATE_RSB_CALL = BIT32(5), /* one CALL, retired: enough with enhanced IBRS */
-    MITIGATE_BHB_LOOP = BIT32(6), /* more taken branches than the history holds */
+    MITIGATE_RSB = BIT32(3),      /* an entry for the exit's only RET, retired */
+    MITIGATE_BHB_LOOP = BIT32(4), /* more taken branches than the history holds */
     /* Elsewhere. */
-    MITIGATE_EIBRS = BIT32(7),     /* IA32_SPEC_CTRL.IBRS, once at the CPU's start */
-    MITIGATE_BHI_DIS_S = BIT32(8), /* IA32_SPEC_CTRL.BHI_DIS_S, once at the CPU's start */
-    MITIGATE_IBPB = BIT32(9),      /* IA32_PRED_CMD when the guest on a CPU changes */
-    MITIGATE_EPT_4K = BIT32(10),   /* no executable page of an EPT larger than 4 KiB */
-    MITIGATE_SMT_WARN =
-        BIT32(11), /* nothing is done: threads of a core are not safe from another */
-    MITIGATIONS_ALL = BIT32(12) - 1,
+    MITIGATE_EIBRS = BIT32(5),     /* IA32_SPEC_CTRL.IBRS, once at the CPU's start */
+    MITIGATE_BHI_DIS_S = BIT32(6), /* IA32_SPEC_CTRL.BHI_DIS_S, once at the CPU's start */
+    MITIGATE_IBPB = BIT32(7),      /* IA32_PRED_CMD when the guest on a CPU changes */
+    MITIGATE_EPT_4K = BIT32(8),    /* no executable page of an EPT larger than 4 KiB */
+    MITIGATE_SMT_WARN = BIT32(9), /* nothing is done: threads of a core are not safe from another */
+    MITIGATIONS_ALL = BIT32(10) - 1,
 };
 #define MITIGATE_ENTRY (MITIGATE_L1D_FLUSH | MITIGATE_VERW | MITIGATE_IBRS)
-#define MITIGATE_RSB   (MITIGATE_RSB_32 | MITIGATE_RSB_16 | MITIGATE_RSB_CALL) /* at most one */
 #define MITIGATE_EXIT  (MITIGATE_IBRS | MITIGATE_RSB | MITIGATE_BHB_LOOP)
 
 enum mitigation_vendor { MITIGATION_INTEL, MITIGATION_AMD, MITIGATION_OTHER };
@@ -78,9 +74,8 @@ struct mitigation_plan {
 
 void mitigation_plan_make(struct mitigation_plan *plan, const struct mitigation_cpu *cpu, bool on);
 
-/* BIT(enum vulnerability) and MITIGATION_RSB_OF_16; *known is false if no row of the table is about
- * this processor, or if the processor may not be what it says. */
-#define MITIGATION_RSB_OF_16 BIT32(VULNERABILITIES)
+/* BIT(enum vulnerability); *known is false if no row of the table is about this processor, or if
+ * the processor may not be what it says. */
 u16 mitigation_model(const struct mitigation_cpu *cpu, bool *known);
 
 const char *vulnerability_name(enum vulnerability v);

@@ -24,9 +24,8 @@
 #define SRBDS BIT32(VULN_SRBDS)
 #define ITLB  BIT32(VULN_ITLB)
 
-/* The cores up to Broadwell; TAA counts for those that have TSX.  Their return stack buffer, and
- * Skylake's, has 16 entries (Intel, "Retpoline: A Branch Target Injection Mitigation"). */
-#define UP_TO_BROADWELL (L1TF | MDS | TAA | MMIO | BTI | ITLB | MITIGATION_RSB_OF_16)
+/* The cores up to Broadwell; TAA counts for those that have TSX. */
+#define UP_TO_BROADWELL (L1TF | MDS | TAA | MMIO | BTI | ITLB)
 #define SKYLAKE         (UP_TO_BROADWELL | RSBA | GDS)
 /* The first cores with enhanced IBRS. */
 #define CASCADE_LAKE (TAA | MMIO | BTI | PBRSB | BHI | ITS | GDS | ITLB)

@@ -15,6 +15,7 @@ static __attribute__((noinline)) void launch(struct vmx_vcpu *v, struct exit *x)
     VMX_ENTER(v->launch, regs, x->tsc, reason);
     x->reason = (u32)reason;
     v->launched = !(x->reason & (VMX_FAILED_INVALID | VMX_FAILED_VALID | EXIT_REASON_ENTRY_FAILED));
+    vmx_fill_rsb();
 }
 
 u64 vmx_run_rare(struct vmx_vcpu *v, struct exit *x)

@@ -118,13 +118,12 @@ _Static_assert((MITIGATE_EXIT & (MITIGATE_EXIT + MITIGATE_IBRS)) == 0, "bits fro
 static void choose_way(struct vmx_vcpu *v, u32 mitigations)
 {
     const u32 impossible = mitigations & ~vmx_mitigation_plan()->possible;
-    void (*const exit)(void) = vmx_exit_variants[(mitigations & MITIGATE_EXIT) / MITIGATE_IBRS];
 
-    if (impossible || !exit)
-        panic("mitigations 0x%x: not possible on this processor, or not together", mitigations);
+    if (impossible)
+        panic("mitigations 0x%x: this processor does not have them", impossible);
     v->resume = vmx_resume_variants[mitigations & MITIGATE_ENTRY];
     v->launch = vmx_launch_variants[mitigations & MITIGATE_ENTRY];
-    vmcs_wn(VMCS_HOST_RIP, (u64)exit);
+    vmcs_wn(VMCS_HOST_RIP, (u64)vmx_exit_variants[(mitigations & MITIGATE_EXIT) / MITIGATE_IBRS]);
 }
 
 _Static_assert(offsetof(struct vmx_vcpu, guest) == 0 && offsetof(struct guest_state, regs) == 0,
