@@ -1,5 +1,6 @@
 /* Prints the policy tables as JSON, for tools/gen_docs.py: what was compiled, not what a parser
  * makes of the sources. */
+#include "abi/trace.h"
 #include "tools/recorded/bochs_models.h"
 #include "vmm/handlers.h"
 #include "vmm/mmio.h"
@@ -289,11 +290,31 @@ static void put_event(u32 number, const char *name, const char *a, const char *b
     end('}');
 }
 
+static void put_field(const char *of, const char *name, u64 offset, u64 size)
+{
+    begin(NULL, '{');
+    put_text("of", of);
+    put_text("name", name);
+    put_number("offset", offset);
+    put_number("size", size);
+    end('}');
+}
+
+#define FIELD(of, name)                                                                            \
+    put_field(#of, #name, offsetof(struct of, name), sizeof(((struct of *)0)->name))
+
 static void put_trace(void)
 {
     begin("trace", '[');
 #define TRACE_EVENT(number, name, a, b, c) put_event(number, #name, a, b, c);
 #include "abi/trace_events.def"
+    end(']');
+    begin("layout", '[');
+    FIELD(trace_record, tsc), FIELD(trace_record, event), FIELD(trace_record, vcpu);
+    FIELD(trace_record, a), FIELD(trace_record, b), FIELD(trace_record, c);
+    FIELD(trace_ring, magic), FIELD(trace_ring, version), FIELD(trace_ring, record_size);
+    FIELD(trace_ring, records), FIELD(trace_ring, cpu), FIELD(trace_ring, tsc_hz);
+    FIELD(trace_ring, written), FIELD(trace_ring, record);
     end(']');
 }
 

@@ -186,14 +186,26 @@ VMX. A number without a row gives ABI_ENOSYS, and one that the guest has no righ
         rows = [[hex(row["number"]), row["name"], row["a"], row["b"], row["c"]]
                 for row in self.tables["trace"]]
         exits = [[hex(0x100 + row["number"]), row["name"]] for row in self.tables["exit"]]
+        layout = {of: grid(["offset", "bytes", "field"],
+                           [[row["offset"], row["size"], f"`{row['name']}`"]
+                            for row in self.tables["layout"] if row["of"] == of])
+                  for of in ("trace_record", "trace_ring")}
         return f"""# Trace events
 
 {NOTE}
-The records of the trace ring (`include/abi/trace.h`, `include/abi/trace_events.def`): 32 bytes each, with the TSC, the
-event's number, vm << 8 | vcpu, and three values. A VM exit is event 0x100 + its basic reason; a: ticks from this exit
-to the entry that followed; b: the guest's RIP; c: the exit qualification, 0 if the exit's row does not read it.
+The records of the trace ring (`include/abi/trace.h`, `include/abi/trace_events.def`): the TSC, the event's number, vm
+<< 8 | vcpu, and three values. A VM exit is event 0x100 + its basic reason; a: ticks from this exit to the entry that
+followed; b: the guest's RIP; c: the exit qualification, 0 if the exit's row does not read it. `tools/trace` reads rings.
 
 {grid(["event", "name", "a", "b", "c"], rows)}
+## A record
+
+{layout["trace_record"]}
+## A ring
+
+All numbers are little-endian. Record number n of all that were ever written is `record[n % records]`.
+
+{layout["trace_ring"]}
 ## VM exits
 
 {grid(["event", "exit"], exits)}"""

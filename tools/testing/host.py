@@ -77,7 +77,10 @@ def _unit_program(path):
 
 def unit(report, options):
     """Every tools/unit/test_*.c, by both compilers; each of its tests is a result."""
-    make(report, "build unit tests", f"B={options.top}", "unit-programs")
+    tables = options.build / "unit-gcc" / "policy_tables"
+    make(report, "build unit tests", f"B={options.top}", "unit-programs", str(tables))
+    status, output = run([sys.executable, "tools/gen_docs.py", str(tables), "--rows"], UNIT_TIMEOUT)
+    report.add("every row of the policy tables has its tests", status == 0, output.strip())
     for kind in ("gcc", "clang"):
         for source in sorted(SOURCES.glob("test_*.c")):
             program = options.build / f"unit-{kind}" / source.stem

@@ -7,7 +7,7 @@ from testing.reasons import Seen
 TABLES = {
     "exit": [{"number": 10, "name": "CPUID", "policy": "answered", "needs": ["length"]},
              {"number": 14, "name": "INVLPG", "policy": "stopped", "needs": []}],
-    "cpuid": [], "msr": [], "port": [], "mmio": [], "hypercall": [], "trace": [],
+    "cpuid": [], "msr": [], "port": [], "mmio": [], "hypercall": [], "trace": [], "layout": [],
     "controls": {"INVLPG exiting": 0, "HLT exiting": 1},
 }
 GOOD = ("exit CPUID guest=cpuid.hidden_features unit=test_on_insn.test_cpuid\n"
