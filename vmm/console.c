@@ -256,18 +256,22 @@ void console_view(bool on_port, bool on_screen)
     console_wake(0);
 }
 
-void console_view_draw(const char *rows, u32 count, size_t stride)
+void console_view_draw(const char *rows, u32 count, size_t stride, u32 headings)
 {
     const bool to_port = view.on_port && view.len - view.sent < VIEW_SWITCH;
 
     if (to_port)
         view_append("\x1b[H");
     for (u32 i = 0; i < count; i++) {
+        const bool heading = headings & BIT32(i);
+
         if (view.on_screen)
-            fbcon_paint(&host.screen, i, rows + i * stride);
+            fbcon_paint(&host.screen, i, rows + i * stride, heading);
         if (!to_port)
             continue;
+        view_append(heading ? "\x1b[7m" : "");
         view_append(rows + i * stride);
+        view_append(heading ? "\x1b[m" : "");
         view_append(i + 1 < count ? "\x1b[K\r\n" : "\x1b[J");
     }
 }

@@ -26,9 +26,9 @@ void console_wake(u64 tsc);
 /* What the live view has of the guest's port and of the screen.  Meanwhile the guest's output for
  * the port waits in the ring, and what the screen would show is remembered. */
 void console_view(bool on_port, bool on_screen);
-/* `count` rows of ASCII, `stride` bytes from one to the next.  The port leaves a picture out while
- * it still sends the one before. */
-void console_view_draw(const char *rows, u32 count, size_t stride);
+/* `count` rows of ASCII, `stride` bytes from one to the next; bit n of `headings`: row n is one.
+ * The port leaves a picture out while it still sends the one before. */
+void console_view_draw(const char *rows, u32 count, size_t stride, u32 headings);
 
 /* One character typed at the guest's port. */
 bool console_get(u8 *byte);

@@ -5,9 +5,10 @@
 #include "abi/trace.h"
 #include "vmm/exit_stats.h"
 
-#define DASHBOARD_ROWS    23u /* a terminal of 24 by 80 holds it */
-#define DASHBOARD_COLUMNS 79u
-#define DASHBOARD_RIPS    256u /* different ones that are counted; a power of two */
+#define DASHBOARD_ROWS     23u /* a terminal of 24 by 80 holds it */
+#define DASHBOARD_COLUMNS  79u
+#define DASHBOARD_HEADINGS (BIT32(0) | BIT32(8) | BIT32(17)) /* rows */
+#define DASHBOARD_RIPS     256u /* different ones that are counted; a power of two */
 
 /* The counters at one moment. */
 struct dashboard_sample {

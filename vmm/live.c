@@ -67,7 +67,8 @@ static void refresh(const struct vcpu *v, u64 now)
 
     dashboard_take(&live.after, v->stats, v->trace, v->todo & TODO_HALT, now);
     dashboard_draw(&live.dashboard, &guest, &live.before, &live.after, v->trace);
-    console_view_draw(live.dashboard.row[0], DASHBOARD_ROWS, sizeof(live.dashboard.row[0]));
+    console_view_draw(live.dashboard.row[0], DASHBOARD_ROWS, sizeof(live.dashboard.row[0]),
+                      DASHBOARD_HEADINGS);
     live.before = live.after;
     live.next = now + tsc_hz;
 }

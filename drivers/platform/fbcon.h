@@ -54,5 +54,5 @@ void fbcon_write(struct fbcon *con, const char *text, size_t len);
 
 /* Something else on the screen for a while: what is written meanwhile is remembered, and shown by
  * fbcon_uncover().  A row of ASCII, the rest of it blank; rows beyond the screen are left out. */
-void fbcon_paint(struct fbcon *con, u32 row, const char *text);
+void fbcon_paint(struct fbcon *con, u32 row, const char *text, bool heading);
 void fbcon_uncover(struct fbcon *con);

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import mkfont
 
-INK = 0xC0C0C0  # of plain text (drivers/platform/fbcon.c)
 
 
 @dataclass
@@ -61,21 +60,31 @@ def screenshot(session, path):
     write_png(path, *capture(session))
 
 
+def _character(pixels, characters):
+    """What a cell's 128 pixels show: one of `characters` in any two colours; "?" otherwise."""
+    colours = set(pixels)
+    if len(colours) == 1:
+        return " "
+    for ink in colours if len(colours) == 2 else ():
+        glyph = bytes(sum((pixels[y * 8 + x] == ink) << 7 - x for x in range(8))
+                      for y in range(16))
+        if glyph in characters:
+            return characters[glyph]
+    return "?"
+
+
 def read_text(session):
-    """The rows of text on the screen, in the console's plain colours; "?" is anything else."""
+    """The rows of text on the screen."""
     memory, geometry = capture(session)
     font, table = mkfont.load(mkfont.find_font())
-    characters = {font[table[code]]: chr(code) for code in range(0x7E, 0x1F, -1)}
+    characters = {font[table[code]]: chr(code) for code in range(0x7E, 0x20, -1)}
     rows = []
     for top in range(0, geometry.height - 15, 16):
         row = ""
         for left in range(0, geometry.width - 7, 8):
-            glyph = bytearray()
+            pixels = []
             for y in range(top, top + 16):
-                start = (y * geometry.stride + left) * 4
-                pixels = struct.unpack_from("<8I", memory, start)
-                glyph.append(sum((pixel & 0xFFFFFF == INK) << 7 - x
-                                 for x, pixel in enumerate(pixels)))
-            row += characters.get(bytes(glyph), "?")
+                pixels += struct.unpack_from("<8I", memory, (y * geometry.stride + left) * 4)
+            row += _character([pixel & 0xFFFFFF for pixel in pixels], characters)
         rows.append(row.rstrip())
     return rows

@@ -19,7 +19,7 @@ TOP_RIP = re.compile(r"^guest RIP .*\n([0-9a-f]{16}) ", re.MULTILINE)
 
 def pictures(text):
     """What a terminal shows after each refresh."""
-    return [re.sub(r"\x1b\[K|\r", "", found) for found in PICTURE.findall(text)]
+    return [re.sub(r"\x1b\[[0-9]*[Km]|\r", "", found) for found in PICTURE.findall(text)]
 
 
 def judge_picture(report, picture, cpuid_at):

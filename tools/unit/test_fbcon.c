@@ -300,14 +300,14 @@ static void test_cover(void **state)
 
     (void)state;
     put("first\n\x1b[31msecond");
-    fbcon_paint(&con, 1, "painted");
-    fbcon_paint(&con, ROWS - 1, "a row that is longer than the screen");
-    fbcon_paint(&con, ROWS, "beyond");
+    fbcon_paint(&con, 1, "painted", false);
+    fbcon_paint(&con, ROWS - 1, "a row that is longer than the screen", false);
+    fbcon_paint(&con, ROWS, "beyond", false);
     check_screen((const char *const[]){"", "painted", "", "", "a row that is longer"});
     memcpy(before, pixels, sizeof(before));
     put("\n\x1b[mthird\n4\n5\n6");
     assert_memory_equal(pixels, before, sizeof(before));
-    fbcon_paint(&con, 1, "x");
+    fbcon_paint(&con, 1, "x", false);
     check_row(1, "x");
     fbcon_uncover(&con);
     memcpy(before, pixels, sizeof(before));

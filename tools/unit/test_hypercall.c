@@ -56,11 +56,42 @@ static void test_numbers_without_a_line(void **state)
     assert_int_equal(hypercall(&vm, ~0ull, &args), ABI_ENOSYS);
 }
 
+static u64 call(u64 number, u64 a, u64 b)
+{
+    return (u64)hypercall(&vm, number, &(struct hc_args){{a, b}});
+}
+
+static void test_ledger_calls(void **state)
+{
+    const struct ledger_entry *e = &vm.ledger.op[LEDGER_OP_user0];
+
+    (void)state;
+    guest_new(LONG);
+    ledger_start(&vm.ledger);
+    assert_int_equal(call(1, LEDGER_OP_user0, 0), (u64)ABI_EPERM);
+    assert_int_equal(call(2, LEDGER_OP_boot, 0), (u64)ABI_EPERM);
+    assert_int_equal(vm.ledger.refused, 0);
+
+    guest_config.ledger = CONFIG_ON;
+    assert_int_equal(call(1, LEDGER_OP_user0, 0), (u64)ABI_EINVAL); /* boot has not ended */
+    assert_int_equal(call(2, LEDGER_OP_boot, 0), ABI_OK);
+    assert_int_equal(call(1, LEDGER_OP_user0, 0), ABI_OK);
+    vm.stats.reason[EXIT_VMCALL].count += 3; /* the mark's own, and two of the operation */
+    vm.stats.reason[EXIT_CPUID].count += 2;
+    assert_int_equal(call(2, LEDGER_OP_user0, 1000), ABI_OK);
+    assert_int_equal(e->count, 1000);
+    assert_int_equal(e->exits[EXIT_VMCALL], 2);
+    assert_int_equal(ledger_exits(e), 4);
+    assert_int_equal(call(1, 1ull << 32 | LEDGER_OP_user0, 0), (u64)ABI_EINVAL);
+    assert_int_equal(vm.ledger.refused, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_call),
         cmocka_unit_test(test_numbers_without_a_line),
+        cmocka_unit_test(test_ledger_calls),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,10 +29,10 @@ void console_view(bool on_port, bool on_screen)
     console.on_screen = on_screen;
 }
 
-void console_view_draw(const char *rows, u32 count, size_t stride)
+void console_view_draw(const char *rows, u32 count, size_t stride, u32 headings)
 {
     assert_true(console.on_port || console.on_screen);
-    assert_true(count > 20 && stride > 79);
+    assert_true(count > 20 && stride > 79 && headings);
     memcpy(console.title, rows, stride);
     console.drawn++;
 }

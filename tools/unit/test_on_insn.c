@@ -399,41 +399,6 @@ static void test_vmcall(void **state)
     assert_true(unchanged());
 }
 
-static u64 call(u64 number, u64 a, u64 b)
-{
-    r[RAX] = number;
-    r[RDI] = a;
-    r[RSI] = b;
-    assert_int_equal(on_vmcall(v, &x), NEXT);
-    return r[RAX];
-}
-
-static void test_ledger_calls(void **state)
-{
-    const struct ledger_entry *e = &vm.ledger.op[LEDGER_OP_user0];
-
-    (void)state;
-    guest_new(LONG);
-    exited();
-    ledger_start(&vm.ledger);
-    assert_int_equal(call(1, LEDGER_OP_user0, 0), (u64)ABI_EPERM);
-    assert_int_equal(call(2, LEDGER_OP_boot, 0), (u64)ABI_EPERM);
-    assert_int_equal(vm.ledger.refused, 0);
-
-    guest_config.ledger = CONFIG_ON;
-    assert_int_equal(call(1, LEDGER_OP_user0, 0), (u64)ABI_EINVAL); /* boot has not ended */
-    assert_int_equal(call(2, LEDGER_OP_boot, 0), ABI_OK);
-    assert_int_equal(call(1, LEDGER_OP_user0, 0), ABI_OK);
-    vm.stats.reason[EXIT_VMCALL].count += 3; /* the mark's own, and two of the operation */
-    vm.stats.reason[EXIT_CPUID].count += 2;
-    assert_int_equal(call(2, LEDGER_OP_user0, 1000), ABI_OK);
-    assert_int_equal(e->count, 1000);
-    assert_int_equal(e->exits[EXIT_VMCALL], 2);
-    assert_int_equal(ledger_exits(e), 4);
-    assert_int_equal(call(1, 1ull << 32 | LEDGER_OP_user0, 0), (u64)ABI_EINVAL);
-    assert_int_equal(vm.ledger.refused, 2);
-}
-
 static void test_fixed_answers(void **state)
 {
     (void)state;
@@ -461,7 +426,6 @@ int main(void)
         cmocka_unit_test(test_hlt),
         cmocka_unit_test(test_hlt_under_single_step),
         cmocka_unit_test(test_vmcall),
-        cmocka_unit_test(test_ledger_calls),
         cmocka_unit_test(test_fixed_answers),
     };
 
