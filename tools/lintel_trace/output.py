@@ -121,8 +121,33 @@ def by_reason(rings):
     return {name: sorted(ticks) for name, ticks in found.items()}
 
 
+PLACES = 15
+
+
+def by_place(rings):
+    """(name, RIP, port or "") -> [exits, ticks]."""
+    found = {}
+    for ring in rings:
+        for record in ring.records:
+            if record.exit and record.a:
+                port = f"{record.c >> 16 & 0xffff:#x}" if record.exit == "IO" else ""
+                row = found.setdefault((record.exit, record.b, port), [0, 0])
+                row[0] += 1
+                row[1] += record.a
+    return found
+
+
+def _write_places(rings, file):
+    file.write(f"instructions with the most exits\n{'reason':24} {'RIP':>18} {'port':>7} "
+               f"{'exits':>9} {'ticks':>13}\n")
+    ordered = sorted(by_place(rings).items(), key=lambda item: (-item[1][0], item[0]))
+    for (name, rip, port), (count, ticks) in ordered[:PLACES]:
+        file.write(f"{name:24} {rip:#18x} {port:>7} {count:9} {ticks:13}\n")
+    file.write("\n")
+
+
 def write_top(rings, file):
-    """The exit reasons by count, and by time."""
+    """The exit reasons by count, and by time; the guest's instructions by exits."""
     ticks = by_reason(rings)
     exits, total = sum(map(len, ticks.values())), sum(map(sum, ticks.values()))
     for title, key in (("by count", len), ("by time", sum)):
@@ -133,6 +158,7 @@ def write_top(rings, file):
                        f"{100 * sum(t) / total:6.2f}% {t[0]:8} {t[(len(t) - 1) // 2]:8} "
                        f"{t[-1]:10}\n")
         file.write(f"{'all':24} {exits:9} {'':7} {total:13}\n\n")
+    _write_places(rings, file)
     for ring in rings:
         if ring.records:
             span = ring.records[-1].tsc - ring.records[0].tsc

@@ -209,6 +209,8 @@ class Output(unittest.TestCase):
     def test_top(self):
         self.assertRegex(self.texts["top"], r"by count\n.*\nCPUID +2 +33.33%")
         self.assertRegex(self.texts["top"], r"by time\n.*\nHLT +2 ")
+        self.assertRegex(self.texts["top"], r"most exits\n.*\nCPUID +0xfff0 +2 +200\n")
+        self.assertRegex(self.texts["top"], r"IO +0xfff3 +0x3f8 +2 +400\n")
 
     def test_perfetto_rules(self):
         """The fields that the Trace Event Format asks for, and slices that nest."""
