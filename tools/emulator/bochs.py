@@ -85,6 +85,7 @@ class Debugger:
 
     def __init__(self, process, output, directory):
         self.process, self.output, self.directory = process, output, directory
+        self.resumed = 0  # what it has printed before is no sign that it has stopped again
 
     def _wait_for_prompt(self, start, timeout):
         end = time.monotonic() + timeout
@@ -111,7 +112,7 @@ class Debugger:
     def stopped(self):
         """Whether the machine has stopped by itself, at a watchpoint."""
         with open(self.output, "rb") as file:
-            file.seek(max(0, self._size() - 64))
+            file.seek(max(self.resumed, self._size() - 64))
             return PROMPT.search(file.read()) is not None
 
     def watch_writes(self, address):
@@ -142,5 +143,6 @@ class Debugger:
 
     def resume(self):
         """Lets the machine run on."""
+        self.resumed = self._size()
         self.process.stdin.write(b"c\n")
         self.process.stdin.flush()
