@@ -27,7 +27,8 @@ def budgets(report, options):
     verdicts = VERDICT.findall(output)
     for state, name, text in verdicts:
         report.add(f"budget {name}", state == "ok  ", text)
-    report.add("budgets", status == 0 and bool(verdicts), f"{len(verdicts)} figures", output)
+    report.add("budgets", status == 0 and bool(verdicts), f"{len(verdicts)} figures",
+               "" if verdicts else output)
 
 
 def page(report, options):
