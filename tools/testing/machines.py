@@ -27,8 +27,8 @@ AUDIT_LINE = re.compile(r"audit: \d+ host leaves, no W\+X; \d+ guest frames, all
 
 # Exits per operation (tools/guest_init/ledger.c), and how many are far too many.
 LEDGER_LINE = re.compile(r"^LINTEL-LEDGER guest=\S+ op=(\S+) count=(\d+) exits=(\d+)", re.MULTILINE)
-LEDGER_LIMITS = {"boot": 150000, "timer_tick": 12, "context_switch": 0.5, "page_fault": 0.5,
-                 "syscall": 0.05, "console_char": 12}
+LEDGER_LIMITS = {"boot": 90000, "timer_tick": 5, "context_switch": 0.25, "page_fault": 0.25,
+                 "syscall": 0.02, "console_char": 3}
 
 GUESTS_A_BOOT = 40  # lintel.conf takes CONFIG_GUESTS_MAX
 DEBUG_EXIT_PORT = 0xF4
