@@ -144,6 +144,37 @@ err_t gmem_translate(struct vcpu *v, u64 gva, u32 access, gpa_t *out, struct gme
     return translate(v, &space, gva, access, out, fault);
 }
 
+struct walker {
+    const struct vm *vm;
+    struct gmem_walk *walk;
+};
+
+static bool read_and_note(void *ctx, gpa_t gpa, void *out, u32 len)
+{
+    const struct walker *walker = ctx;
+    struct gmem_walk *walk = walker->walk;
+    const u64 *entry = gmem_pointer(walker->vm, gpa, sizeof(*entry));
+
+    if (!entry || len != sizeof(*entry) || walk->levels == ARRAY_LEN(walk->entry))
+        return false;
+    *(u64 *)out = READ_ONCE(*entry);
+    walk->entry[walk->levels] = entry;
+    walk->value[walk->levels++] = *(u64 *)out;
+    return true;
+}
+
+err_t gmem_walk(struct vcpu *v, u64 gva, u32 access, struct gmem_walk *walk, gpa_t *out)
+{
+    struct walker walker = {.vm = v->vm, .walk = walk};
+    struct gva_space space = space_of(v);
+    struct gmem_fault fault;
+
+    walk->levels = 0;
+    space.read = read_and_note;
+    space.ctx = &walker;
+    return translate(v, &space, gva, access, out, &fault);
+}
+
 /* Calls gmem_read or gmem_write page by page. */
 static err_t copy_gva(struct vcpu *v, u64 gva, u32 access, u8 *buf, u32 len,
                       struct gmem_fault *fault)

@@ -20,5 +20,13 @@ struct gmem_fault {
 err_t gmem_read_gva(struct vcpu *v, u64 gva, u32 access, void *out, u32 len,
                     struct gmem_fault *fault);
 err_t gmem_write_gva(struct vcpu *v, u64 gva, const void *from, u32 len, struct gmem_fault *fault);
+/* The page-table entries that a translation of 64-bit mode read, as they were, and where they lie.
+ */
+struct gmem_walk {
+    u32 levels;
+    const u64 *entry[5];
+    u64 value[5];
+};
+err_t gmem_walk(struct vcpu *v, u64 gva, u32 access, struct gmem_walk *walk, gpa_t *out);
 /* Translates one address. */
 err_t gmem_translate(struct vcpu *v, u64 gva, u32 access, gpa_t *out, struct gmem_fault *fault);

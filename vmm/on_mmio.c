@@ -9,7 +9,7 @@
 #include "vmm/event.h"
 #include "vmm/gmem.h"
 #include "vmm/handlers.h"
-#include "vmm/insn.h"
+#include "vmm/insn_memo.h"
 #include "vmm/mmio.h"
 #include "vmm/record.h"
 #include "vmm/vcpu_irq.h"
@@ -17,7 +17,6 @@
 #include "vmx/qual.h"
 
 #define SEG_ES 0u
-#define SEG_CS 1u
 
 /* What nobody answers reads as ones. */
 static void open_bus(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
@@ -40,10 +39,11 @@ static void apic_access(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool writ
 {
     const bool is_local = gpa.v >= LAPIC_BASE;
     const u32 offset = (u32)(gpa.v - (is_local ? LAPIC_BASE : IOAPIC_BASE)), within = offset & 3;
+    const bool whole = len == sizeof(u32) && within == 0;
     u32 reg;
 
     if (write) {
-        if (len != sizeof(reg) || within != 0)
+        if (!whole)
             return;
         memcpy(&reg, value, sizeof(reg));
         if (is_local)
@@ -54,6 +54,10 @@ static void apic_access(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool writ
     }
     reg = is_local ? lapic_read(&v->lapic, offset - within, record_now())
                    : board_ioapic_read(&v->vm->board, offset - within);
+    if (likely(whole)) {
+        memcpy(value, &reg, sizeof(reg));
+        return;
+    }
     memset(value, 0, len);
     memcpy(value, (const u8 *)&reg + within, MIN(len, (u32)sizeof(reg) - within));
 }
@@ -207,22 +211,6 @@ static err_t plain_step(struct vcpu *v, const struct insn *insn, const struct ex
     return OK;
 }
 
-/* The instruction's bytes, as many as can be fetched: a short one may end right before a page
- * that is not there. */
-static u32 fetch(struct vcpu *v, u8 bytes[INSN_MAX_LEN])
-{
-    const u64 rip = vcpu_linear(v, SEG_CS, gs_get(&v->vmx.guest, GS_RIP));
-    const u32 first = MIN(INSN_MAX_LEN, (u32)(PAGE_SIZE - (rip & (PAGE_SIZE - 1))));
-    struct gmem_fault fault;
-
-    if (gmem_read_gva(v, rip, GVA_EXEC, bytes, first, &fault) != OK)
-        return 0;
-    if (first < INSN_MAX_LEN &&
-        gmem_read_gva(v, rip + first, GVA_EXEC, bytes + first, INSN_MAX_LEN - first, &fault) == OK)
-        return INSN_MAX_LEN;
-    return first;
-}
-
 /* The bytes may have been changed since the processor executed them: what they say must fit
  * what it reported (threats.md, S13). */
 static bool fits(const struct insn *insn, const struct qual_ept *q)
@@ -246,18 +234,17 @@ static void complete(struct vcpu *v, u32 len)
 
 static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct qual_ept *q)
 {
-    u8 bytes[INSN_MAX_LEN];
     struct gmem_fault fault = {0};
-    struct insn insn;
+    const struct insn *insn;
+    struct insn space;
     err_t err;
-    const u32 have = fetch(v, bytes);
 
-    if (!have || insn_decode(bytes, have, vcpu_code_bits(v), &insn) != OK || !fits(&insn, q))
+    if (insn_at_rip(v, &space, &insn) != OK || !fits(insn, q))
         return KILL;
-    if (is_string(&insn))
-        err = moved(v, x) ? E_EXIST : string_step(v, &insn, &fault);
+    if (is_string(insn))
+        err = moved(v, x) ? E_EXIST : string_step(v, insn, &fault);
     else
-        err = plain_step(v, &insn, x, &fault);
+        err = plain_step(v, insn, x, &fault);
     if (err == E_EXIST) /* another translation by now: let the processor look again */
         return RESUME;
     if (err == E_PERM || err == E_NOENT) {
@@ -268,9 +255,9 @@ static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct q
         return FAULT_GP;
     if (err != OK)
         return KILL;
-    if (is_string(&insn) && insn.rep && (v->vmx.guest.regs.r[RCX] & address_mask(&insn)) != 0)
+    if (is_string(insn) && insn->rep && (v->vmx.guest.regs.r[RCX] & address_mask(insn)) != 0)
         return RESUME;
-    complete(v, insn.len);
+    complete(v, insn->len);
     return RESUME;
 }
 

@@ -4,6 +4,7 @@
 #include "lib/types.h"
 #include "vmm/dev/lapic.h"
 #include "vmm/exit_stats.h"
+#include "vmm/insn_memo.h"
 #include "vmm/policy/msr.h"
 #include "vmm/trace.h"
 #include "vmx/vmx.h"
@@ -41,6 +42,7 @@ struct vcpu {
     struct lapic lapic;
     bool nmi_pending;
     bool triple_fault; /* raising an exception during #DF ended in shutdown */
+    struct insn_memo insn_memo[INSN_MEMOS];
     u64 xcr0;
     u64 tsc_offset;
     u64 tsc_adjust;

@@ -13,12 +13,13 @@ enum exit_need {
     NEED_LEN = 1,   /* insn_len */
     NEED_QUAL = 2,  /* qual */
     NEED_GPA = 4,   /* gpa, gla */
-    NEED_INTR = 8,  /* intr_info, intr_error */
-    NEED_IDTV = 16, /* idt_info, idt_error, insn_len */
+    NEED_INTR = 8,  /* intr_info, intr_error, insn_len */
+    NEED_IDTV = 16, /* idt_info; if that is valid, idt_error and insn_len */
     NEED_INSN = 32, /* insn_info, of a string instruction: qual says that it is one */
 };
 
-#define NEED_IO (NEED_LEN | NEED_QUAL | NEED_INSN)
+#define NEED_IO             (NEED_LEN | NEED_QUAL | NEED_INSN)
+#define IDT_VECTORING_VALID BIT32(31)
 /* SDM Vol. 3C, "Exit Qualification for I/O Instructions" */
 #define QUAL_IO_SIZE   7u /* bytes - 1 */
 #define QUAL_IO_IN     BIT(3)

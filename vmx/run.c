@@ -37,19 +37,23 @@ u64 vmx_run_rare(struct vmx_vcpu *v, struct exit *x)
 
 void vmx_read_exit_more(struct exit *x, u32 needs)
 {
-    if (needs & (NEED_LEN | NEED_IDTV))
-        x->insn_len = vmcs_r32(VMCS_EXIT_INSN_LEN);
+    if (needs & NEED_LEN)
+        x->insn_len = vmread_proven(VMCS_EXIT_INSN_LEN);
     if (needs & NEED_GPA) {
-        x->gpa = (gpa_t){vmcs_r64(VMCS_GUEST_PHYSICAL_ADDR)};
-        x->gla = vmcs_rn(VMCS_GUEST_LINEAR_ADDR);
+        x->gpa = (gpa_t){vmread_proven(VMCS_GUEST_PHYSICAL_ADDR)};
+        x->gla = vmread_proven(VMCS_GUEST_LINEAR_ADDR);
     }
     if (needs & NEED_INTR) {
         x->intr_info = vmcs_r32(VMCS_EXIT_INTR_INFO);
         x->intr_error = vmcs_r32(VMCS_EXIT_INTR_ERROR);
+        x->insn_len = vmread_proven(VMCS_EXIT_INSN_LEN);
     }
     if (needs & NEED_IDTV) {
-        x->idt_info = vmcs_r32(VMCS_IDT_VECTORING_INFO);
-        x->idt_error = vmcs_r32(VMCS_IDT_VECTORING_ERROR);
+        x->idt_info = (u32)vmread_proven(VMCS_IDT_VECTORING_INFO);
+        if (unlikely(x->idt_info & IDT_VECTORING_VALID)) {
+            x->idt_error = vmcs_r32(VMCS_IDT_VECTORING_ERROR);
+            x->insn_len = vmread_proven(VMCS_EXIT_INSN_LEN);
+        }
     }
 }
 

@@ -31,7 +31,7 @@ static void code(const char *bytes, size_t len)
     memcpy(ram(RIP), bytes, len);
 }
 
-static enum verdict violation(u64 at, u64 qual)
+static UNUSED enum verdict violation(u64 at, u64 qual)
 {
     x.gla = at;
     x.gpa = (gpa_t){at};

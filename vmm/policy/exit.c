@@ -1,8 +1,6 @@
 /* The exit table in the shapes that it is used in; the rows are in exit_rows.def. */
 #include "vmm/policy/exit.h"
-#include "arch/x86_64/cr.h"
 #include "vmm/handlers.h"
-#include "vmm/vm.h"
 
 #define NO_ROW                           "a VM exit that Lintel never asks for"
 
@@ -30,20 +28,4 @@ const u8 exit_needs[EXIT_REASONS] = {
 const struct exit_row *exit_row(u32 reason)
 {
     return reason < EXIT_REASONS ? &exit_rows[reason] : NULL;
-}
-
-void exit_refuse(struct vcpu *v, const struct exit *x)
-{
-    vm_stop(v->vm, x, NO_ROW);
-}
-
-void exit_decide(struct vcpu *v, const struct exit *x, enum verdict verdict)
-{
-    switch (verdict) {
-    case RESUME:
-    case NEXT: break;
-    case FAULT_UD: vcpu_raise(v, VEC_UD, NO_ERROR_CODE); break;
-    case FAULT_GP: vcpu_raise(v, VEC_GP, 0); break;
-    case KILL: vm_stop(v->vm, x, exit_rows[x->reason].why); break;
-    }
 }

@@ -14,6 +14,8 @@ enum verdict {
     KILL, /* stop this guest, keep the evidence                                 */
 };
 
+#define NO_ROW "a VM exit that Lintel never asks for"
+
 typedef enum verdict exit_handler(struct vcpu *v, const struct exit *x);
 
 struct exit_row {
