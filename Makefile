@@ -93,7 +93,7 @@ $(O)/efi/font.o: $(O)/gen/font.c
 	@$(CC) $(EFI_FLAGS) -c -o $@ $<
 
 # The callers of vmx_resume() and vmx_launch(), which keep no register (vmx/enter.h).
-$(O)/hv/vmm/run.o $(O)/hv/vmx/run.o $(O)/hv/vmm/lab/mitigations.o: FRAMES := -fomit-frame-pointer
+$(foreach f,vmm/run vmx/run vmm/lab/mitigations,$(O)/hv/$f.o $(O)/check/$f.analyzed): FRAMES := -fomit-frame-pointer
 $(O)/hv/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC   $<"

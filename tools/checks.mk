@@ -55,7 +55,7 @@ check-cppcheck:
 check-analyzer: $(HV_C:%.c=$(O)/check/%.analyzed)
 $(O)/check/%.analyzed: %.c
 	@mkdir -p $(@D)
-	@$(CC) $(HV_FLAGS) -fanalyzer -MF $@.d -MT $@ -c -o $@ $<
+	@$(CC) $(HV_FLAGS) $(FRAMES) -fanalyzer -MF $@.d -MT $@ -c -o $@ $<
 
 TIDY_FLAGS := -std=gnu17 -O2 -DDEBUG=1 $(if $(filter 1,$(RECORD)),-DRECORD) $(INC) -ffreestanding -mgeneral-regs-only -mno-red-zone
 check-tidy: $(HV_C:%.c=$(O)/check/%.tidy)
