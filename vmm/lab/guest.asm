@@ -138,6 +138,32 @@ lab_bench_flushed_load:
         mov     eax, [r8]
 bench_end
 
+; An interrupt that the local APIC sends to itself: R8 is its ICR's address, R10D what to write. The one
+; before is ended first; both are outside of the stamps.
+ICR_TO_EOI      equ 0x300 - 0xb0
+%macro  bench_interrupt 1
+        global  lab_bench_%1:data
+        align   64
+lab_bench_%1:
+.next:
+        cli
+        mov     dword [r8 - ICR_TO_EOI], 0
+        mov     [r8], r10d
+        lfence
+        rdtsc
+        mov     esi, eax
+        lfence
+        sti
+%endmacro
+
+bench_interrupt interrupt
+        nop
+bench_end
+
+bench_interrupt woken
+        hlt
+bench_end
+
 ; EBP loops and no exit: time for exits that come by themselves.
         global  lab_bench_spin:data
         align   64
@@ -331,6 +357,9 @@ code split_lock
 
 code isr                                ; any vector without an error code
         answer
+
+code iret
+        iretq
 
 code isr_eoi
         mov     ecx, X2APIC_EOI

@@ -21,12 +21,21 @@
 #include "vmm/run.h"
 #include "vmm/vm.h"
 
-#define IMAGE_PATH  "laboratory"
-#define SAMPLES_GPA 0x300000ull
-#define MEMORY      (4 * MiB)
-#define APIC_ENABLE 0xfee00900u
-#define PIC_MASK    0x21u
-#define NAME_MAX    32u
+#define IMAGE_PATH     "laboratory"
+#define SAMPLES_GPA    0x300000ull
+#define MEMORY         (4 * MiB)
+#define APIC_ENABLE    0xfee00900u
+#define PIC_MASK       0x21u
+#define NAME_MAX       32u
+
+#define IDT_GPA        0x380000ull /* and below it the stack */
+#define VECTOR         0x40u
+#define SEL_CODE_FLAT  0x10ull
+#define GATE_INTERRUPT 0x8eull /* present, DPL 0, 64-bit interrupt gate */
+#define LAPIC_SVR      0xf0u
+#define SVR_ENABLED    0x1ffu
+#define LAPIC_ICR      0x300u
+#define ICR_SELF       0x44000u /* fixed, asserted, to itself */
 
 /* 8254: counter 0 as a rate generator, about 2.4 kHz. */
 #define PIT_CONTROL 0x43u
@@ -116,6 +125,18 @@ static const struct lintel_row {
      .code = lab_bench_store,
      .reason = EXIT_EPT_VIOLATION,
      .r8 = LAPIC_BASE + 0xb0},
+    {.name = "interrupt",
+     .what = "STI, NOP; the window's exit, the injection; IRETQ",
+     .code = lab_bench_interrupt,
+     .reason = EXIT_INTERRUPT_WINDOW,
+     .r8 = LAPIC_BASE + LAPIC_ICR,
+     .r10 = ICR_SELF | VECTOR},
+    {.name = "hlt",
+     .what = "STI, HLT with an interrupt pending; the exit, the injection; IRETQ",
+     .code = lab_bench_woken,
+     .reason = EXIT_HLT,
+     .r8 = LAPIC_BASE + LAPIC_ICR,
+     .r10 = ICR_SELF | VECTOR},
 };
 
 /* ------------------------------------------------------------ the guest */
@@ -234,6 +255,25 @@ static bool set_osxsave(void)
     return run(lab_bench_mov_cr4, 1);
 }
 
+/* A stack, a gate for one vector whose handler returns at once, and the local APIC enabled. */
+static bool prepare_interrupts(void)
+{
+    const u64 handler = FLAT_LOAD_GPA + lab_guest_offset(lab_code_iret);
+    const u64 gate[2] = {
+        (handler & 0xffff) | SEL_CODE_FLAT << 16 | GATE_INTERRUPT << 40 | (handler >> 16) << 48, 0};
+    struct guest_state *g = &vm.vcpu.vmx.guest;
+    u64 *r = g->regs.r;
+
+    if (gmem_write(&vm, (gpa_t){IDT_GPA + VECTOR * sizeof(gate)}, gate, sizeof(gate)) != OK)
+        panic("lab: the interrupt table is not in the guest's memory");
+    gs_set(g, GS_IDTR_BASE, IDT_GPA);
+    gs_set(g, GS_IDTR_LIMIT, PAGE_SIZE - 1);
+    gs_set(g, GS_RSP, IDT_GPA);
+    r[R8] = LAPIC_BASE + LAPIC_SVR;
+    r[R10] = SVR_ENABLED;
+    return run(lab_bench_store, 1);
+}
+
 static bool is_there(const struct lintel_row *row)
 {
     return row->reason != EXIT_XSETBV || (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE);
@@ -241,7 +281,7 @@ static bool is_there(const struct lintel_row *row)
 
 static void measure_all(struct lab *lab)
 {
-    if (!set_osxsave())
+    if (!set_osxsave() || !prepare_interrupts())
         return;
     for (u32 i = 0; i < ARRAY_LEN(rows); i++)
         if (is_there(&rows[i]) && !measure(lab, &rows[i]))
