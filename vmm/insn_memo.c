@@ -6,6 +6,7 @@
 #include "lib/atomic.h"
 #include "lib/mem.h"
 #include "vmm/gmem.h"
+#include "vmm/record.h"
 #include "vmm/vm.h"
 
 #define SEG_CS     1u
@@ -125,7 +126,8 @@ err_t insn_at_rip(struct vcpu *v, struct insn *space, const struct insn **out)
     const u64 rip = g->field[GS_RIP]; /* GS_READ_AT_EXIT */
     struct insn_memo *m = &v->insn_memo[(rip ^ rip >> 4) % INSN_MEMOS];
 
-    if (likely(m->rip == rip && m->code) && same_registers(g, m) && same_walk(m) && same_bytes(m)) {
+    if (likely(m->rip == rip && m->code && !record_reads_all()) && same_registers(g, m) &&
+        same_walk(m) && same_bytes(m)) {
         *out = &m->insn;
         return OK;
     }

@@ -32,6 +32,10 @@ void record_typed(u8 byte);
 void record_sleep(u64 deadline);
 void record_flush(u16 vpid);
 
+/* Whether memory is to be read again that a memo knows: a recording holds what its exit depends on.
+ */
+bool record_reads_all(void);
+
 /* ---- the recording itself */
 void record_init(void);
 void record_report(void);
@@ -86,6 +90,10 @@ static inline void record_sleep(u64 deadline UNUSED)
 }
 static inline void record_flush(u16 vpid UNUSED)
 {
+}
+static inline bool record_reads_all(void)
+{
+    return false;
 }
 static inline void record_init(void)
 {

@@ -174,6 +174,7 @@ static void restore(const struct snapshot *s)
         madvise(player_ram(player.vm.extent[i].gpa.v, 1), player.vm.extent[i].len, MADV_DONTNEED);
     player.vm.vcpu = s->vcpu;
     player.vm.board = s->board;
+    memset(player.vm.vcpu.insn_memo, 0, sizeof(player.vm.vcpu.insn_memo)); /* it points into RAM */
     player.vm.end = VM_RUNNING;
     player.console_due = s->console_due;
     fake_cpu.console_deadline = s->console_deadline;

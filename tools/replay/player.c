@@ -156,6 +156,11 @@ static u64 take(u8 tag, const char *why)
     return player.time += player.leap;
 }
 
+bool record_reads_all(void)
+{
+    return false;
+}
+
 u64 record_now(void)
 {
     const u64 now = take(RECORD_NOW, "the time was asked for where it had not been");
