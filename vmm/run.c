@@ -62,7 +62,10 @@ static __attribute__((noinline)) void run(struct vm *vm)
         return;
     record_entry(v);
     for (;;) {
-        const u64 reason = vmx_run(&v->vmx, &x);
+        struct vmx_vcpu *vmx = &v->vmx;
+        const u64 reason = vmx_run(&vmx, &x);
+
+        v = CONTAINER_OF(vmx, struct vcpu, vmx);
 
         if (unlikely(reason >= EXIT_REASONS)) {
             no_exit(v, reason, &x);

@@ -2,7 +2,7 @@
 ; that every register but RSP is lost: so the run loop keeps nothing in registers, and nothing
 ; of its own is saved and restored on the way.
 ;
-;     RDI = struct gregs *g  ->  RAX = TSC behind the exit, EBX = exit reason
+;     RDI = struct gregs *g  ->  RAX = TSC behind the exit, EBX = exit reason, R12 = g
 ;                                or, if no guest instruction ran, EBX = VMX_FAILED_*
 ;
 ; What every exit needs of the VMCS is read here, by registers that had to be wiped anyway.
@@ -94,6 +94,7 @@ vmx_launch_ %+ way:
 %if (%1) & MITIGATE_IBRS
         set_msr MSR_SPEC_CTRL, SPEC_CTRL_IBRS
 %endif
+        mov     r12, rsp
         mov     rsp, [rsp + GREGS_HOST_RSP]
         ret
 %endmacro
@@ -156,6 +157,7 @@ vmx_fill_rsb:
         vmread  [rsp + GUEST_RIP], rsi
         vmread  [rsp + GUEST_RFLAGS], rdi
         vmread  [rsp + GUEST_INTERRUPTIBILITY], r8
+        mov     r12, rsp
         mov     rsp, [rsp + GREGS_HOST_RSP]
 %if (%1) & MITIGATE_IBRS
         mov     r9, rax
@@ -171,7 +173,6 @@ vmx_fill_rsb:
         xor     r9d, r9d                ; the guest's values must not get into the speculation of C code
         xor     r10d, r10d
         xor     r11d, r11d
-        xor     r12d, r12d
         xor     r13d, r13d
         xor     r14d, r14d
         xor     r15d, r15d

@@ -24,7 +24,7 @@ static __attribute__((noinline)) bool series(struct lab *lab)
         const u64 start = rdtsc();
 
         fence();
-        if (vmx_run(v, &x) != EXIT_PREEMPTION_TIMER)
+        if (vmx_run(&v, &x) != EXIT_PREEMPTION_TIMER)
             return false;
         fence();
         lab->sample[i] = rdtsc() - start;
