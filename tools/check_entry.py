@@ -129,13 +129,18 @@ def taken_branches(rest):
     return taken, rest[at + 1:]
 
 
-def fill(rest, count):
-    """`rest` without a filling of the return stack buffer at its beginning."""
+def calls(rest, count):
+    """`rest` without the CALLs at its beginning, each of which makes an entry of the RSB."""
     for i in range(count):
         if rest[1][1] != "int3" or rest[0][1].split()[:2] != ["call", f"{rest[2][0]:x}"]:
             raise Fault(f"RSB: CALL {i + 1} does not jump over one INT3")
         rest = rest[2:]
-    return take(rest, [f"add ${8 * count:#x},%rsp", "lfence"], "RSB")
+    return rest
+
+
+def fill(rest, count):
+    """`rest` without a filling of the return stack buffer at its beginning."""
+    return take(calls(rest, count), [f"add ${8 * count:#x},%rsp", "lfence"], "RSB")
 
 
 def check_exit(way, body, bit):
@@ -146,8 +151,12 @@ def check_exit(way, body, bit):
     kept, rest = body[:host_stack[0] + 1], body[host_stack[0] + 1:]
     if way & bit["IBRS"]:
         rest = take(rest, ["mov %rax,%r9", *set_msr(SPEC_CTRL, 1), "mov %r9,%rax"], "IBRS on")
+    wiped = "xor %r15d,%r15d"
     if way & bit["RSB"]:
-        rest = fill(rest, 1)
+        rest = take(calls(rest, 1), ["pop %r15", "lfence"], "RSB")
+        kept = [*kept, (0, wiped)]
+    else:
+        kept, rest = [*kept, (0, rest[0][1])], take(rest, [wiped], "R15")
     if way & bit["BHB_LOOP"]:
         taken, rest = taken_branches(rest)
         if taken <= HISTORY:

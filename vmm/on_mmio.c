@@ -148,7 +148,7 @@ static err_t string_step(struct vcpu *v, const struct insn *insn, struct gmem_fa
 {
     const u64 step = gs_get(&v->vmx.guest, GS_RFLAGS) & RFLAGS_DF ? 0ull - insn->size : insn->size;
     const bool reads = insn->op != INSN_STOS, writes = insn->op != INSN_LODS;
-    struct insn_effect effect;
+    struct insn_effect effect WRITTEN_LATER;
     u64 mem = 0;
 
     if (insn->rep && (v->vmx.guest.regs.r[RCX] & address_mask(insn)) == 0)
@@ -195,7 +195,7 @@ static err_t plain_step(struct vcpu *v, const struct insn *insn, const struct ex
                         struct gmem_fault *fault)
 {
     const u64 flags = gs_get(&v->vmx.guest, GS_RFLAGS);
-    struct insn_effect effect;
+    struct insn_effect effect WRITTEN_LATER;
     u64 mem = 0;
 
     /* A plain store does not read: a device's register may notice. */
@@ -236,7 +236,7 @@ static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct q
 {
     struct gmem_fault fault = {0};
     const struct insn *insn;
-    struct insn space;
+    struct insn space WRITTEN_LATER;
     err_t err;
 
     if (insn_at_rip(v, &space, &insn) != OK || !fits(insn, q))

@@ -41,11 +41,15 @@ static inline __attribute__((always_inline)) void read_exit(struct exit *x, u64 
         vmx_read_exit_len(x);
         return;
     }
-    if (exit_needs[reason] == NEED_IO) {
+    COMPILER_KEEP(
+        reason); /* so that the test above is one instruction: the rest looks it up anew */
+    const u32 needs = exit_needs[reason];
+
+    if (needs == NEED_IO) {
         vmx_read_exit_io(x);
     } else {
         x->qual = 0;
-        vmx_read_exit(x, exit_needs[reason]);
+        vmx_read_exit(x, needs);
     }
     r->c = x->qual;
 }

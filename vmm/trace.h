@@ -9,7 +9,7 @@ static inline struct trace_record *trace_next(struct trace_ring *ring)
 {
     const u64 at = (ring->written & (TRACE_RECORDS - 1)) * sizeof(ring->record[0]);
 
-    ring->written++;
+    __asm__("incq %0" : "+m"(ring->written) : : "cc"); /* not load, add, store */
     return (struct trace_record *)(void *)((u8 *)ring->record + at);
 }
 

@@ -109,19 +109,19 @@ refused_ibrs:
 ; instructions, where the guest likes.  Such is the RET here, and those of the functions that have called
 ; the run loop, but none within the loop.  So here one entry is made, which leads to an INT3; and
 ; who leaves the loop calls vmx_fill_rsb().  LFENCE waits until the CALLs are retired.
-%macro  fill_rsb 1
-%rep %1
+%macro  rsb_entry 0
         call    $ + 6                   ; over the INT3; a label would be a symbol each time
         int3
-%endrep
-        add     rsp, %1 * 8
-        lfence
 %endmacro
 
         global  vmx_fill_rsb:function
         align   16
 vmx_fill_rsb:
-        fill_rsb 32
+%rep 32
+        rsb_entry
+%endrep
+        add     rsp, 32 * 8
+        lfence
         ret
 
 ; A taken branch shifts the branch history, and these are more of them than it holds (194 in the largest
@@ -165,7 +165,11 @@ vmx_fill_rsb:
         mov     rax, r9
 %endif
 %if (%1) & MITIGATE_RSB
-        fill_rsb 1
+        rsb_entry
+        pop     r15                     ; wiped by this
+        lfence
+%else
+        xor     r15d, r15d
 %endif
 %if (%1) & MITIGATE_BHB_LOOP
         overwrite_bhb
@@ -175,7 +179,6 @@ vmx_fill_rsb:
         xor     r11d, r11d
         xor     r13d, r13d
         xor     r14d, r14d
-        xor     r15d, r15d
         xor     ebp, ebp
         ret
 %endmacro

@@ -85,10 +85,14 @@ void xsetbv(u32 index, u64 value);
 #else
 static inline u64 rdtsc(void)
 {
-    u64 lo, hi; /* the upper halves of the registers are cleared */
+    u64 value;
 
-    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
-    return lo | hi << 32;
+    /* In one piece: the compiler would move the sum to another register. */
+    __asm__ volatile("rdtsc\n\tshl $32, %%rdx\n\tor %%rdx, %0"
+                     : "=a"(value)
+                     :
+                     : "rdx", "cc", "memory");
+    return value;
 }
 
 INSN_REGISTER(cr2)

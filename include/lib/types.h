@@ -44,9 +44,16 @@ typedef struct {
 #define NOINLINE                      __attribute__((noinline, cold)) /* the rare half of a fast path */
 /* Holds a pointer in one register, where the compiler would compute it anew for each member. */
 #define COMPILER_KEEP(pointer) __asm__("" : "+r"(pointer))
-#define PACKED                 __attribute__((packed))
-#define UNUSED                 __attribute__((unused))
-#define PRINTF_LIKE(f, a)      __attribute__((format(printf, f, a)))
+/* Not zeroed first (-ftrivial-auto-var-init): on a fast path, for what is written as a whole before
+ * it is read. */
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__CPPCHECK__)
+#define WRITTEN_LATER __attribute__((uninitialized))
+#else
+#define WRITTEN_LATER
+#endif
+#define PACKED            __attribute__((packed))
+#define UNUSED            __attribute__((unused))
+#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
 #if defined(__CPPCHECK__) /* its C parser knows neither form */
 #define NODISCARD
