@@ -25,6 +25,12 @@ enum verdict on_io(struct vcpu *v, const struct exit *x);
 enum verdict on_ept_violation(struct vcpu *v, const struct exit *x);
 enum verdict on_ept_misconfig(struct vcpu *v, const struct exit *x);
 
+enum verdict on_apic_access(struct vcpu *v, const struct exit *x);
+
+/* on_apic.c */
+enum verdict on_virtualized_eoi(struct vcpu *v, const struct exit *x);
+enum verdict on_apic_write(struct vcpu *v, const struct exit *x);
+
 /* on_event.c */
 enum verdict on_exception(struct vcpu *v, const struct exit *x);
 enum verdict on_host_irq(struct vcpu *v, const struct exit *x);

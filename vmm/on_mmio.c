@@ -16,7 +16,14 @@
 #include "vmm/vm.h"
 #include "vmx/qual.h"
 
-#define SEG_ES 0u
+#define SEG_ES           0u
+
+#define QUAL_APIC_OFFSET 0xfffu
+#define QUAL_APIC_TYPE   0xf000u
+#define QUAL_APIC_READ   0x0000u /* linear */
+#define QUAL_APIC_WRITE  0x1000u
+#define QUAL_EPT_WRITE   BIT(1)
+#define QUAL_EPT_LINEAR  (BIT(7) | BIT(8)) /* as the final access */
 
 /* What nobody answers reads as ones. */
 static void open_bus(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
@@ -47,12 +54,12 @@ static void apic_access(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool writ
             return;
         memcpy(&reg, value, sizeof(reg));
         if (is_local)
-            vcpu_lapic_write(v, offset, reg);
+            vcpu_lapic_write(v, offset, reg, record_now());
         else
             ioapic_write_register(v, offset, reg);
         return;
     }
-    reg = is_local ? lapic_read(&v->lapic, offset - within, record_now())
+    reg = is_local ? vcpu_lapic_read(v, offset - within, record_now())
                    : board_ioapic_read(&v->vm->board, offset - within);
     if (likely(whole)) {
         memcpy(value, &reg, sizeof(reg));
@@ -179,6 +186,12 @@ static bool moved(struct vcpu *v, const struct exit *x)
     return gmem_translate(v, x->gla, 0, &gpa, &fault) != OK || gpa.v != x->gpa.v;
 }
 
+/* A string instruction's operands are translated anew in any case. */
+static bool string_moved(struct vcpu *v, const struct exit *x)
+{
+    return x->reason != EXIT_APIC_ACCESS && moved(v, x);
+}
+
 /* The operand of an instruction that is no string instruction: where the processor found it, if it
  * lies in one page. */
 static err_t operand(struct vcpu *v, const struct exit *x, u32 size, u64 *value, bool write,
@@ -186,6 +199,8 @@ static err_t operand(struct vcpu *v, const struct exit *x, u32 size, u64 *value,
 {
     if (likely((x->gla & (PAGE_SIZE - 1)) + size <= PAGE_SIZE))
         return device(v, x->gpa, size, (u8 *)value, write);
+    if (x->reason == EXIT_APIC_ACCESS) /* the linear address is not known: no second page */
+        return E_RANGE;
     if (moved(v, x))
         return E_EXIST;
     return access(v, x->gla, size, (u8 *)value, write, fault);
@@ -242,7 +257,7 @@ static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct q
     if (insn_at_rip(v, &space, &insn) != OK || !fits(insn, q))
         return KILL;
     if (is_string(insn))
-        err = moved(v, x) ? E_EXIST : string_step(v, insn, &fault);
+        err = string_moved(v, x) ? E_EXIST : string_step(v, insn, &fault);
     else
         err = plain_step(v, insn, x, &fault);
     if (err == E_EXIST) /* another translation by now: let the processor look again */
@@ -272,6 +287,21 @@ enum verdict on_ept_violation(struct vcpu *v, const struct exit *x)
         EVENT_VALID) /* an event's stack or table lies in a device: cannot be emulated */
         return KILL;
     return emulate(v, x, &q);
+}
+
+/* With APIC accesses virtualized, these come in place of EPT violations, and are dealt with as
+ * such. SDM Vol. 3C, "Exit Qualification for APIC-Access VM Exits". */
+enum verdict on_apic_access(struct vcpu *v, const struct exit *x)
+{
+    const u64 offset = x->qual & QUAL_APIC_OFFSET, type = x->qual & QUAL_APIC_TYPE;
+    struct exit at = *x;
+
+    if (type != QUAL_APIC_READ && type != QUAL_APIC_WRITE)
+        return KILL;
+    at.qual = QUAL_EPT_LINEAR | (type == QUAL_APIC_WRITE ? QUAL_EPT_WRITE : 0);
+    at.gpa = (gpa_t){LAPIC_BASE + offset};
+    at.gla = offset; /* of the linear address, only these bits are known */
+    return on_ept_violation(v, &at);
 }
 
 /* Our tables are wrong: not the guest's doing. */

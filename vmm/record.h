@@ -10,6 +10,9 @@ struct exit;
 struct cpuid_source;
 
 #ifdef RECORD
+/* What a processor does to a virtual-APIC page without an exit could not be replayed. */
+#define RECORD_APIC_PAGE false
+
 /* ---- the start of a guest, in this order */
 void record_guest(const struct vm *vm, const struct cpuid_source *source);
 void record_cpuid(u32 leaf, u32 subleaf, const struct cpuid_regs *answer);
@@ -40,6 +43,8 @@ bool record_reads_all(void);
 void record_init(void);
 void record_report(void);
 #else
+#define RECORD_APIC_PAGE true
+
 static inline void record_guest(const struct vm *vm UNUSED, const struct cpuid_source *s UNUSED)
 {
 }

@@ -78,6 +78,9 @@ static void plan_events(struct vcpu *v)
 {
     struct guest_state *g = &v->vmx.guest;
     const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
+
+    if (v->apic_page && lapic_has_requests(&v->lapic))
+        vcpu_post_interrupts(v);
     const struct irq_view view = {
         .exception = v->pending.info,
         .nmi = v->nmi_pending,
@@ -126,7 +129,7 @@ static void wait_for_event(struct vcpu *v, struct exit *x)
         const u64 deadline = run_devices(v, now);
 
         obey_wish(vm);
-        if (vm->end != VM_RUNNING || v->pending.info || v->nmi_pending || vcpu_irq_pending(v))
+        if (vm->end != VM_RUNNING || v->pending.info || v->nmi_pending || vcpu_irq_wakes(v))
             break;
         record_sleep(MIN(deadline, console_due()));
         apic_wait_until(MIN(deadline, console_due())); /* to wake up costs no exit */

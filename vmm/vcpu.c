@@ -3,6 +3,7 @@
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/msr.h"
+#include "vmm/dev/lapic_page.h"
 #include "vmm/irq.h"
 #include "vmm/policy/cr.h"
 #include "vmm/vm.h"
@@ -27,6 +28,8 @@ void vcpu_reset(struct vcpu *v)
     v->tsc_adjust = 0;
     msr_held_reset(v->msr_held);
     lapic_reset(&v->lapic, v->id);
+    if (v->apic_page)
+        lapic_page_reset(v->apic_page);
 }
 
 u8 vcpu_cpl(struct vcpu *v)

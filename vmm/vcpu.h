@@ -40,6 +40,8 @@ struct vcpu {
     /* vcpu_irq_pending() and vcpu_extint_pending() when events were last planned */
     bool irq_planned, extint_planned;
     struct lapic lapic;
+    u32 *apic_page;   /* virtual-APIC page (vmm/dev/lapic_page.h); NULL: lapic is all there is */
+    u64 eoi_exits[4]; /* the EOI-exit bitmap in the VMCS */
     bool nmi_pending;
     bool triple_fault; /* raising an exception during #DF ended in shutdown */
     struct insn_memo insn_memo[INSN_MEMOS];

@@ -1,7 +1,8 @@
 /* What an access to a device may have moved. */
 #include "vmm/vcpu_irq.h"
+#include "lib/mem.h"
 #include "vmm/console.h"
-#include "vmm/record.h"
+#include "vmm/dev/lapic_page.h"
 
 static bool board_moved(const struct vcpu *v)
 {
@@ -36,9 +37,50 @@ void vcpu_take_messages(struct vcpu *v)
         deliver(v, &m);
 }
 
-void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value)
+/* The EOI of a level-triggered interrupt has to exit; levels come and go seldom. */
+static NOINLINE void move_eoi_exits(struct vcpu *v)
 {
-    lapic_write(&v->lapic, offset, value, record_now());
+    memcpy(v->eoi_exits, v->lapic.tmr, sizeof(v->eoi_exits));
+    vmx_set_eoi_exits(&v->vmx, v->eoi_exits);
+}
+
+void vcpu_post_interrupts(struct vcpu *v)
+{
+    u32 count;
+    const u32 top = lapic_page_post(&v->lapic, v->apic_page, &count);
+    const u64 *have = v->eoi_exits, *want = v->lapic.tmr;
+
+    if (!top)
+        return;
+    v->stats->injected += count;
+    vmx_request_interrupt(&v->vmx, (u8)top);
+    if (unlikely((have[0] ^ want[0]) | (have[1] ^ want[1]) | (have[2] ^ want[2]) |
+                 (have[3] ^ want[3])))
+        move_eoi_exits(v);
+}
+
+bool vcpu_irq_wakes(struct vcpu *v)
+{
+    if (!v->apic_page)
+        return vcpu_irq_pending(v);
+    vcpu_post_interrupts(v);
+    return vcpu_extint_pending(v) || lapic_page_pending(v->apic_page);
+}
+
+u32 vcpu_lapic_read(struct vcpu *v, u32 offset, u64 now)
+{
+    return v->apic_page ? lapic_page_read(&v->lapic, v->apic_page, offset, now)
+                        : lapic_read(&v->lapic, offset, now);
+}
+
+void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value, u64 now)
+{
+    if (v->apic_page) {
+        lapic_page_write(&v->lapic, v->apic_page, offset, value, now);
+        vmx_set_interrupt_status(&v->vmx, lapic_page_status(v->apic_page));
+    } else {
+        lapic_write(&v->lapic, offset, value, now);
+    }
     if (unlikely(v->lapic.eoi != LAPIC_NO_VECTOR)) {
         board_eoi(&v->vm->board, (u8)v->lapic.eoi);
         v->lapic.eoi = LAPIC_NO_VECTOR;

@@ -7,6 +7,7 @@ static inline bool vcpu_extint_pending(const struct vcpu *v)
     return board_irq_pending(&v->vm->board) && lapic_takes_extint(&v->lapic);
 }
 
+/* With a virtual-APIC page, the local APIC's part is only what vcpu_post_interrupts() has to do. */
 static inline bool vcpu_irq_pending(const struct vcpu *v)
 {
     return vcpu_extint_pending(v) || lapic_pending(&v->lapic) != LAPIC_NO_VECTOR;
@@ -35,6 +36,12 @@ bool vcpu_lapic_moved(const struct vcpu *v);
 /* The I/O APIC's messages go to the local APICs that they are for. */
 void vcpu_take_messages(struct vcpu *v);
 /* A guest's write to a register of its local APIC, with all that follows from it. */
-void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value);
+void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value, u64 now);
+u32 vcpu_lapic_read(struct vcpu *v, u32 offset, u64 now);
+/* With a virtual-APIC page: new requests go to the processor, which delivers them when the guest
+ * can take them. */
+void vcpu_post_interrupts(struct vcpu *v);
+/* Whether an interrupt could be taken with RFLAGS.IF set: HLT ends. */
+bool vcpu_irq_wakes(struct vcpu *v);
 /* A guest's write to IA32_TSC_DEADLINE at `now`.  Most arm the timer, which is one VMWRITE. */
 void vcpu_set_tsc_deadline(struct vcpu *v, u64 value, u64 now);

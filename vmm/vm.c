@@ -56,8 +56,20 @@ static void build_cpuid(struct vm *vm)
     cpuid_policy_build(&vm->cpuid, &source);
 }
 
+/* A page for the registers of the local APIC, if the processor can work with it. */
+static err_t setup_apic(struct vm *vm, hpa_t *access, hpa_t *page)
+{
+    *access = *page = (hpa_t){0};
+    if (!RECORD_APIC_PAGE || !vmx_delivers_interrupts(vmx_caps()))
+        return OK;
+    TRY(vm_memory_map_apic(vm, access, page));
+    vm->vcpu.apic_page = phys_to_virt(*page);
+    return OK;
+}
+
 static err_t setup_vcpu(struct vm *vm)
 {
+    hpa_t access, apic_page;
     struct vcpu *v = &vm->vcpu;
     void *vmcs = hostmem_page();
 
@@ -75,6 +87,7 @@ static err_t setup_vcpu(struct vm *vm)
         .stats = &vm->stats,
     };
     exit_stats_reset(&vm->stats);
+    TRY(setup_apic(vm, &access, &apic_page));
     vmx_vcpu_setup(&v->vmx, &(struct vmx_vcpu_config){
                                 .vmcs_page = vm->vmcs_page,
                                 .ept_root = virt_to_phys(vm->ept.root),
@@ -84,6 +97,8 @@ static err_t setup_vcpu(struct vm *vm)
                                 .io_bitmap_b = virt_to_phys(io_bitmap[1]),
                                 .exception_bitmap = BIT32(VEC_DB) | BIT32(VEC_AC) | BIT32(VEC_MC),
                                 .cr0_mask = CR0_OWNED,
+                                .apic_page = apic_page,
+                                .apic_access = access,
                                 .cr4_mask = cr4_owned(vm->cpuid.cr4_mask),
                                 .mitigations = vmx_mitigation_plan()->flags,
                             });

@@ -154,6 +154,13 @@ err_t vm_memory_create(struct vm *vm)
     return err;
 }
 
+err_t vm_memory_map_apic(struct vm *vm, hpa_t *access, hpa_t *page)
+{
+    *access = (hpa_t){vm->extent[0].hpa.v + VM_LOW_END};
+    *page = (hpa_t){access->v + PAGE_SIZE};
+    return ept_map(&vm->ept, (gpa_t){LAPIC_BASE}, *access, PAGE_SIZE, EPT_R | EPT_W | EPT_WB);
+}
+
 void vm_memory_destroy(struct vm *vm)
 {
     vmx_invept_single(virt_to_phys(vm->ept.root));

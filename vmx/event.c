@@ -54,3 +54,26 @@ void vmx_set_tsc_offset(struct vmx_vcpu *v, u64 offset)
     (void)v;
     vmcs_w64(VMCS_TSC_OFFSET, offset);
 }
+
+void vmx_set_interrupt_status(struct vmx_vcpu *v, u16 status)
+{
+    (void)v;
+    vmcs_w16(VMCS_GUEST_INTERRUPT_STATUS, status);
+}
+
+void vmx_request_interrupt(struct vmx_vcpu *v, u8 vector)
+{
+    const u16 status = vmcs_r16(VMCS_GUEST_INTERRUPT_STATUS);
+
+    if (vector > (u8)status)
+        vmx_set_interrupt_status(v, (u16)((status & 0xff00) | vector));
+}
+
+void vmx_set_eoi_exits(struct vmx_vcpu *v, const u64 vectors[4])
+{
+    (void)v;
+    vmcs_w64(VMCS_EOI_EXIT_BITMAP_0, vectors[0]);
+    vmcs_w64(VMCS_EOI_EXIT_BITMAP_1, vectors[1]);
+    vmcs_w64(VMCS_EOI_EXIT_BITMAP_2, vectors[2]);
+    vmcs_w64(VMCS_EOI_EXIT_BITMAP_3, vectors[3]);
+}

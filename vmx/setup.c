@@ -45,6 +45,21 @@ void vmx_vcpu_release(struct vmx_vcpu *v)
     v->launched = false;
 }
 
+/* The guest's local APIC: nothing is in service, and no EOI exits. */
+static void write_apic(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
+{
+    static const u64 no_eoi[4];
+
+    v->cpu = (u32)vmx_delivery_controls(WORD_CPU, v->cpu);
+    vmcs_w32(VMCS_CPU_CONTROLS, v->cpu);
+    vmcs_w32(VMCS_CPU2_CONTROLS, (u32)vmx_delivery_controls(WORD_CPU2, negotiated(WORD_CPU2)));
+    vmcs_w64(VMCS_VIRTUAL_APIC_ADDR, config->apic_page.v);
+    vmcs_w64(VMCS_APIC_ACCESS_ADDR, config->apic_access.v);
+    vmcs_w32(VMCS_TPR_THRESHOLD, 0);
+    vmx_set_interrupt_status(v, 0);
+    vmx_set_eoi_exits(v, no_eoi);
+}
+
 static void write_controls(const struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
 {
     const struct vmx_controls *c = vmx_controls();
@@ -141,6 +156,8 @@ void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
     vmclear(v->vmcs);
     vmx_vcpu_make_current(v);
     write_controls(v, config);
+    if (config->apic_page.v)
+        write_apic(v, config);
     write_host_state(v);
     choose_way(v, config->mitigations);
     vmx_guest_reset(&v->guest);

@@ -24,6 +24,9 @@ struct vmx_vcpu_config {
     u32 exception_bitmap;
     u64 cr0_mask, cr4_mask; /* bits that belong to the hypervisor */
     u64 tsc_offset;
+    /* For a processor that delivers interrupts itself (vmx_delivers_interrupts()): the page of the
+     * virtual registers, and the one whose guest-physical place is the APIC's.  0: neither. */
+    hpa_t apic_page, apic_access;
     /* enum mitigation, of vmx_mitigation_plan()->possible: what of MITIGATE_ENTRY and _EXIT is done
      * on this virtual CPU's way in and out.  Other than the plan's flags it is for measuring only.
      */
@@ -77,6 +80,11 @@ void vmx_set_nmi_window(struct vmx_vcpu *v, bool on);
  * end every entry before its first instruction: the caller sets the timer anew (vmm/run.c does, by
  * TODO_BOARD). */
 void vmx_set_timer(struct vmx_vcpu *v, u64 ticks);
+/* For a VMCS with an APIC page.  SDM Vol. 3C, "Guest Non-Register State" and "Controls for APIC
+ * Virtualization". */
+void vmx_set_interrupt_status(struct vmx_vcpu *v, u16 status);
+void vmx_request_interrupt(struct vmx_vcpu *v, u8 vector); /* RVI becomes at least this */
+void vmx_set_eoi_exits(struct vmx_vcpu *v, const u64 vectors[4]);
 void vmx_set_tsc_offset(struct vmx_vcpu *v, u64 offset);
 
 void vmx_invept_single(hpa_t ept_root);

@@ -12,7 +12,7 @@ static const struct ctl_wish wishes[VMX_WORDS] = {
             .never = PIN_POSTED_INTERRUPTS,
         },
     /* No guest has MONITOR or a PMU: their instructions exit, to be answered with #UD and #GP.
-     * CR8 exits as long as there is no TPR shadow: it would otherwise be the host's own TPR.
+     * CR8 exits without a TPR shadow: it would otherwise be the host's own TPR.
      * With EPT and VPID, what a guest does to its own paging, its debug registers and (under TSC
      * offsetting) its clock is its own affair and must not cost an exit. */
     [WORD_CPU] =
@@ -73,6 +73,32 @@ err_t vmx_resolve_controls(const struct vmx_caps *caps, struct vmx_controls *out
             worst = e;
     }
     return worst;
+}
+
+/* Beside the wishes, and all or nothing: EOIs and interrupts to oneself cost no exit, CR8 is the
+ * virtual TPR, and no window is needed to bring an interrupt in.  Registers that are read seldom
+ * stay with the software model: no APIC-register virtualization. */
+static const struct {
+    u64 on, off;
+} delivery[VMX_WORDS] = {
+    [WORD_CPU] = {CPU_TPR_SHADOW, CPU_CR8_LOAD_EXITING | CPU_CR8_STORE_EXITING},
+    [WORD_CPU2] = {CPU2_VIRTUALIZE_APIC_ACCESSES | CPU2_VIRTUAL_INTERRUPT_DELIVERY, 0},
+};
+
+bool vmx_delivers_interrupts(const struct vmx_caps *caps)
+{
+    for (u32 w = 0; w < VMX_WORDS; w++) {
+        const struct ctl_cap cap = vmx_cap_controls(caps, (enum vmx_word)w);
+
+        if ((delivery[w].on & ~cap.may1) || (delivery[w].off & cap.must1))
+            return false;
+    }
+    return true;
+}
+
+u64 vmx_delivery_controls(enum vmx_word word, u64 value)
+{
+    return (value | delivery[word].on) & ~delivery[word].off;
 }
 
 const char *vmx_word_name(enum vmx_word word)

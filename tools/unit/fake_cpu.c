@@ -9,6 +9,7 @@
 #include "vmx/vmx.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct fake_cpu fake_cpu;
 
@@ -28,6 +29,11 @@ static u64 *control_of(u64 encoding)
     case VMCS_PREEMPTION_TIMER: return &fake_cpu.timer;
     case VMCS_CPU_CONTROLS: return &fake_cpu.cpu_controls;
     case VMCS_TSC_OFFSET: return &fake_cpu.tsc_offset;
+    case VMCS_GUEST_INTERRUPT_STATUS: return &fake_cpu.interrupt_status;
+    case VMCS_EOI_EXIT_BITMAP_0: return &fake_cpu.eoi_exits[0];
+    case VMCS_EOI_EXIT_BITMAP_1: return &fake_cpu.eoi_exits[1];
+    case VMCS_EOI_EXIT_BITMAP_2: return &fake_cpu.eoi_exits[2];
+    case VMCS_EOI_EXIT_BITMAP_3: return &fake_cpu.eoi_exits[3];
     default: abort(); /* no file that is tested touches another */
     }
 }
@@ -42,6 +48,8 @@ void vmwrite(u64 encoding, u64 value)
     *control_of(encoding) = value;
     fake_cpu.timers += encoding == VMCS_PREEMPTION_TIMER;
     fake_cpu.tsc_offsets += encoding == VMCS_TSC_OFFSET;
+    fake_cpu.status_writes += encoding == VMCS_GUEST_INTERRUPT_STATUS;
+    fake_cpu.eoi_exit_writes += encoding == VMCS_EOI_EXIT_BITMAP_0;
 }
 
 void vmx_guest_reset(struct guest_state *g)

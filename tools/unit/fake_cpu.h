@@ -9,6 +9,8 @@ struct fake_cpu {
     u64 intr_info, intr_error, insn_len, timer, cpu_controls, tsc_offset; /* more of the VMCS */
     u64 tsc, cr2, dr6, xcr0;
     u32 xsetbvs, tsc_offsets, timers, invvpids;
+    u64 eoi_exits[4], interrupt_status;
+    u32 eoi_exit_writes, status_writes;
     u16 invvpid; /* the last one */
     u32 traps, nmis;
     u8 trap; /* the last vector dispatched */

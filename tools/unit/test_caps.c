@@ -79,6 +79,44 @@ static void every_model_resolves(void **state)
     }
 }
 
+/* All of it or none: CR8 may run free only if it is the virtual TPR. */
+static void interrupts_by_the_processor(void **state)
+{
+    static const struct {
+        u32 index;
+        u64 clear;
+    } needs[] = {
+        {0xe, (u64)CPU_TPR_SHADOW << 32},
+        {0xb, (u64)CPU2_VIRTUALIZE_APIC_ACCESSES << 32},
+        {0xb, (u64)CPU2_VIRTUAL_INTERRUPT_DELIVERY << 32},
+    };
+    static const char *const without[] = {"corei7_sandy_bridge_2600k", "corei3_cnl"};
+    struct machine m = machine_of("corei7_skylake_x");
+    struct vmx_caps caps;
+
+    (void)state;
+    vmx_caps_collect(&caps, machine_rdmsr, &m);
+    assert_true(vmx_delivers_interrupts(&caps));
+    assert_int_equal(vmx_delivery_controls(WORD_CPU, 0xb6186dfa), 0xb6206dfa);
+    assert_int_equal(vmx_delivery_controls(WORD_CPU2, 0x1010ea), 0x1012eb);
+    assert_int_equal(vmx_delivery_controls(WORD_PIN, 0x7f), 0x7f);
+    for (size_t i = 0; i < ARRAY_LEN(needs); i++) {
+        m = machine_of("corei7_skylake_x");
+        m.msr[needs[i].index] &= ~needs[i].clear;
+        vmx_caps_collect(&caps, machine_rdmsr, &m);
+        assert_false(vmx_delivers_interrupts(&caps));
+    }
+    m = machine_of("corei7_skylake_x");
+    m.msr[0xe] |= CPU_CR8_LOAD_EXITING; /* cannot be 0 */
+    vmx_caps_collect(&caps, machine_rdmsr, &m);
+    assert_false(vmx_delivers_interrupts(&caps));
+    for (size_t i = 0; i < ARRAY_LEN(without); i++) {
+        m = machine_of(without[i]);
+        vmx_caps_collect(&caps, machine_rdmsr, &m);
+        assert_false(vmx_delivers_interrupts(&caps));
+    }
+}
+
 static void the_values_on_skylake_x(void **state)
 {
     (void)state;
@@ -265,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_model_resolves),
+        cmocka_unit_test(interrupts_by_the_processor),
         cmocka_unit_test(the_values_on_skylake_x),
         cmocka_unit_test(reads_only_what_exists),
         cmocka_unit_test(reads_the_new_words_where_they_exist),

@@ -50,6 +50,8 @@ static const struct {
     {EXIT_MWAIT,                  refuse_ud,        0,                   UD,     {0}, 0, 0},
     {EXIT_MONITOR,                refuse_ud,        0,                   UD,     {0}, 0, 0},
     {EXIT_MACHINE_CHECK_AT_ENTRY, on_machine_check, 0,                   PANICS, {0}, 0, 0},
+    {EXIT_APIC_ACCESS,            on_apic_access,   NEED_QUAL | NEED_IDTV, STOPS, {.qual = 0x2000}, 0, 0}, /* a fetch */
+    {EXIT_VIRTUALIZED_EOI,        on_virtualized_eoi, NEED_QUAL,         STAYS,  {.qual = 0x39}, 0, 0},
     {EXIT_EPT_VIOLATION,          on_ept_violation, NEED_QUAL | NEED_GPA | NEED_IDTV, STOPS, {.gpa = {3 * GiB}}, 0, 0},
     {EXIT_EPT_MISCONFIG,          on_ept_misconfig, NEED_GPA,            PANICS, {0}, 0, 0},
     {EXIT_INVEPT,                 refuse_ud,        0,                   UD,     {0}, 0, 0},
@@ -58,6 +60,7 @@ static const struct {
     {EXIT_INVVPID,                refuse_ud,        0,                   UD,     {0}, 0, 0},
     {EXIT_WBINVD,                 skip_insn,        LEN,                 SKIPS,  {0}, 0, 0},
     {EXIT_XSETBV,                 on_xsetbv,        LEN,                 SKIPS,  {0}, XCR0_X87 | XCR0_SSE, 0},
+    {EXIT_APIC_WRITE,             on_apic_write,    NEED_QUAL,           STOPS,  {.qual = 0x300}, 0, 0}, /* without a page */
     {EXIT_INVPCID,                refuse_ud,        0,                   UD,     {0}, 0, 0},
     {EXIT_VMFUNC,                 refuse_ud,        0,                   UD,     {0}, 0, 0},
     {EXIT_ENCLS,                  refuse_ud,        0,                   UD,     {0}, 0, 0},

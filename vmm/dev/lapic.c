@@ -169,6 +169,28 @@ static void write_svr(struct lapic *l, u32 value)
     l->deadline = LAPIC_NEVER;
 }
 
+/* ---- timer ---- */
+
+void lapic_tick(struct lapic *l, u64 now)
+{
+    if (likely(now < l->deadline) || l->deadline == LAPIC_NEVER)
+        return;
+    lapic_post(l, (u8)l->lvt[LVT_TIMER]);
+    lapic_timer_next(l, now);
+}
+
+void lapic_set_tsc_deadline(struct lapic *l, u64 deadline, u64 guest_now, u64 now)
+{
+    lapic_tick(l, now); /* the old one may have come */
+    lapic_timer_set_deadline(l, deadline, guest_now, now);
+}
+
+u64 lapic_tsc_deadline(struct lapic *l, u64 now)
+{
+    lapic_tick(l, now);
+    return lapic_timer_deadline(l, now);
+}
+
 /* ---- interprocessor interrupts ---- */
 
 static bool logical_match(const struct lapic *l, u32 mda)

@@ -51,6 +51,10 @@ void lapic_tsc_moved(struct lapic *l, u64 guest_now, u64 now);
 
 /* The vector to deliver next: the highest in IRR that is above the processor priority. */
 int lapic_pending(const struct lapic *l);
+static inline bool lapic_has_requests(const struct lapic *l)
+{
+    return l->irr[0] | l->irr[1] | l->irr[2] | l->irr[3];
+}
 u8 lapic_ack(struct lapic *l); /* takes lapic_pending()'s vector from IRR to ISR */
 /* Whether the 8259s' INTR reaches the processor through LINT0. */
 bool lapic_takes_extint(const struct lapic *l);

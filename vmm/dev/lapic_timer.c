@@ -62,11 +62,8 @@ static void arm(struct lapic *l, u64 now)
         l->deadline = l->running && !(l->lvt[LVT_TIMER] & LVT_MASKED) ? l->fires : LAPIC_NEVER;
 }
 
-void lapic_tick(struct lapic *l, u64 now)
+void lapic_timer_next(struct lapic *l, u64 now)
 {
-    if (likely(now < l->deadline) || l->deadline == LAPIC_NEVER)
-        return;
-    lapic_post(l, (u8)l->lvt[LVT_TIMER]);
     advance(l, now);
     arm(l, now);
 }
@@ -109,9 +106,8 @@ static void aim(struct lapic *l, u64 guest_now, u64 now)
     l->fires = left < LAPIC_NEVER - now ? now + left : LAPIC_NEVER;
 }
 
-void lapic_set_tsc_deadline(struct lapic *l, u64 deadline, u64 guest_now, u64 now)
+void lapic_timer_set_deadline(struct lapic *l, u64 deadline, u64 guest_now, u64 now)
 {
-    lapic_tick(l, now); /* the old one may have come */
     if (mode(l) != MODE_DEADLINE)
         return;
     l->tsc_deadline = deadline;
@@ -120,9 +116,8 @@ void lapic_set_tsc_deadline(struct lapic *l, u64 deadline, u64 guest_now, u64 no
     arm(l, now);
 }
 
-u64 lapic_tsc_deadline(struct lapic *l, u64 now)
+u64 lapic_timer_deadline(struct lapic *l, u64 now)
 {
-    lapic_tick(l, now);
     advance(l, now);
     return mode(l) == MODE_DEADLINE && l->running ? l->tsc_deadline : 0;
 }

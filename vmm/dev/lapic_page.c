@@ -1,0 +1,104 @@
+/* Local APIC with a virtual-APIC page; see lapic_page.h.  Pure. */
+#include "vmm/dev/lapic_page.h"
+#include "lib/mem.h"
+
+// clang-format off
+enum { REG_TPR = 0x080, REG_PPR = 0x0a0, REG_EOI = 0x0b0, REG_ISR = 0x100, REG_TMR = 0x180,
+       REG_IRR = 0x200, REG_IRR_END = 0x280, REG_ICR_LOW = 0x300 };
+// clang-format on
+
+#define WORDS        8u /* of a bitmap: 32 vectors each, 16 bytes apart */
+#define STRIDE       4u
+#define ICR_WRITABLE 0xccfffu
+
+/* The highest vector of a bitmap; 0: none, since vectors below 16 are not accepted. */
+static u32 highest(const lapic_page page, u32 bitmap)
+{
+    for (u32 word = WORDS; word-- > 0;) {
+        const u32 bits = page[bitmap / 4 + word * STRIDE];
+
+        if (bits)
+            return word * 32 + 31 - (u32)__builtin_clz(bits);
+    }
+    return 0;
+}
+
+static u32 priority(const lapic_page page)
+{
+    const u32 tpr = page[REG_TPR / 4] & 0xff, in_service = highest(page, REG_ISR) & 0xf0;
+
+    return (tpr & 0xf0) >= in_service ? tpr : in_service;
+}
+
+void lapic_page_reset(lapic_page page)
+{
+    memset(page, 0, LAPIC_SIZE);
+}
+
+u32 lapic_page_post(struct lapic *l, lapic_page page, u32 *count)
+{
+    u32 top = 0;
+
+    *count = 0;
+    for (u32 i = 0; i < ARRAY_LEN(l->irr); i++) {
+        const u64 bits = l->irr[i];
+
+        if (likely(!bits))
+            continue;
+        page[REG_IRR / 4 + 2 * i * STRIDE] |= (u32)bits;
+        page[REG_IRR / 4 + (2 * i + 1) * STRIDE] |= (u32)(bits >> 32);
+        l->irr[i] = 0;
+        top = i * 64 + 63 - (u32)__builtin_clzll(bits);
+        for (u64 left = bits; left; left &= left - 1)
+            ++*count;
+    }
+    return top;
+}
+
+u16 lapic_page_status(const lapic_page page)
+{
+    return (u16)(highest(page, REG_IRR) | highest(page, REG_ISR) << 8);
+}
+
+bool lapic_page_pending(const lapic_page page)
+{
+    return highest(page, REG_IRR) >> 4 > priority(page) >> 4;
+}
+
+u32 lapic_page_read(struct lapic *l, const lapic_page page, u32 offset, u64 now)
+{
+    if (!IS_ALIGNED(offset, 16))
+        return 0;
+    if (offset >= REG_ISR && offset < REG_TMR)
+        return page[offset / 4];
+    if (offset >= REG_IRR && offset < REG_IRR_END) /* what was not posted yet is requested, too */
+        return page[offset / 4] | lapic_read(l, offset, now);
+    switch (offset) {
+    case REG_TPR: return page[offset / 4] & 0xff;
+    case REG_PPR: return priority(page);
+    case REG_ICR_LOW: return page[offset / 4] & ICR_WRITABLE;
+    default: return lapic_read(l, offset, now);
+    }
+}
+
+static void end_of_interrupt(struct lapic *l, lapic_page page)
+{
+    const u32 vector = highest(page, REG_ISR);
+
+    if (!vector)
+        return;
+    page[REG_ISR / 4 + vector / 32 * STRIDE] &= ~BIT32(vector % 32);
+    if (l->tmr[vector / 64] >> (vector % 64) & 1)
+        l->eoi = (int)vector;
+}
+
+void lapic_page_write(struct lapic *l, lapic_page page, u32 offset, u32 value, u64 now)
+{
+    switch (offset) {
+    case REG_TPR: page[offset / 4] = value & 0xff; return;
+    case REG_EOI: end_of_interrupt(l, page); return;
+    case REG_ICR_LOW: page[offset / 4] = value; break;
+    default: break;
+    }
+    lapic_write(l, offset, value, now);
+}
