@@ -2,7 +2,7 @@
 """Make the recordings of exits in tools/recorded/ anew: boot Linux and some test guests on Bochs
 under the recording build of Lintel (make RECORD=1), and take the recording out of its memory.
 
-The same sources give the same recordings, byte by byte.  tools/replay/ replays them.
+tools/replay/ replays them.  Linux puts itself at a random address: two recordings of it differ.
 """
 import argparse
 import lzma
