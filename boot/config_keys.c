@@ -69,6 +69,7 @@ const struct key config_keys[] = {
     { "trace_dump", GUEST(trace_dump),  CHOICE(switches, CONFIG_OFF) },
     { "ledger",     GUEST(ledger),      CHOICE(switches, CONFIG_OFF) },
     { "live",       GUEST(live),        CHOICE(switches, CONFIG_OFF) },
+    { "touch",      GUEST(touch),       CHOICE(switches, CONFIG_OFF) },
     { "module",     GUEST(module),      .type = TYPE_MODULE, .room = CONFIG_PATH_MAX },
 };
 // clang-format on

@@ -3,7 +3,7 @@
 #include "boot/config_text.h"
 #include "config.h"
 
-#define CONFIG_KEYS 18u
+#define CONFIG_KEYS 19u
 
 enum key_scope { SCOPE_GLOBAL, SCOPE_GUEST };
 enum key_type { TYPE_CHOICE, TYPE_NUMBER, TYPE_PORT, TYPE_SIZE, TYPE_PATH, TYPE_TEXT, TYPE_MODULE };

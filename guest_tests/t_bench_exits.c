@@ -7,7 +7,8 @@
 #define TIMER_COUNT   20000u /* ticks of the local APIC's timer, which are the TSC's */
 #define GAP           40u    /* ticks between two RDTSC of a loop: an exit came in between */
 #define MSR_DEADLINE  0x6e0u
-#define TSC_DEADLINE  0x40000u /* mode of the timer's LVT entry */
+#define FRESH         0x1000000ull /* nobody has been there */
+#define TSC_DEADLINE  0x40000u     /* mode of the timer's LVT entry */
 
 static u32 sample[SAMPLES];
 
@@ -135,6 +136,7 @@ GUEST_TEST(bench_exits)
     const u64 mtrr = rdmsr(0x2ff);
 
     write_cr4(cr4 | CR4_OSXSAVE);
+    volatile u8 *fresh = (volatile u8 *)FRESH;
     BENCH("empty", (void)0);
     BENCH("cpuid", (void)cpuid(0, 0));
     if (cpuid(1, 0).ecx & BIT(31))
@@ -165,6 +167,7 @@ GUEST_TEST(bench_exits)
     BENCH("mmio-read", (void)*(volatile u32 *)0xa0000);
     BENCH("lapic-read", (void)*(volatile u32 *)0xfee00020);
     BENCH("lapic-eoi", *(volatile u32 *)0xfee000b0 = 0);
+    BENCH("first-touch", fresh += PAGE_SIZE, (void)*fresh); /* maps a page if `touch` is on */
     BENCH("fault-ud", (void)FAULTS(__asm__ volatile("ud2")));
     write_cr4(cr4);
     EXPECT_TRUE(true);

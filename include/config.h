@@ -65,6 +65,7 @@ struct config_guest {
     u32 trace_dump; /* enum config_switch: the trace ring at its end */
     u32 live;       /* enum config_switch: the screen shows the live view */
     u32 ledger;     /* enum config_switch: it may mark operations */
+    u32 touch;      /* enum config_switch: a page is mapped at its first access */
     u32 module_count;
     char kernel[CONFIG_PATH_MAX];
     char initrd[CONFIG_PATH_MAX]; /* empty: none */

@@ -51,6 +51,9 @@ static void run_once(u32 id, const struct config_guest *config)
     stats_report(&vm.vcpu, config->stats == CONFIG_ON);
     if (config->trace_dump == CONFIG_ON)
         trace_lines(vm.vcpu.trace, TRACE_RECORDS);
+    if (config->touch == CONFIG_ON)
+        log_info("guest %s: touched %llu of its %llu pages", config->name,
+                 (unsigned long long)vm.touched, (unsigned long long)(config->memory / PAGE_SIZE));
     if (config->ledger == CONFIG_ON)
         ledger_report(config->name, &vm.ledger);
     audit(&vm);

@@ -14,6 +14,7 @@
 #include "vmm/record.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
+#include "vmm/vm_touch.h"
 #include "vmx/qual.h"
 
 #define SEG_ES           0u
@@ -276,12 +277,24 @@ static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct q
     return RESUME;
 }
 
+/* To RAM that is not mapped yet, by whatever: an instruction, a page walk, the delivery of an
+ * event. */
+static enum verdict first_access(struct vcpu *v, const struct exit *x)
+{
+    if (v->vm->config->touch != CONFIG_ON || vm_touch(v->vm, x->gpa) != OK)
+        return KILL;
+    event_redeliver(v, x);
+    return RESUME;
+}
+
 enum verdict on_ept_violation(struct vcpu *v, const struct exit *x)
 {
     const struct qual_ept q = qual_ept(x->qual);
 
     event_nmi_unblocked_by_iret(v, x, q.nmi_iret);
-    if (mmio_find(x->gpa, 1) == MMIO_NONE || q.fetch || !q.final)
+    if (mmio_find(x->gpa, 1) == MMIO_NONE)
+        return first_access(v, x);
+    if (q.fetch || !q.final)
         return KILL;
     if (x->idt_info &
         EVENT_VALID) /* an event's stack or table lies in a device: cannot be emulated */

@@ -42,6 +42,7 @@ struct vm {
     struct ledger ledger;    /* of those */
     hpa_t vmcs_page;
     enum vm_end end;
+    u64 touched;     /* pages that vm_touch() mapped */
     u32 end_value;   /* VM_END_DEBUG_EXIT: the byte */
     bool at_console; /* its COM1 is connected */
 };

@@ -146,7 +146,7 @@ err_t vm_memory_create(struct vm *vm)
     if (err == OK && memory > VM_PCI_HOLE)
         err = allocate(vm, 4 * GiB, memory - VM_PCI_HOLE);
     if (err == OK)
-        err = map_all(vm);
+        err = vm->config->touch == CONFIG_ON ? OK : map_all(vm);
     if (err == OK)
         err = split_low_extent(vm);
     if (err != OK)

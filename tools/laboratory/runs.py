@@ -43,7 +43,7 @@ class Bench:
 
     def _bench(self):
         return lintel.Guest(BENCH, self.options.build / "guest_tests" / "bench_exits.flat",
-                            "32M", debug_exit=DEBUG_EXIT_PORT, switches=("stats",))
+                            "32M", debug_exit=DEBUG_EXIT_PORT, switches=("stats", "touch"))
 
     def _boot(self, name, guests, hypervisor, look):
         volume = lintel.Volume()

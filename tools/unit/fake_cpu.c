@@ -1,6 +1,7 @@
 /* See fake_cpu.h. */
 #include "tools/unit/fake_cpu.h"
 #include "arch/x86_64/insn.h"
+#include "arch/x86_64/paging.h"
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/trap.h"
 #include "vmm/console.h"
@@ -61,6 +62,12 @@ void vmx_guest_reset(struct guest_state *g)
 u64 rdtsc(void)
 {
     return fake_cpu.tsc;
+}
+
+/* Of the direct map, as guest memory is reached. */
+hpa_t virt_to_phys(const void *va)
+{
+    return (hpa_t){(u64)va - DIRECT_MAP_BASE};
 }
 
 u64 read_cr2(void)

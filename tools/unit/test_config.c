@@ -58,7 +58,7 @@ static void test_all_keys(void **state)
           "console = com3\n"
           "on_reboot = end\n"
           "debug_exit = 0xf4\n"
-          "stats = on\ntrace_dump = on\nledger = on\nlive = on\n"
+          "stats = on\ntrace_dump = on\nledger = on\nlive = on\ntouch = on\n"
           "module = a.bin\n"
           "module = b.bin  root=/dev/x  y # not this\n"
           "module = \"c d.bin\" \"#1 \\\"q\\\" \\\\\"\n"
@@ -84,7 +84,7 @@ static void test_all_keys(void **state)
     assert_int_equal(g->console, CONFIG_CONSOLE_COM3);
     assert_int_equal(g->on_reboot, CONFIG_REBOOT_END);
     assert_int_equal(g->debug_exit, 0xf4);
-    assert_int_equal(g->stats & g->trace_dump & g->ledger & g->live, CONFIG_ON);
+    assert_int_equal(g->stats & g->trace_dump & g->ledger & g->live & g->touch, CONFIG_ON);
     assert_int_equal(g->module_count, 3);
     assert_string_equal(g->module[0].path, "a.bin");
     assert_string_equal(g->module[0].string, "");
@@ -115,7 +115,7 @@ static void test_defaults(void **state)
     assert_int_equal(g->console, CONFIG_CONSOLE_AUTO);
     assert_int_equal(g->on_reboot, CONFIG_REBOOT_RESTART);
     assert_int_equal(g->debug_exit, 0);
-    assert_int_equal(g->stats | g->trace_dump | g->ledger | g->live, CONFIG_OFF);
+    assert_int_equal(g->stats | g->trace_dump | g->ledger | g->live | g->touch, CONFIG_OFF);
     assert_int_equal(g->module_count, 0);
 }
 
@@ -161,6 +161,7 @@ static void test_choices(void **state)
         {GUEST_KEY(trace_dump), {"off", "on"}},
         {GUEST_KEY(ledger), {"off", "on"}},
         {GUEST_KEY(live), {"off", "on"}},
+        {GUEST_KEY(touch), {"off", "on"}},
     };
     char text[200];
 
