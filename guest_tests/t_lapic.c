@@ -116,6 +116,18 @@ GUEST_TEST(self_ipi_with_if_set)
     EXPECT_FALSE(lapic_has(ISR, MIDDLE));
 }
 
+/* What is pending when interrupts are let in by the instruction before HLT ends the sleep at once.
+ */
+GUEST_TEST(self_ipi_before_sti_and_hlt)
+{
+    lapic_fresh();
+    lapic_send(LOW);
+    lapic_send(MIDDLE);
+    cpu_sti_hlt();
+    cpu_cli();
+    EXPECT_EQ(arrived, MIDDLE << 8 | LOW);
+}
+
 /* An IPI by physical and by logical destination, too. */
 GUEST_TEST(destinations)
 {
