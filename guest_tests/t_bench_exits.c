@@ -104,6 +104,27 @@ static void bench_slices(void)
         report("preemption", count);
 }
 
+/* A timer that was put off: the hypervisor finds nothing to do. */
+static void bench_put_off(void)
+{
+    lapic_put(LVT_TIMER, TIMER); /* interrupts are off */
+    for (u32 i = 0; i < SLICE_SAMPLES; i++) {
+        u64 last, now;
+
+        lapic_put(INITIAL_COUNT, TIMER_COUNT);
+        lapic_put(INITIAL_COUNT, ~0u);
+        const u64 end = rdtsc() + 2 * TIMER_COUNT;
+
+        sample[i] = 0;
+        for (last = rdtsc(); last < end && sample[i] == 0; last = now) {
+            now = rdtsc();
+            if (now - last > GAP)
+                sample[i] = (u32)(now - last);
+        }
+    }
+    report("preemption-idle", SLICE_SAMPLES);
+}
+
 GUEST_TEST(bench_interrupts)
 {
     lapic_fresh();
@@ -114,6 +135,7 @@ GUEST_TEST(bench_interrupts)
     bench_timer("timer-to-handler", false);
     bench_timer("timer-from-hlt", true);
     bench_self_ipi();
+    bench_put_off();
     lapic_fresh();
     bench_slices();
     EXPECT_TRUE(true);

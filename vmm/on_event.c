@@ -4,8 +4,10 @@
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/trap.h"
+#include "vmm/console.h"
 #include "vmm/event.h"
 #include "vmm/handlers.h"
+#include "vmm/todo.h"
 #include "vmm/vm.h"
 
 #define INTR_VALID          BIT32(31)
@@ -94,10 +96,17 @@ enum verdict on_window(struct vcpu *v, const struct exit *x)
     return RESUME;
 }
 
+/* A guest that moves a timer further away leaves the processor's as it is: then nothing is due. */
 enum verdict on_timer(struct vcpu *v, const struct exit *x)
 {
-    (void)x;
-    v->todo |= TODO_BOARD;
+    const u64 deadline = MIN(MIN(v->vm->board.deadline, v->lapic.deadline), console_deadline());
+
+    if (deadline > x->tsc + SLICE_FLOOR) {
+        vmx_set_timer(&v->vmx, deadline - x->tsc);
+        v->deadline = deadline;
+    } else {
+        v->todo |= TODO_BOARD;
+    }
     return RESUME;
 }
 

@@ -45,6 +45,8 @@ static inline __attribute__((always_inline)) void read_exit(struct exit *x, u64 
         reason); /* so that the test above is one instruction: the rest looks it up anew */
     const u32 needs = exit_needs[reason];
 
+    if (needs == 0)
+        return;
     if (needs == NEED_IO) {
         vmx_read_exit_io(x);
     } else {

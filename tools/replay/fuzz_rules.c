@@ -40,6 +40,7 @@ static const struct rule {
                                   F(PDPTE3)},
     [EXIT_IO] = {.regs = REG(RAX) | REG(RCX) | REG(RSI) | REG(RDI), .memory = true},
     [EXIT_EPT_VIOLATION] = {.regs = ANY_REG, .fields = F(RSP), .memory = true, .moves = true},
+    [EXIT_APIC_ACCESS] = {.regs = ANY_REG, .fields = F(RSP), .memory = true, .moves = true},
     [EXIT_EPT_MISCONFIG] = {.panics = true},
     [EXIT_EXCEPTION_OR_NMI] = {.fields = F(DR7) | F(DEBUGCTL), .panics = true},
     [EXIT_MACHINE_CHECK_AT_ENTRY] = {.panics = true},

@@ -1,6 +1,7 @@
 /* Exceptions, NMIs, interrupts, windows, the timer. */
 #include "tools/unit/fake_guest.h"
 #include "vmm/event.h"
+#include "vmm/todo.h"
 
 #define V           0x80000000u
 #define DB          (V | 0x301)
@@ -39,12 +40,36 @@ static void test_host_events(void **state)
     assert_int_equal(on_window(v, &x), RESUME);
     assert_int_equal(v->todo, TODO_EVENT);
     v->todo = 0;
-    assert_int_equal(on_timer(v, &x), RESUME);
+    assert_int_equal(on_timer(v, &x), RESUME); /* everything is due */
     assert_int_equal(v->todo, TODO_BOARD);
     v->todo = 0;
     assert_int_equal(on_host_init(v, &x), RESUME);
     assert_int_equal(v->todo, 0);
     assert_true(unchanged());
+}
+
+/* The earliest of three deadlines decides whether there is work, or the timer only runs on. */
+static void test_timer_put_off(void **state)
+{
+    (void)state;
+    for (u32 i = 0; i < 4; i++) {
+        u64 *const deadlines[] = {&v->vm->board.deadline, &v->lapic.deadline,
+                                  &fake_cpu.console_deadline};
+
+        guest_new(LONG);
+        x.tsc = 1000;
+        for (u32 n = 0; n < ARRAY_LEN(deadlines); n++)
+            *deadlines[n] = n == i ? 1000 + SLICE_FLOOR : 5000 + 100 * n;
+        v->todo = 0, v->deadline = 900;
+        assert_int_equal(on_timer(v, &x), RESUME);
+        if (i < ARRAY_LEN(deadlines)) {
+            assert_int_equal(v->todo, TODO_BOARD);
+            assert_int_equal(v->deadline, 900);
+        } else {
+            assert_int_equal(v->todo, 0);
+            assert_int_equal(v->deadline, 5000);
+        }
+    }
 }
 
 static void test_machine_checks_panic(void **state)
@@ -243,6 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host_events),
+        cmocka_unit_test(test_timer_put_off),
         cmocka_unit_test(test_machine_checks_panic),
         cmocka_unit_test(test_debug_exception),
         cmocka_unit_test(test_debug_exception_in_a_shadow),
