@@ -7,7 +7,6 @@
 #include "vmm/console.h"
 #include "vmm/event.h"
 #include "vmm/handlers.h"
-#include "vmm/todo.h"
 #include "vmm/vm.h"
 
 #define INTR_VALID          BIT32(31)
@@ -101,7 +100,7 @@ enum verdict on_timer(struct vcpu *v, const struct exit *x)
 {
     const u64 deadline = MIN(MIN(v->vm->board.deadline, v->lapic.deadline), console_deadline());
 
-    if (deadline > x->tsc + SLICE_FLOOR) {
+    if (deadline > x->tsc) {
         vmx_set_timer(&v->vmx, deadline - x->tsc);
         v->deadline = deadline;
     } else {

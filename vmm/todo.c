@@ -10,6 +10,9 @@
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 
+/* TSC ticks: a guest whose timers are due all the time still gets on. */
+#define SLICE_FLOOR    64u
+
 #define BLOCKED_STI    BIT(0)
 #define BLOCKED_MOV_SS BIT(1)
 #define BLOCKED_NMI    BIT(3)

@@ -2,9 +2,6 @@
 #pragma once
 #include "vmm/vcpu.h"
 
-/* TSC ticks: a guest whose timers are due all the time still gets on. */
-#define SLICE_FLOOR 64u
-
 /* Does what v->todo says, until it is 0.  False: the guest has ended, vm->end says how.  x: the
  * exit just handled; x->tsc moves forward by what the vCPU slept. */
 bool vcpu_prepare(struct vcpu *v, struct exit *x);

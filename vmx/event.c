@@ -43,10 +43,9 @@ void vmx_set_nmi_window(struct vmx_vcpu *v, bool on)
  * that only 0 ticks end an entry before its first instruction. */
 void vmx_set_timer(struct vmx_vcpu *v, u64 ticks)
 {
-    const u64 whole = ticks >> v->timer_shift;
-    const u64 count = whole + (whole << v->timer_shift != ticks);
+    const u64 most = v->timer_most;
 
-    vmcs_w32(VMCS_PREEMPTION_TIMER, (u32)MIN(count, (u64)UINT32_MAX));
+    vmwrite_proven(VMCS_PREEMPTION_TIMER, (MIN(ticks, most) + v->timer_round) >> v->timer_shift);
 }
 
 void vmx_set_tsc_offset(struct vmx_vcpu *v, u64 offset)

@@ -146,11 +146,15 @@ _Static_assert(offsetof(struct vmx_vcpu, guest) == 0 && offsetof(struct guest_st
 
 void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
 {
+    const u32 shift = (u32)(vmx_cap(vmx_caps(), MSR_VMX_MISC) & VMX_MISC_TIMER_SHIFT);
+
     *v = (struct vmx_vcpu){
         .vmcs = config->vmcs_page,
         .pin = negotiated(WORD_PIN),
         .cpu = negotiated(WORD_CPU),
-        .timer_shift = (u32)(vmx_cap(vmx_caps(), MSR_VMX_MISC) & VMX_MISC_TIMER_SHIFT),
+        .timer_shift = shift,
+        .timer_round = BIT(shift) - 1,
+        .timer_most = (u64)UINT32_MAX << shift,
     };
     *(u32 *)phys_to_virt(v->vmcs) = vmx_cap_revision(vmx_caps());
     vmclear(v->vmcs);

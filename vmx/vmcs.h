@@ -57,7 +57,11 @@ static inline void vmread_proven_to(u64 encoding, u64 *value)
 
 static inline void vmwrite_proven(u64 encoding, u64 value)
 {
+#ifdef HOST_TEST
+    vmwrite(encoding, value);
+#else
     __asm__ volatile("vmwrite %0, %1" : : "rm"(value), "r"(encoding) : "cc");
+#endif
 }
 
 #define VMCS_ACCESSORS(suffix, type, fields)                                                       \

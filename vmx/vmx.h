@@ -14,6 +14,8 @@ struct vmx_vcpu {
     void (*resume)(void), (*launch)(void); /* variants of entry.asm */
     u32 pin, cpu;    /* current pin-based and primary processor-based controls */
     u32 timer_shift; /* preemption timer: TSC ticks >> shift */
+    u64 timer_round; /* what rounds up: its unit in ticks, less 1 */
+    u64 timer_most;  /* ticks that it can hold */
 };
 
 struct vmx_vcpu_config {

@@ -77,6 +77,8 @@ static void create_vcpu(const struct birth *b, const struct step *first)
     v->stats = &player.stats;
     v->vmx.launched = true;
     v->vmx.timer_shift = (u32)b->timer_shift;
+    v->vmx.timer_round = BIT(b->timer_shift) - 1;
+    v->vmx.timer_most = (u64)UINT32_MAX << b->timer_shift;
     v->vmx.cpu = (u32)first->word[WORD_VMCS_CPU_CONTROLS];
     exit_stats_reset(v->stats);
     msr_policy_init();

@@ -1,7 +1,6 @@
 /* Exceptions, NMIs, interrupts, windows, the timer. */
 #include "tools/unit/fake_guest.h"
 #include "vmm/event.h"
-#include "vmm/todo.h"
 
 #define V           0x80000000u
 #define DB          (V | 0x301)
@@ -59,7 +58,7 @@ static void test_timer_put_off(void **state)
         guest_new(LONG);
         x.tsc = 1000;
         for (u32 n = 0; n < ARRAY_LEN(deadlines); n++)
-            *deadlines[n] = n == i ? 1000 + SLICE_FLOOR : 5000 + 100 * n;
+            *deadlines[n] = n == i ? 1000 : 5000 + 100 * n;
         v->todo = 0, v->deadline = 900;
         assert_int_equal(on_timer(v, &x), RESUME);
         if (i < ARRAY_LEN(deadlines)) {
