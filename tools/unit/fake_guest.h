@@ -208,6 +208,7 @@ static void guest_new(enum mode to)
     v->trace = &ring;
     v->stats = &vm.stats;
     v->deadline = 0;
+    v->vmx.timer_most = UINT32_MAX; /* a preemption timer that counts ticks */
     put_mode(to);
     set_cpl(0);
     fake_cpu.vmcs[GS_RIP] = RIP;
