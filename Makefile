@@ -65,7 +65,7 @@ PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c vmm/load/*.c)) vmm/board.c vmm/p
 PURE_C += vmx/exit_name.c vmm/ledger.c vmm/dashboard.c
 PURE_C := $(wildcard $(PURE_C))
 # What touches hardware only through a few functions, which tools/unit/fake_cpu.c stands in for.
-HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/exit_verdict.c vmm/todo.c vmm/stats_report.c vmm/live.c vmm/ledger_report.c vmm/insn_memo.c vmm/vm_touch.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c \
+HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/exit_verdict.c vmm/todo.c vmm/stats_report.c vmm/live.c vmm/ledger_report.c vmm/insn_memo.c vmm/vm_touch.c vmm/vm_counts.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c \
           vmm/msr_models.c vmm/hypercall.c vmx/event.c tools/unit/fake_cpu.c
 
 -include tools/targets.mk

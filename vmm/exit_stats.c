@@ -9,6 +9,12 @@ void exit_stats_reset(struct exit_stats *s)
         s->reason[i].min = ~0ull;
 }
 
+u64 exit_stat_longest(struct exit_stat *s, u64 ticks)
+{
+    s->max = MIN(ticks, (u64)UINT32_MAX);
+    return s->max;
+}
+
 u64 exit_stats_count(const struct exit_stats *s)
 {
     u64 count = 0;

@@ -4,7 +4,8 @@
 #include "vmm/hist.h"
 #include "vmx/exit.h"
 
-/* TSC ticks from exit to entry, without what was slept in HLT. */
+/* TSC ticks from exit to entry, without what was slept in HLT.  More than UINT32_MAX count as that.
+ */
 struct exit_stat {
     u64 count;
     u64 sum;
@@ -14,7 +15,7 @@ struct exit_stat {
     u64 unused[12]; /* a size that is a power of two: the index is a shift */
 };
 
-_Static_assert(sizeof(struct exit_stat) == 4096, "a power of two");
+_Static_assert(sizeof(struct exit_stat) == 2048, "a power of two");
 
 struct exit_stats {
     struct exit_stat reason[EXIT_REASONS];
@@ -32,6 +33,8 @@ struct exit_times {
 };
 
 void exit_stats_reset(struct exit_stats *s);
+/* ticks is more than ever before: becomes the maximum.  Returns what is to be counted. */
+NOINLINE u64 exit_stat_longest(struct exit_stat *s, u64 ticks);
 u64 exit_stats_count(const struct exit_stats *s);
 /* now: TSC, for a guest that still runs. */
 struct exit_times exit_stats_times(const struct exit_stats *s, u64 now);

@@ -12,7 +12,7 @@ u64 hist_bucket_first(u32 bucket)
 
 u64 hist_bucket_last(u32 bucket)
 {
-    return bucket + 1 < HIST_BUCKETS ? hist_bucket_first(bucket + 1) - 1 : ~0ull;
+    return bucket + 1 < HIST_BUCKETS ? hist_bucket_first(bucket + 1) - 1 : UINT32_MAX;
 }
 
 u64 hist_count(const struct hist *h)

@@ -1,10 +1,10 @@
-/* Log-linear histogram: exact below 16, then eight buckets to each power of two, so that a bucket
- * is at most 12.5 % wide.  Covers all of u64.  Pure. */
+/* Log-linear histogram of 32-bit values: exact below 16, then eight buckets to each power of two,
+ * so that a bucket is at most 12.5 % wide.  Pure. */
 #pragma once
 #include "lib/types.h"
 
 #define HIST_SUB_BITS 3u
-#define HIST_BUCKETS  ((64u - HIST_SUB_BITS + 1u) << HIST_SUB_BITS)
+#define HIST_BUCKETS  ((32u - HIST_SUB_BITS + 1u) << HIST_SUB_BITS)
 
 struct hist {
     u64 bucket[HIST_BUCKETS];
@@ -22,7 +22,7 @@ static inline void hist_add(struct hist *h, u64 value)
     h->bucket[hist_bucket(value)]++;
 }
 
-/* The smallest and the largest value of a bucket. */
+/* value: at most UINT32_MAX.  The smallest and the largest value of a bucket. */
 u64 hist_bucket_first(u32 bucket);
 u64 hist_bucket_last(u32 bucket);
 

@@ -65,17 +65,30 @@ struct pmm *hostmem(void)
     return &frames;
 }
 
+void *hostmem_pages(u64 bytes)
+{
+    const u64 len = ALIGN_UP(bytes, PAGE_SIZE);
+    hpa_t first;
+
+    if (pmm_alloc(&frames, len, PAGE_SIZE, FRAME_LINTEL, &first) != OK)
+        return NULL;
+    return memset(phys_to_virt(first), 0, len);
+}
+
+void hostmem_pages_free(void *first, u64 bytes)
+{
+    const u64 len = ALIGN_UP(bytes, PAGE_SIZE);
+
+    if (first && pmm_free(&frames, virt_to_phys(first), len, FRAME_LINTEL) != OK)
+        panic("freeing pages that are not Lintel's: %p", first);
+}
+
 void *hostmem_page(void)
 {
-    hpa_t page;
-
-    if (pmm_alloc(&frames, PAGE_SIZE, PAGE_SIZE, FRAME_LINTEL, &page) != OK)
-        return NULL;
-    return memset(phys_to_virt(page), 0, PAGE_SIZE);
+    return hostmem_pages(PAGE_SIZE);
 }
 
 void hostmem_page_free(void *page)
 {
-    if (page && pmm_free(&frames, virt_to_phys(page), PAGE_SIZE, FRAME_LINTEL) != OK)
-        panic("freeing a page that is not Lintel's: %p", page);
+    hostmem_pages_free(page, PAGE_SIZE);
 }

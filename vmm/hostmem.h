@@ -11,3 +11,6 @@ struct pmm *hostmem(void);
 /* One zeroed page of the hypervisor's own; NULL: none left. */
 void *hostmem_page(void);
 void hostmem_page_free(void *page);
+/* The same for whole pages in a row: enough for `bytes`. */
+void *hostmem_pages(u64 bytes);
+void hostmem_pages_free(void *first, u64 bytes);

@@ -29,12 +29,18 @@ static i64 hc_abi_version(struct vm *vm, const struct hc_args *args)
 
 static i64 hc_ledger_begin(struct vm *vm, const struct hc_args *args)
 {
-    return ledger_begin(&vm->ledger, &vm->stats, args->a[0], EXIT_VMCALL) ? ABI_OK : ABI_EINVAL;
+    u64 counts[EXIT_REASONS];
+
+    vm_exit_counts(vm, counts);
+    return ledger_begin(&vm->ledger, counts, args->a[0], EXIT_VMCALL) ? ABI_OK : ABI_EINVAL;
 }
 
 static i64 hc_ledger_end(struct vm *vm, const struct hc_args *args)
 {
-    return ledger_end(&vm->ledger, &vm->stats, args->a[0], args->a[1]) ? ABI_OK : ABI_EINVAL;
+    u64 counts[EXIT_REASONS];
+
+    vm_exit_counts(vm, counts);
+    return ledger_end(&vm->ledger, counts, args->a[0], args->a[1]) ? ABI_OK : ABI_EINVAL;
 }
 
 static bool may_call(const struct vm *vm, u32 who)

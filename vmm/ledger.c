@@ -33,18 +33,18 @@ static bool refuse(struct ledger *l)
     return false;
 }
 
-bool ledger_begin(struct ledger *l, const struct exit_stats *s, u64 op, u32 own)
+bool ledger_begin(struct ledger *l, const u64 counts[EXIT_REASONS], u64 op, u32 own)
 {
     if (op >= LEDGER_OPS || !names[op] || l->open != LEDGER_NONE)
         return refuse(l);
     for (u32 i = 0; i < EXIT_REASONS; i++)
-        l->before[i] = s->reason[i].count;
+        l->before[i] = counts[i];
     l->before[own]++;
     l->open = (u32)op;
     return true;
 }
 
-bool ledger_end(struct ledger *l, const struct exit_stats *s, u64 op, u64 times)
+bool ledger_end(struct ledger *l, const u64 counts[EXIT_REASONS], u64 op, u64 times)
 {
     if (op != l->open || op >= LEDGER_OPS || times > LEDGER_TIMES_MAX)
         return refuse(l);
@@ -53,20 +53,20 @@ bool ledger_end(struct ledger *l, const struct exit_stats *s, u64 op, u64 times)
 
     /* Both marks in one exit (a REP OUTS): the one that brought them is not in the counters yet. */
     for (u32 i = 0; i < EXIT_REASONS; i++)
-        if (s->reason[i].count > l->before[i])
-            e->exits[i] += s->reason[i].count - l->before[i];
+        if (counts[i] > l->before[i])
+            e->exits[i] += counts[i] - l->before[i];
     e->count += times ? times : 1;
     l->open = LEDGER_NONE;
     return true;
 }
 
-bool ledger_write(struct ledger *l, const struct exit_stats *s, u32 value)
+bool ledger_write(struct ledger *l, const u64 counts[EXIT_REASONS], u32 value)
 {
     const u32 op = value & LEDGER_OP_MASK;
 
     if (value & LEDGER_END)
-        return ledger_end(l, s, op, value >> LEDGER_TIMES_SHIFT);
+        return ledger_end(l, counts, op, value >> LEDGER_TIMES_SHIFT);
     if (value >> LEDGER_TIMES_SHIFT)
         return refuse(l);
-    return ledger_begin(l, s, op, EXIT_IO);
+    return ledger_begin(l, counts, op, EXIT_IO);
 }

@@ -3,7 +3,7 @@
  * is counted and has no other effect.  Owner: struct vm, on the CPU that runs it.  Pure. */
 #pragma once
 #include "abi/ledger.h"
-#include "vmm/exit_stats.h"
+#include "vmx/exit.h"
 
 #define LEDGER_NONE 0xffffffffu
 
@@ -22,12 +22,13 @@ struct ledger {
 /* Empty; the operation `boot` has begun. */
 void ledger_start(struct ledger *l);
 
-/* `own`: the reason of the exit that brought the mark, which is not yet in the counters and never
- * counts as the operation's.  False: unknown operation, one is open already, it is not this one. */
-bool ledger_begin(struct ledger *l, const struct exit_stats *s, u64 op, u32 own);
-bool ledger_end(struct ledger *l, const struct exit_stats *s, u64 op, u64 times);
+/* counts: exits so far.  `own`: the reason of the exit that brought the mark, which is not yet in
+ * the counters and never counts as the operation's.  False: unknown operation, one is open already,
+ * it is not this one. */
+bool ledger_begin(struct ledger *l, const u64 counts[EXIT_REASONS], u64 op, u32 own);
+bool ledger_end(struct ledger *l, const u64 counts[EXIT_REASONS], u64 op, u64 times);
 /* A mark by port: what was written. */
-bool ledger_write(struct ledger *l, const struct exit_stats *s, u32 value);
+bool ledger_write(struct ledger *l, const u64 counts[EXIT_REASONS], u32 value);
 
 const char *ledger_op_name(u32 op); /* NULL: there is none of this number */
 u64 ledger_exits(const struct ledger_entry *e);

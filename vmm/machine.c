@@ -31,7 +31,9 @@ static const struct {
 
 static void trace_state(void)
 {
-    trace(vm.vcpu.trace, TRACE_GUEST_STATE, vm.vcpu.trace_id, vm.end, vm.vcpu.tsc_offset, 0);
+    const struct vcpu *v = vm.vcpu[0];
+
+    trace(v->trace, TRACE_GUEST_STATE, v->trace_id, vm.end, v->tsc_offset, 0);
 }
 
 /* One life of a guest, from creation to its end. */
@@ -48,9 +50,9 @@ static void run_once(u32 id, const struct config_guest *config)
     vm_run(&vm);
     trace_state();
     vm_disconnect(&vm);
-    stats_report(&vm.vcpu, config->stats == CONFIG_ON);
+    stats_report(vm.vcpu[0], config->stats == CONFIG_ON);
     if (config->trace_dump == CONFIG_ON)
-        trace_lines(vm.vcpu.trace, TRACE_RECORDS);
+        trace_lines(vm.vcpu[0]->trace, TRACE_RECORDS);
     if (config->touch == CONFIG_ON)
         log_info("guest %s: touched %llu of its %llu pages", config->name,
                  (unsigned long long)vm.touched, (unsigned long long)(config->memory / PAGE_SIZE));

@@ -22,16 +22,16 @@ static inline struct trace_record *measure_exit(struct vcpu *v, const struct exi
 static inline void measure_entry(struct vcpu *v, struct trace_record *r, const struct exit *x,
                                  u64 reason)
 {
-    const u64 ticks = rdtsc() - x->tsc;
+    u64 ticks = rdtsc() - x->tsc;
     struct exit_stat *s = &v->stats->reason[reason];
 
     COMPILER_KEEP(s);
+    if (unlikely(ticks > s->max))
+        ticks = exit_stat_longest(s, ticks);
     r->a = (u32)ticks;
     s->count++;
     s->sum += ticks;
     if (unlikely(ticks < s->min))
         s->min = ticks;
-    if (unlikely(ticks > s->max))
-        s->max = ticks;
     hist_add(&s->hist, ticks);
 }

@@ -60,7 +60,7 @@ static inline __attribute__((always_inline)) void read_exit(struct exit *x, u64 
  * ends. */
 static __attribute__((noinline)) void run(struct vm *vm)
 {
-    struct vcpu *v = &vm->vcpu;
+    struct vcpu *v = vm->vcpu[0];
     struct exit x = {.tsc = rdtsc()};
 
     record_start(v);
@@ -94,7 +94,7 @@ static __attribute__((noinline)) void run(struct vm *vm)
 
 void vm_run(struct vm *vm)
 {
-    vm->stats.start = rdtsc();
+    vm->vcpu[0]->stats->start = rdtsc();
     run(vm);
-    vm->stats.end = rdtsc();
+    vm->vcpu[0]->stats->end = rdtsc();
 }

@@ -49,7 +49,7 @@ struct vcpu {
     u64 tsc_offset;
     u64 tsc_adjust;
     u64 msr_held[MSR_HELD_MAX]; /* slots of the HELD rows */
-    struct exit_stats *stats;
+    struct exit_stats *stats;   /* its own */
     u64 msr_refused;
     struct trace_ring *trace; /* of the CPU that runs it */
     u16 trace_id;             /* vm << 8 | vcpu */

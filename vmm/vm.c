@@ -14,19 +14,13 @@
 #include "vmm/hostmem.h"
 #include "vmm/live.h"
 #include "vmm/percpu.h"
-#include "vmm/policy/cr.h"
 #include "vmm/policy/io.h"
 #include "vmm/record.h"
+#include "vmm/vcpu_life.h"
 #include "vmm/vm_image.h"
 #include "vmm/vm_memory.h"
 #include "vmx/speculation.h"
 #include "vmx/wishes.h"
-
-#define PAGE(n) __attribute__((aligned(4096))) n
-
-/* The same for every guest: nothing but the tables decides what they say. */
-static u8 PAGE(msr_bitmap)[PAGE_SIZE];
-static u8 PAGE(io_bitmap)[2][PAGE_SIZE];
 
 static struct cpuid_answer read_host_cpuid(void *ctx, u32 leaf, u32 subleaf)
 {
@@ -54,57 +48,6 @@ static void build_cpuid(struct vm *vm)
         xsetbv(0, xcr0);
     record_guest(vm, &source);
     cpuid_policy_build(&vm->cpuid, &source);
-}
-
-/* A page for the registers of the local APIC, if the processor can work with it. */
-static err_t setup_apic(struct vm *vm, hpa_t *access, hpa_t *page)
-{
-    *access = *page = (hpa_t){0};
-    if (!RECORD_APIC_PAGE || !vmx_delivers_interrupts(vmx_caps()))
-        return OK;
-    TRY(vm_memory_map_apic(vm, access, page));
-    vm->vcpu.apic_page = phys_to_virt(*page);
-    return OK;
-}
-
-static err_t setup_vcpu(struct vm *vm)
-{
-    hpa_t access, apic_page;
-    struct vcpu *v = &vm->vcpu;
-    void *vmcs = hostmem_page();
-
-    if (!vmcs)
-        return E_NOMEM;
-    vm->vmcs_page = virt_to_phys(vmcs);
-    msr_bitmap_build(msr_bitmap);
-    io_bitmap_build(io_bitmap[0], io_bitmap[1]);
-    *v = (struct vcpu){
-        .vm = vm,
-        .vpid = (u16)(vm->id + 1),
-        .trace = &this_vmm_cpu()->trace,
-        .trace_id = (u16)(vm->id << 8),
-        .trace_exit = vm->id << 24 | TRACE_EXIT,
-        .stats = &vm->stats,
-    };
-    exit_stats_reset(&vm->stats);
-    TRY(setup_apic(vm, &access, &apic_page));
-    vmx_vcpu_setup(&v->vmx, &(struct vmx_vcpu_config){
-                                .vmcs_page = vm->vmcs_page,
-                                .ept_root = virt_to_phys(vm->ept.root),
-                                .vpid = v->vpid,
-                                .msr_bitmap = virt_to_phys(msr_bitmap),
-                                .io_bitmap_a = virt_to_phys(io_bitmap[0]),
-                                .io_bitmap_b = virt_to_phys(io_bitmap[1]),
-                                .exception_bitmap = BIT32(VEC_DB) | BIT32(VEC_AC) | BIT32(VEC_MC),
-                                .cr0_mask = CR0_OWNED,
-                                .apic_page = apic_page,
-                                .apic_access = access,
-                                .cr4_mask = cr4_owned(vm->cpuid.cr4_mask),
-                                .mitigations = vmx_mitigation_plan()->flags,
-                            });
-    vmx_invvpid_single(v->vpid);
-    vcpu_reset(v);
-    return OK;
 }
 
 /* Never left out because the guest is the same as before: its programs may not be. */
@@ -140,7 +83,10 @@ static void mark_by_port(void *ctx, u32 value)
 {
     struct vm *vm = ctx;
 
-    (void)ledger_write(&vm->ledger, &vm->stats, value);
+    u64 counts[EXIT_REASONS];
+
+    vm_exit_counts(vm, counts);
+    (void)ledger_write(&vm->ledger, counts, value);
 }
 
 static void start_clock(struct vcpu *v)
@@ -171,6 +117,19 @@ static err_t check_debug_exit(const struct config_guest *config)
     return E_INVAL;
 }
 
+static err_t create_vcpus(struct vm *vm)
+{
+    for (u32 i = 0; i < vm->config->vcpus; i++)
+        TRY(vcpu_create(vm, i));
+    return OK;
+}
+
+static void destroy_vcpus(struct vm *vm)
+{
+    while (vm->vcpus)
+        vcpu_destroy(vm->vcpu[vm->vcpus - 1]);
+}
+
 err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
 {
     struct board_host board_host;
@@ -188,14 +147,14 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
         return err;
     }
     build_cpuid(vm);
-    err = setup_vcpu(vm);
+    err = create_vcpus(vm);
     if (err == OK)
         err = vm_image_load(vm);
     if (err != OK) {
         vm_destroy(vm);
         return err;
     }
-    change_guest(&vm->vcpu);
+    change_guest(vm->vcpu[0]);
     reset_processor();
     console_attach(&board_host, config->console);
     live_attach(config->live == CONFIG_ON);
@@ -205,8 +164,8 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
     if (config->ledger == CONFIG_ON)
         board_host.mark = mark_by_port;
     start_board(vm, &board_host);
-    this_vmm_cpu()->current = &vm->vcpu;
-    start_clock(&vm->vcpu);
+    this_vmm_cpu()->current = vm->vcpu[0];
+    start_clock(vm->vcpu[0]);
     return OK;
 }
 
@@ -221,19 +180,15 @@ void vm_destroy(struct vm *vm)
 {
     vm_disconnect(vm);
     this_vmm_cpu()->current = NULL;
-    if (vm->vmcs_page.v) {
-        vmx_vcpu_release(&vm->vcpu.vmx);
-        hostmem_page_free(phys_to_virt(vm->vmcs_page));
-        vm->vmcs_page.v = 0;
-    }
+    destroy_vcpus(vm);
     vm_memory_destroy(vm);
 }
 
 void vm_stop(struct vm *vm, const struct exit *x, const char *why)
 {
     vm->end = VM_END_STOPPED;
-    vm->vcpu.todo |= TODO_END;
+    vm->vcpu[0]->todo |= TODO_END;
     vm_disconnect(vm);
     log_error("guest %s stopped: %s", vm->config->name, why);
-    dump_guest(&vm->vcpu, x);
+    dump_guest(vm->vcpu[0], x);
 }

@@ -11,6 +11,7 @@
 #include "vmm/vcpu.h"
 
 #define VM_EXTENTS_MAX 64u
+#define VM_VCPUS_MAX   8u
 #define VM_NONE        0xffffffffu
 
 enum vm_end {
@@ -37,10 +38,9 @@ struct vm {
     struct vm_extent extent[VM_EXTENTS_MAX];
     struct board board;
     struct cpuid_policy cpuid;
-    struct vcpu vcpu;
-    struct exit_stats stats; /* of the vCPU */
-    struct ledger ledger;    /* of those */
-    hpa_t vmcs_page;
+    u32 vcpus;
+    struct vcpu *vcpu[VM_VCPUS_MAX]; /* [i] has APIC ID i */
+    struct ledger ledger;            /* of the exits of all of them */
     enum vm_end end;
     u64 touched;     /* pages that vm_touch() mapped */
     u32 end_value;   /* VM_END_DEBUG_EXIT: the byte */
@@ -53,6 +53,9 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config);
 void vm_destroy(struct vm *vm);
 /* Sends what is left of its output and gives the console back to the log. */
 void vm_disconnect(struct vm *vm);
+
+/* How often all of its vCPUs together have exited, by reason. */
+void vm_exit_counts(const struct vm *vm, u64 counts[EXIT_REASONS]);
 
 /* Ends the guest: `why` in words for the log; a full dump follows for a guest's own faults. */
 void vm_stop(struct vm *vm, const struct exit *x, const char *why);

@@ -187,6 +187,6 @@ err_t vm_image_load(struct vm *vm)
         log_error("guest %s: its image does not fit its memory", vm->config->name);
         return err;
     }
-    set_registers(&vm->vcpu);
+    set_registers(vm->vcpu[0]);
     return OK;
 }

@@ -154,10 +154,12 @@ err_t vm_memory_create(struct vm *vm)
     return err;
 }
 
-err_t vm_memory_map_apic(struct vm *vm, hpa_t *access, hpa_t *page)
+err_t vm_memory_map_apic(struct vm *vm, u32 vcpu, hpa_t *access, hpa_t *page)
 {
     *access = (hpa_t){vm->extent[0].hpa.v + VM_LOW_END};
-    *page = (hpa_t){access->v + PAGE_SIZE};
+    *page = (hpa_t){access->v + (1 + vcpu) * PAGE_SIZE};
+    if (vcpu > 0)
+        return OK;
     return ept_map(&vm->ept, (gpa_t){LAPIC_BASE}, *access, PAGE_SIZE, EPT_R | EPT_W | EPT_WB);
 }
 

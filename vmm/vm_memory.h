@@ -8,7 +8,8 @@
 
 /* Allocates, zeroes and maps config->memory bytes. E_NOMEM: nothing stays allocated. */
 err_t vm_memory_create(struct vm *vm);
-/* The page of its local APIC becomes one of its own that nothing else uses, `access`; `page` is
- * another, which it cannot reach.  Both are frames of the legacy hole. */
-err_t vm_memory_map_apic(struct vm *vm, hpa_t *access, hpa_t *page);
+/* The page of its local APICs becomes one of its own that nothing else uses, `access`; `page` is
+ * one for the registers of this vCPU's, which the guest cannot reach.  All are frames of the legacy
+ * hole. */
+err_t vm_memory_map_apic(struct vm *vm, u32 vcpu, hpa_t *access, hpa_t *page);
 void vm_memory_destroy(struct vm *vm);

@@ -87,7 +87,7 @@ static void keep_snapshot(const struct stream *before)
         give_up("snapshot", "no memory");
     s->guest = guests - 1;
     s->stream = *before;
-    s->vcpu = player.vm.vcpu;
+    s->vcpu = player.vcpu;
     s->board = player.vm.board;
     s->console_due = player.console_due;
     s->console_deadline = fake_cpu.console_deadline;
@@ -172,9 +172,9 @@ static void restore(const struct snapshot *s)
     }
     for (u32 i = 0; i < player.vm.extents; i++)
         madvise(player_ram(player.vm.extent[i].gpa.v, 1), player.vm.extent[i].len, MADV_DONTNEED);
-    player.vm.vcpu = s->vcpu;
+    player.vcpu = s->vcpu;
     player.vm.board = s->board;
-    memset(player.vm.vcpu.insn_memo, 0, sizeof(player.vm.vcpu.insn_memo)); /* it points into RAM */
+    memset(player.vcpu.insn_memo, 0, sizeof(player.vcpu.insn_memo)); /* it points into RAM */
     player.vm.end = VM_RUNNING;
     player.console_due = s->console_due;
     fake_cpu.console_deadline = s->console_deadline;
@@ -235,7 +235,7 @@ static void apply(const struct change *c, u64 *used)
             step.word[WORD_EXIT_TSC] += c->value >> 24;
         break;
     case REASON: step.reason = c->value % EXIT_REASONS; break;
-    case NMI: player.vm.vcpu.nmi_pending = true; break;
+    case NMI: player.vcpu.nmi_pending = true; break;
     case WHATS: break;
     }
 }

@@ -107,7 +107,8 @@ static void check_machine(const struct step *step)
     require(vm->extents == extent_count &&
                 memcmp(vm->extent, extents_before, sizeof(extents_before)) == 0,
             "the memory map stays as it is", step);
-    require(vm->config == &player.config && vm->vcpu.vm == vm, "pointers stay as they are", step);
+    require(vm->config == &player.config && vm->vcpu[0] == &player.vcpu && player.vcpu.vm == vm,
+            "pointers stay as they are", step);
     require(vm->end <= VM_END_STOPPED, "the guest's end is one of the list", step);
 }
 
@@ -116,7 +117,7 @@ static u64 changed_regs(const struct step *step)
     u64 changed = 0;
 
     for (u32 i = 0; i < 16; i++)
-        if (player.vm.vcpu.vmx.guest.regs.r[i] != step->word[WORD_GREGS + i])
+        if (player.vcpu.vmx.guest.regs.r[i] != step->word[WORD_GREGS + i])
             changed |= BIT(i);
     return changed;
 }
@@ -158,7 +159,7 @@ static bool is_wrapped(u64 rip, u64 expected)
 static void check_rip(const struct step *step, const struct rule *rule, u64 verdict)
 {
     const u64 old = step->word[WORD_FIELDS + GS_RIP];
-    const u64 rip = player.vm.vcpu.vmx.guest.field[GS_RIP];
+    const u64 rip = player.vcpu.vmx.guest.field[GS_RIP];
     u32 len = 0;
 
     if (verdict == NEXT) {
@@ -187,7 +188,7 @@ static void check_entry(const struct step *step)
 void rules_check(const struct step *step, bool played)
 {
     const struct rule *rule = &rules[step->reason];
-    const struct guest_state *g = &player.vm.vcpu.vmx.guest;
+    const struct guest_state *g = &player.vcpu.vmx.guest;
     bool wrote;
 
     check_machine(step);
@@ -200,8 +201,8 @@ void rules_check(const struct step *step, bool played)
 
     require(verdict <= KILL, "a verdict is one of the list", step);
     require(verdict != KILL || player.vm.end != VM_RUNNING, "KILL ends the guest", step);
-    require(player.vm.end != VM_RUNNING || player.vm.vcpu.todo == 0,
-            "an entry leaves nothing to do", step);
+    require(player.vm.end != VM_RUNNING || player.vcpu.todo == 0, "an entry leaves nothing to do",
+            step);
     require(!(changed_regs(step) & ~rule->regs), "registers change that this exit is about", step);
     require(!(g->dirty & ~(ANY_EXIT | rule->fields)), "fields change that this exit is about",
             step);

@@ -68,8 +68,10 @@ u8 *player_ram(u64 gpa, u64 len)
 
 static void create_vcpu(const struct birth *b, const struct step *first)
 {
-    struct vcpu *v = &player.vm.vcpu;
+    struct vcpu *v = &player.vcpu;
 
+    memset(v, 0, sizeof(*v));
+    player.vm.vcpu[player.vm.vcpus++] = v;
     v->vm = &player.vm;
     v->vpid = (u16)(b->id + 1);
     v->trace = &player.ring;
@@ -94,7 +96,7 @@ static bool newborn_is_the_same(const struct step *first)
 {
     u64 word[RECORD_MODEL_WORDS];
 
-    record_models(&player.vm.vcpu, word);
+    record_models(&player.vcpu, word);
     if (memcmp(word, &first->word[WORD_END], sizeof(word)) != 0)
         player.wrong = "a new guest's devices are not what they were";
     return player.wrong == NULL;
@@ -227,7 +229,7 @@ void apic_wait_until(u64 tsc)
 
 static void apply_words(const u64 *word, bool first)
 {
-    struct guest_state *g = &player.vm.vcpu.vmx.guest;
+    struct guest_state *g = &player.vcpu.vmx.guest;
 
     for (u32 i = 0; i < ARRAY_LEN(g->regs.r); i++)
         g->regs.r[i] = word[WORD_GREGS + i];
@@ -289,7 +291,7 @@ static void start_recorder(const struct step *step)
 
 static void handle(const struct step *step)
 {
-    struct vcpu *v = &player.vm.vcpu;
+    struct vcpu *v = &player.vcpu;
     struct exit x = exit_of(step);
 
     if (!step->first)

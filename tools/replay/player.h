@@ -6,6 +6,7 @@
 
 struct player {
     struct vm vm;
+    struct vcpu vcpu;
     struct config_guest config;
     struct exit_stats stats;
     struct trace_ring ring;

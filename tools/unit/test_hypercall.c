@@ -76,8 +76,8 @@ static void test_ledger_calls(void **state)
     assert_int_equal(call(1, LEDGER_OP_user0, 0), (u64)ABI_EINVAL); /* boot has not ended */
     assert_int_equal(call(2, LEDGER_OP_boot, 0), ABI_OK);
     assert_int_equal(call(1, LEDGER_OP_user0, 0), ABI_OK);
-    vm.stats.reason[EXIT_VMCALL].count += 3; /* the mark's own, and two of the operation */
-    vm.stats.reason[EXIT_CPUID].count += 2;
+    stats.reason[EXIT_VMCALL].count += 3; /* the mark's own, and two of the operation */
+    stats.reason[EXIT_CPUID].count += 2;
     assert_int_equal(call(2, LEDGER_OP_user0, 1000), ABI_OK);
     assert_int_equal(e->count, 1000);
     assert_int_equal(e->exits[EXIT_VMCALL], 2);

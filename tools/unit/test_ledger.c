@@ -1,30 +1,22 @@
 /* The ledger of exits per operation: what marks count, which marks are refused, what is said. */
 #include "tools/unit/said.h"
 #include "vmm/ledger_report.h"
-#include <stdlib.h>
 
-static struct exit_stats *stats;
+static u64 counts[EXIT_REASONS];
 static struct ledger l;
 
 static int setup(void **state)
 {
     (void)state;
-    stats = calloc(1, sizeof(*stats));
+    memset(counts, 0, sizeof(counts));
     ledger_start(&l);
     said_nothing();
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    free(stats);
-    return 0;
-}
-
 static void exits(u32 reason, u64 count)
 {
-    stats->reason[reason].count += count;
+    counts[reason] += count;
 }
 
 static void test_counts(void **state)
@@ -33,16 +25,16 @@ static void test_counts(void **state)
 
     (void)state;
     exits(EXIT_CPUID, 100);
-    assert_true(ledger_end(&l, stats, LEDGER_OP_boot, 0));
+    assert_true(ledger_end(&l, counts, LEDGER_OP_boot, 0));
     assert_int_equal(l.op[LEDGER_OP_boot].count, 1);
     assert_int_equal(l.op[LEDGER_OP_boot].exits[EXIT_CPUID], 100);
 
     for (u32 i = 1; i <= 3; i++) {
-        assert_true(ledger_begin(&l, stats, LEDGER_OP_syscall, EXIT_VMCALL));
+        assert_true(ledger_begin(&l, counts, LEDGER_OP_syscall, EXIT_VMCALL));
         exits(EXIT_VMCALL, 1); /* the mark's own */
         exits(EXIT_CPUID, 10);
         exits(EXIT_IO, 2);
-        assert_true(ledger_end(&l, stats, LEDGER_OP_syscall, 20));
+        assert_true(ledger_end(&l, counts, LEDGER_OP_syscall, 20));
         exits(EXIT_VMCALL, 1);
         assert_int_equal(e->count, 20 * i);
         assert_int_equal(e->exits[EXIT_CPUID], 10 * i);
@@ -56,16 +48,16 @@ static void test_counts(void **state)
 static void test_marks_by_port(void **state)
 {
     (void)state;
-    assert_true(ledger_write(&l, stats, LEDGER_END | LEDGER_OP_boot));
-    assert_true(ledger_write(&l, stats, LEDGER_OP_user7));
+    assert_true(ledger_write(&l, counts, LEDGER_END | LEDGER_OP_boot));
+    assert_true(ledger_write(&l, counts, LEDGER_OP_user7));
     exits(EXIT_IO, 3);
-    assert_true(ledger_write(&l, stats, LEDGER_END | LEDGER_OP_user7 | 0xffffff00));
+    assert_true(ledger_write(&l, counts, LEDGER_END | LEDGER_OP_user7 | 0xffffff00));
     assert_int_equal(l.op[LEDGER_OP_user7].count, LEDGER_TIMES_MAX);
     assert_int_equal(l.op[LEDGER_OP_user7].exits[EXIT_IO], 2);
 
     /* Both marks of a REP OUTS: its exit is counted behind them. */
-    assert_true(ledger_write(&l, stats, LEDGER_OP_user6));
-    assert_true(ledger_write(&l, stats, LEDGER_END | LEDGER_OP_user6));
+    assert_true(ledger_write(&l, counts, LEDGER_OP_user6));
+    assert_true(ledger_write(&l, counts, LEDGER_END | LEDGER_OP_user6));
     assert_int_equal(l.op[LEDGER_OP_user6].count, 1);
     assert_int_equal(ledger_exits(&l.op[LEDGER_OP_user6]), 0);
     assert_int_equal(l.refused, 0);
@@ -94,22 +86,22 @@ static void test_refusals(void **state)
         copy.refused = ++refused;                                                                  \
         assert_memory_equal(&l, &copy, sizeof(l));                                                 \
     } while (0)
-    REFUSED(ledger_begin(&l, stats, LEDGER_OP_boot, EXIT_IO)); /* nested */
-    REFUSED(ledger_begin(&l, stats, LEDGER_OP_ipi, EXIT_IO));
-    REFUSED(ledger_end(&l, stats, LEDGER_OP_ipi, 1)); /* not the one that is open */
-    REFUSED(ledger_end(&l, stats, LEDGER_OP_boot, LEDGER_TIMES_MAX + 1));
-    REFUSED(ledger_end(&l, stats, LEDGER_OP_boot, ~0ull));
+    REFUSED(ledger_begin(&l, counts, LEDGER_OP_boot, EXIT_IO)); /* nested */
+    REFUSED(ledger_begin(&l, counts, LEDGER_OP_ipi, EXIT_IO));
+    REFUSED(ledger_end(&l, counts, LEDGER_OP_ipi, 1)); /* not the one that is open */
+    REFUSED(ledger_end(&l, counts, LEDGER_OP_boot, LEDGER_TIMES_MAX + 1));
+    REFUSED(ledger_end(&l, counts, LEDGER_OP_boot, ~0ull));
     for (size_t i = 0; i < ARRAY_LEN(unknown); i++)
-        REFUSED(ledger_end(&l, stats, unknown[i], 1));
-    assert_true(ledger_end(&l, stats, LEDGER_OP_boot, 1));
-    REFUSED(ledger_end(&l, stats, LEDGER_OP_boot, 1));
+        REFUSED(ledger_end(&l, counts, unknown[i], 1));
+    assert_true(ledger_end(&l, counts, LEDGER_OP_boot, 1));
+    REFUSED(ledger_end(&l, counts, LEDGER_OP_boot, 1));
     for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
-        REFUSED(ledger_begin(&l, stats, unknown[i], EXIT_IO));
-        REFUSED(ledger_end(&l, stats, unknown[i], 1));
+        REFUSED(ledger_begin(&l, counts, unknown[i], EXIT_IO));
+        REFUSED(ledger_end(&l, counts, unknown[i], 1));
     }
-    REFUSED(ledger_write(&l, stats, LEDGER_OP_user0 | 0x100)); /* how many, at a beginning */
-    REFUSED(ledger_write(&l, stats, 0x7f));
-    REFUSED(ledger_write(&l, stats, 0xff));
+    REFUSED(ledger_write(&l, counts, LEDGER_OP_user0 | 0x100)); /* how many, at a beginning */
+    REFUSED(ledger_write(&l, counts, 0x7f));
+    REFUSED(ledger_write(&l, counts, 0xff));
 #undef REFUSED
 }
 
@@ -126,7 +118,7 @@ static void test_nonsense(void **state)
         random ^= random << 17;
         exits((u32)(random >> 40) % EXIT_REASONS, random >> 60);
         happened += random >> 60;
-        good += ledger_write(&l, stats, (u32)random & (random & BIT(33) ? 0x91 : 0xff));
+        good += ledger_write(&l, counts, (u32)random & (random & BIT(33) ? 0x91 : 0xff));
         exits(EXIT_IO, 1);
         happened++;
     }
@@ -177,11 +169,11 @@ static void test_report(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_marks_by_port, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_nonsense, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_report, setup, teardown),
+        cmocka_unit_test_setup(test_counts, setup),
+        cmocka_unit_test_setup(test_marks_by_port, setup),
+        cmocka_unit_test_setup(test_refusals, setup),
+        cmocka_unit_test_setup(test_nonsense, setup),
+        cmocka_unit_test_setup(test_report, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

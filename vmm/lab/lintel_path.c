@@ -171,11 +171,11 @@ static void take_image(void)
 /* From the code's first instruction to its OUT at the end. */
 static bool run(const u8 *code, u32 count)
 {
-    u64 *r = vm.vcpu.vmx.guest.regs.r;
+    u64 *r = vm.vcpu[0]->vmx.guest.regs.r;
 
     r[RDI] = SAMPLES_GPA;
     r[RBP] = count;
-    gs_set(&vm.vcpu.vmx.guest, GS_RIP, FLAT_LOAD_GPA + lab_guest_offset(code));
+    gs_set(&vm.vcpu[0]->vmx.guest, GS_RIP, FLAT_LOAD_GPA + lab_guest_offset(code));
     vm.end = VM_RUNNING;
     vm_run(&vm);
     if (vm.end == VM_END_DEBUG_EXIT)
@@ -195,16 +195,16 @@ static void report_inside(struct lab *lab, const char *name, u32 reason)
         &lab->report,
         &(const struct lab_row){inside, "lintel",
                                 "Lintel's own counter: from behind the exit to before the entry"},
-        &vm.stats.reason[reason]);
+        &vm.vcpu[0]->stats->reason[reason]);
 }
 
 static bool measure(struct lab *lab, const struct lintel_row *row)
 {
     const struct lab_row seen = {row->name, "lintel", row->what};
     u32 reason = row->reason;
-    u64 *r = vm.vcpu.vmx.guest.regs.r;
+    u64 *r = vm.vcpu[0]->vmx.guest.regs.r;
 
-    exit_stats_reset(&vm.stats);
+    exit_stats_reset(vm.vcpu[0]->stats);
     r[R8] = row->r8;
     r[R9] = row->r9;
     r[R10] = row->r10;
@@ -212,9 +212,9 @@ static bool measure(struct lab *lab, const struct lintel_row *row)
     if (!run(row->code, LAB_SERIES))
         return false;
     /* With APIC accesses virtualized, the local APIC's page exits for this reason. */
-    if (reason == EXIT_EPT_VIOLATION && vm.stats.reason[reason].count < LAB_SERIES)
+    if (reason == EXIT_EPT_VIOLATION && vm.vcpu[0]->stats->reason[reason].count < LAB_SERIES)
         reason = EXIT_APIC_ACCESS;
-    if (vm.stats.reason[reason].count < LAB_SERIES) {
+    if (vm.vcpu[0]->stats->reason[reason].count < LAB_SERIES) {
         log_warning("lab: %s does not exit here", row->name);
         return true;
     }
@@ -227,7 +227,7 @@ static bool measure(struct lab *lab, const struct lintel_row *row)
 
 static bool out(u16 port, u8 value)
 {
-    u64 *r = vm.vcpu.vmx.guest.regs.r;
+    u64 *r = vm.vcpu[0]->vmx.guest.regs.r;
 
     r[R9] = port;
     r[R10] = value;
@@ -237,12 +237,12 @@ static bool out(u16 port, u8 value)
 /* A timer of the guest's board, which makes the preemption timer exit. */
 static bool measure_timer(struct lab *lab)
 {
-    const struct exit_stat *stat = &vm.stats.reason[EXIT_PREEMPTION_TIMER];
+    const struct exit_stat *stat = &vm.vcpu[0]->stats->reason[EXIT_PREEMPTION_TIMER];
 
     if (!out(PIT_CONTROL, PIT_RATE) || !out(PIT_COUNTER, PIT_COUNT & 0xff) ||
         !out(PIT_COUNTER, PIT_COUNT >> 8))
         return false;
-    exit_stats_reset(&vm.stats);
+    exit_stats_reset(vm.vcpu[0]->stats);
     for (u32 i = 0; i < SPINS_MAX && stat->count < LAB_SAMPLES; i++)
         if (!run(lab_bench_spin, (u32)(tsc_hz / 1000)))
             return false;
@@ -255,7 +255,7 @@ static bool set_osxsave(void)
 {
     if (!(cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE))
         return true;
-    vm.vcpu.vmx.guest.regs.r[R10] = CR4_PAE | CR4_OSXSAVE;
+    vm.vcpu[0]->vmx.guest.regs.r[R10] = CR4_PAE | CR4_OSXSAVE;
     return run(lab_bench_mov_cr4, 1);
 }
 
@@ -265,7 +265,7 @@ static bool prepare_interrupts(void)
     const u64 handler = FLAT_LOAD_GPA + lab_guest_offset(lab_code_iret);
     const u64 gate[2] = {
         (handler & 0xffff) | SEL_CODE_FLAT << 16 | GATE_INTERRUPT << 40 | (handler >> 16) << 48, 0};
-    struct guest_state *g = &vm.vcpu.vmx.guest;
+    struct guest_state *g = &vm.vcpu[0]->vmx.guest;
     u64 *r = g->regs.r;
 
     if (gmem_write(&vm, (gpa_t){IDT_GPA + VECTOR * sizeof(gate)}, gate, sizeof(gate)) != OK)

@@ -50,5 +50,5 @@ void lab_measuring(struct lab *lab, struct vm *vm)
     static const volatile u32 reason = EXIT_CPUID; /* known at run time, as after an exit */
 
     measure_nothing(lab);
-    measure(lab, &vm->vcpu, reason);
+    measure(lab, vm->vcpu[0], reason);
 }

@@ -1,0 +1,98 @@
+/* The life of a virtual CPU; see vcpu_life.h. */
+#include "vmm/vcpu_life.h"
+#include "arch/x86_64/cr.h"
+#include "arch/x86_64/paging.h"
+#include "vmm/hostmem.h"
+#include "vmm/percpu.h"
+#include "vmm/policy/cr.h"
+#include "vmm/policy/io.h"
+#include "vmm/record.h"
+#include "vmm/vm_memory.h"
+#include "vmx/speculation.h"
+#include "vmx/wishes.h"
+
+#define PAGE(n) __attribute__((aligned(4096))) n
+
+/* The same for every guest: nothing but the tables decides what they say. */
+static u8 PAGE(msr_bitmap)[PAGE_SIZE];
+static u8 PAGE(io_bitmap)[2][PAGE_SIZE];
+
+/* A page for the registers of the local APIC, if the processor can work with it. */
+static err_t setup_apic(struct vcpu *v, hpa_t *access, hpa_t *page)
+{
+    *access = *page = (hpa_t){0};
+    if (!RECORD_APIC_PAGE || !vmx_delivers_interrupts(vmx_caps()))
+        return OK;
+    TRY(vm_memory_map_apic(v->vm, v->id, access, page));
+    v->apic_page = phys_to_virt(*page);
+    return OK;
+}
+
+static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
+{
+    const struct vm *vm = v->vm;
+    hpa_t access, apic_page;
+
+    msr_bitmap_build(msr_bitmap);
+    io_bitmap_build(io_bitmap[0], io_bitmap[1]);
+    TRY(setup_apic(v, &access, &apic_page));
+    vmx_vcpu_setup(&v->vmx, &(struct vmx_vcpu_config){
+                                .vmcs_page = vmcs,
+                                .ept_root = virt_to_phys(vm->ept.root),
+                                .vpid = v->vpid,
+                                .msr_bitmap = virt_to_phys(msr_bitmap),
+                                .io_bitmap_a = virt_to_phys(io_bitmap[0]),
+                                .io_bitmap_b = virt_to_phys(io_bitmap[1]),
+                                .exception_bitmap = BIT32(VEC_DB) | BIT32(VEC_AC) | BIT32(VEC_MC),
+                                .cr0_mask = CR0_OWNED,
+                                .apic_page = apic_page,
+                                .apic_access = access,
+                                .cr4_mask = cr4_owned(vm->cpuid.cr4_mask),
+                                .mitigations = vmx_mitigation_plan()->flags,
+                            });
+    vmx_invvpid_single(v->vpid);
+    return OK;
+}
+
+static void release(struct vcpu *v, void *vmcs)
+{
+    hostmem_page_free(vmcs);
+    hostmem_pages_free(v->stats, sizeof(*v->stats));
+    hostmem_pages_free(v, sizeof(*v));
+}
+
+err_t vcpu_create(struct vm *vm, u32 id)
+{
+    struct vcpu *v = hostmem_pages(sizeof(*v));
+    void *vmcs = hostmem_page();
+
+    if (!v || !vmcs) {
+        hostmem_page_free(vmcs);
+        hostmem_pages_free(v, sizeof(*v));
+        return E_NOMEM;
+    }
+    v->vm = vm;
+    v->id = id;
+    v->vpid = (u16)(vm->id + 1);
+    v->trace = &this_vmm_cpu()->trace;
+    v->trace_id = (u16)(vm->id << 8 | id);
+    v->trace_exit = (u64)v->trace_id << 16 | TRACE_EXIT;
+    v->stats = hostmem_pages(sizeof(*v->stats));
+    if (!v->stats || setup_vmx(v, virt_to_phys(vmcs)) != OK) {
+        release(v, vmcs);
+        return E_NOMEM;
+    }
+    exit_stats_reset(v->stats);
+    vcpu_reset(v);
+    vm->vcpu[vm->vcpus++] = v;
+    return OK;
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+
+    vmx_vcpu_release(&v->vmx);
+    vm->vcpu[--vm->vcpus] = NULL;
+    release(v, phys_to_virt(v->vmx.vmcs));
+}

@@ -1,0 +1,9 @@
+/* A virtual CPU comes and goes. */
+#pragma once
+#include "vmm/vm.h"
+
+/* Makes vm->vcpu[id], which is the next: memory, VMCS, the state after reset.  Its memory is the
+ * hypervisor's.  E_NOMEM: nothing is left of it. */
+err_t vcpu_create(struct vm *vm, u32 id);
+/* The last one of vm->vcpu[]. */
+void vcpu_destroy(struct vcpu *v);

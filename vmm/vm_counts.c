@@ -1,0 +1,11 @@
+/* What a guest's virtual CPUs have done together. */
+#include "lib/mem.h"
+#include "vmm/vm.h"
+
+void vm_exit_counts(const struct vm *vm, u64 counts[EXIT_REASONS])
+{
+    memset(counts, 0, EXIT_REASONS * sizeof(counts[0]));
+    for (u32 i = 0; i < vm->vcpus; i++)
+        for (u32 reason = 0; reason < EXIT_REASONS; reason++)
+            counts[reason] += vm->vcpu[i]->stats->reason[reason].count;
+}
