@@ -60,10 +60,8 @@ static u64 run_devices(struct vcpu *v, u64 now)
     }
     if (now >= v->lapic.deadline)
         lapic_tick(&v->lapic, now);
-    if (v->lapic.nmi) {
-        v->lapic.nmi = false;
-        v->nmi_pending = true;
-    }
+    if (v->lapic.attention)
+        vcpu_attend(v);
     return MIN(MIN(b->deadline, v->lapic.deadline), console_deadline());
 }
 

@@ -19,14 +19,23 @@ bool vcpu_board_moved(const struct vcpu *v)
 
 bool vcpu_lapic_moved(const struct vcpu *v)
 {
-    return vcpu_irq_pending(v) != v->irq_planned || v->lapic.deadline < v->deadline || v->lapic.nmi;
+    return vcpu_irq_pending(v) != v->irq_planned || v->lapic.deadline < v->deadline ||
+           v->lapic.attention;
 }
 
-/* One processor is all there is: the lowest priority among those addressed is its own. */
-static void deliver(struct vcpu *v, const struct apic_message *m)
+/* There is one processor: nobody waits for a STARTUP, and INIT does nothing (caveat). */
+static void receive(struct vcpu *v, const struct apic_message *m)
 {
-    if (lapic_is_destination(&v->lapic, m->destination, m->logical))
-        lapic_message(&v->lapic, m);
+    lapic_message(&v->lapic, m);
+    v->lapic.init = v->lapic.sipi = false;
+}
+
+void vcpu_send_message(struct vm *vm, const struct vcpu *from, const struct apic_message *m)
+{
+    struct vcpu *v = &vm->vcpu; /* the lowest priority among those addressed is its own */
+
+    if (lapic_is_destination(&v->lapic, m, from ? &from->lapic : NULL))
+        receive(v, m);
 }
 
 void vcpu_take_messages(struct vcpu *v)
@@ -34,7 +43,17 @@ void vcpu_take_messages(struct vcpu *v)
     struct apic_message m;
 
     while (board_take_message(&v->vm->board, &m))
-        deliver(v, &m);
+        vcpu_send_message(v->vm, NULL, &m);
+}
+
+void vcpu_attend(struct vcpu *v)
+{
+    struct apic_message m;
+
+    while (lapic_take_ipi(&v->lapic, &m))
+        vcpu_send_message(v->vm, v, &m);
+    v->nmi_pending |= v->lapic.nmi;
+    v->lapic.nmi = false;
 }
 
 /* The EOI of a level-triggered interrupt has to exit; levels come and go seldom. */

@@ -25,7 +25,10 @@ static inline bool vcpu_irq_moved(const struct vcpu *v)
 /* The INTA cycle; call only while vcpu_irq_pending(). */
 static inline u8 vcpu_irq_ack(struct vcpu *v)
 {
-    return vcpu_extint_pending(v) ? board_irq_ack(&v->vm->board) : lapic_ack(&v->lapic);
+    if (!vcpu_extint_pending(v))
+        return lapic_ack(&v->lapic);
+    v->lapic.extint = false;
+    return board_irq_ack(&v->vm->board);
 }
 
 /* Whether devices have to be looked at before the next entry, after an access to the board or to
@@ -33,6 +36,10 @@ static inline u8 vcpu_irq_ack(struct vcpu *v)
 bool vcpu_board_moved(const struct vcpu *v);
 bool vcpu_lapic_moved(const struct vcpu *v);
 
+/* A message to the local APICs that it is for; `from` sent it, NULL: the I/O APIC. */
+void vcpu_send_message(struct vm *vm, const struct vcpu *from, const struct apic_message *m);
+/* Takes what the local APIC has for its processor and for others: while lapic.attention. */
+void vcpu_attend(struct vcpu *v);
 /* The I/O APIC's messages go to the local APICs that they are for. */
 void vcpu_take_messages(struct vcpu *v);
 /* A guest's write to a register of its local APIC, with all that follows from it. */

@@ -34,6 +34,22 @@ static inline void wr(struct lapic *l, u32 offset, u32 value)
     lapic_write(l, offset, value, 0);
 }
 
+/* Whether the message with this destination is for it; 8 bits. */
+static inline bool is_for(const struct lapic *l, u32 destination, bool logical)
+{
+    return lapic_is_destination(
+        l, &(struct apic_message){.destination = destination, .logical = logical}, NULL);
+}
+
+/* As the only one: what it sends comes back, if it is for itself. */
+static inline void send_all(struct lapic *l)
+{
+    struct apic_message m;
+    while (lapic_take_ipi(l, &m))
+        if (lapic_is_destination(l, &m, l))
+            lapic_message(l, &m);
+}
+
 /* Latches the errors since the last time. */
 static inline u32 errors(struct lapic *l)
 {

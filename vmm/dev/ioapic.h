@@ -4,23 +4,11 @@
  * data sheets, "EOIR -- EOI Register".  Pure. */
 #pragma once
 #include "lib/types.h"
+#include "vmm/dev/apic_message.h"
 
 #define IOAPIC_BASE 0xfec00000ull
 #define IOAPIC_SIZE 0x1000u
 #define IOAPIC_PINS 24u
-
-/* What goes to local APICs; SDM Vol. 3A, "Message Address Register Format", has the same parts. */
-struct apic_message {
-    u8 vector;
-    u8 mode; /* enum apic_delivery */
-    u8 destination;
-    bool logical; /* the destination is a mask that local APICs compare with their LDR */
-    bool level;   /* the EOI of the vector has to come back: ioapic_eoi() */
-};
-
-// clang-format off
-enum apic_delivery { DELIVER_FIXED, DELIVER_LOWEST, DELIVER_SMI, DELIVER_NMI = 4, DELIVER_EXTINT = 7 };
-// clang-format on
 
 struct ioapic {
     u32 id;                    /* bits 27:24 */

@@ -1,15 +1,10 @@
 /* Local APIC with a virtual-APIC page; see lapic_page.h.  Pure. */
 #include "vmm/dev/lapic_page.h"
 #include "lib/mem.h"
+#include "vmm/dev/lapic_registers.h"
 
-// clang-format off
-enum { REG_TPR = 0x080, REG_PPR = 0x0a0, REG_EOI = 0x0b0, REG_ISR = 0x100, REG_TMR = 0x180,
-       REG_IRR = 0x200, REG_IRR_END = 0x280, REG_ICR_LOW = 0x300 };
-// clang-format on
-
-#define WORDS        8u /* of a bitmap: 32 vectors each, 16 bytes apart */
-#define STRIDE       4u
-#define ICR_WRITABLE 0xccfffu
+#define WORDS  8u /* of a bitmap: 32 vectors each, 16 bytes apart */
+#define STRIDE 4u
 
 /* The highest vector of a bitmap; 0: none, since vectors below 16 are not accepted. */
 static u32 highest(const lapic_page page, u32 bitmap)
@@ -28,6 +23,11 @@ static u32 priority(const lapic_page page)
     const u32 tpr = page[REG_TPR / 4] & 0xff, in_service = highest(page, REG_ISR) & 0xf0;
 
     return (tpr & 0xf0) >= in_service ? tpr : in_service;
+}
+
+u16 lapic_page_candidate(const struct lapic *l, const lapic_page page)
+{
+    return lapic_candidate(l) == LAPIC_NO_CANDIDATE ? LAPIC_NO_CANDIDATE : (u16)priority(page);
 }
 
 void lapic_page_reset(lapic_page page)
@@ -71,7 +71,8 @@ u32 lapic_page_read(struct lapic *l, const lapic_page page, u32 offset, u64 now)
         return 0;
     if (offset >= REG_ISR && offset < REG_TMR)
         return page[offset / 4];
-    if (offset >= REG_IRR && offset < REG_IRR_END) /* what was not posted yet is requested, too */
+    if (offset >= REG_IRR &&
+        offset < REG_BITMAPS_END) /* what was not posted yet is requested, too */
         return page[offset / 4] | lapic_read(l, offset, now);
     switch (offset) {
     case REG_TPR: return page[offset / 4] & 0xff;
@@ -101,4 +102,42 @@ void lapic_page_write(struct lapic *l, lapic_page page, u32 offset, u32 value, u
     default: break;
     }
     lapic_write(l, offset, value, now);
+}
+
+/* ---- MSRs ---- */
+
+err_t lapic_page_write_base(struct lapic *l, lapic_page page, u64 value, u64 now)
+{
+    const enum lapic_mode before = lapic_mode(l);
+
+    TRY(lapic_write_base(l, value, now));
+    if (lapic_mode(l) == before)
+        return OK;
+    if (lapic_mode(l) == LAPIC_X2APIC) /* from now on ICR is not in the page */
+        l->icr_low = page[REG_ICR_LOW / 4] & ICR_WRITABLE;
+    else
+        lapic_page_reset(page);
+    return OK;
+}
+
+err_t lapic_page_msr_read(struct lapic *l, const lapic_page page, u32 msr, u64 *value, u64 now)
+{
+    u32 offset;
+
+    TRY(lapic_msr_check_read(l, msr, &offset));
+    if (offset == REG_ICR_LOW)
+        return lapic_msr_read(l, msr, value, now);
+    *value = lapic_page_read(l, page, offset, now);
+    return OK;
+}
+
+err_t lapic_page_msr_write(struct lapic *l, lapic_page page, u32 msr, u64 value, u64 now)
+{
+    u32 offset;
+
+    TRY(lapic_msr_check_write(l, msr, value, &offset));
+    if (offset != REG_EOI && offset != REG_TPR)
+        return lapic_msr_write(l, msr, value, now);
+    lapic_page_write(l, page, offset, (u32)value, now);
+    return OK;
 }

@@ -1,9 +1,10 @@
 /* A local APIC whose processor delivers interrupts to the guest by itself (virtual-interrupt
- * delivery): TPR, ISR, IRR and the low half of ICR lie in the virtual-APIC page, where it changes
- * them without a VM exit.  All else stays in struct lapic; new requests wait in its IRR until they
- * are posted.  SDM Vol. 3C, "APIC Virtualization and Virtual Interrupts".  Pure. */
+ * delivery): TPR, ISR, IRR and, in xAPIC mode, the low half of ICR lie in the virtual-APIC page,
+ * where it changes them without a VM exit.  All else stays in struct lapic; new requests wait in
+ * its IRR until they are posted.  SDM Vol. 3C, "APIC Virtualization and Virtual Interrupts".  Pure.
+ */
 #pragma once
-#include "vmm/dev/lapic.h"
+#include "vmm/dev/lapic_msr.h"
 
 /* A page of 32-bit registers at the offsets of the APIC's. */
 typedef u32 lapic_page[LAPIC_SIZE / 4];
@@ -20,3 +21,9 @@ bool lapic_page_pending(const lapic_page page);
  * the guest interrupt status, too. */
 u32 lapic_page_read(struct lapic *l, const lapic_page page, u32 offset, u64 now);
 void lapic_page_write(struct lapic *l, lapic_page page, u32 offset, u32 value, u64 now);
+/* As lapic_write_base(), lapic_msr_read() and lapic_msr_write(). */
+err_t lapic_page_write_base(struct lapic *l, lapic_page page, u64 value, u64 now);
+err_t lapic_page_msr_read(struct lapic *l, const lapic_page page, u32 msr, u64 *value, u64 now);
+err_t lapic_page_msr_write(struct lapic *l, lapic_page page, u32 msr, u64 value, u64 now);
+/* As lapic_candidate(). */
+u16 lapic_page_candidate(const struct lapic *l, const lapic_page page);
