@@ -24,6 +24,26 @@ static const char *const mitigations[] = {
     [CONFIG_MITIGATIONS_OFF] = "off",
     [CONFIG_MITIGATIONS_OFF + 1] = NULL,
 };
+static const char *const runs[] = {
+    [CONFIG_RUN_TOGETHER] = "together",
+    [CONFIG_RUN_ONE_BY_ONE] = "one-by-one",
+    [CONFIG_RUN_ONE_BY_ONE + 1] = NULL,
+};
+static const char *const schedules[] = {
+    [CONFIG_SCHEDULE_SHARED] = "shared",
+    [CONFIG_SCHEDULE_PINNED] = "pinned",
+    [CONFIG_SCHEDULE_PINNED + 1] = NULL,
+};
+static const char *const starts[] = {
+    [CONFIG_START_BOOT] = "boot",
+    [CONFIG_START_ASK] = "ask",
+    [CONFIG_START_ASK + 1] = NULL,
+};
+static const char *const apicvs[] = {
+    [CONFIG_APICV_AUTO] = "auto",
+    [CONFIG_APICV_OFF] = "off",
+    [CONFIG_APICV_OFF + 1] = NULL,
+};
 static const char *const reboots[] = {
     [CONFIG_REBOOT_RESTART] = "restart",
     [CONFIG_REBOOT_END] = "end",
@@ -36,9 +56,12 @@ static const char *const consoles[] = {
     [CONFIG_CONSOLE_NONE] = "none", [CONFIG_CONSOLE_NONE + 1] = NULL,
 };
 static const char *const formats[] = {
-    [CONFIG_FORMAT_AUTO] = "auto",           [CONFIG_FORMAT_LINUX] = "linux",
-    [CONFIG_FORMAT_MULTIBOOT] = "multiboot", [CONFIG_FORMAT_FLAT] = "flat",
-    [CONFIG_FORMAT_FLAT + 1] = NULL,
+    [CONFIG_FORMAT_AUTO] = "auto",
+    [CONFIG_FORMAT_LINUX] = "linux",
+    [CONFIG_FORMAT_MULTIBOOT] = "multiboot",
+    [CONFIG_FORMAT_FLAT] = "flat",
+    [CONFIG_FORMAT_PVH] = "pvh",
+    [CONFIG_FORMAT_PVH + 1] = NULL,
 };
 static const char *const switches[] = {"off", "on", NULL};
 
@@ -47,7 +70,8 @@ static const char *const switches[] = {"off", "on", NULL};
 #define CHOICE(list, init) .type = TYPE_CHOICE, .choices = (list), .initial = (init)
 #define RANGE(init, least, most, steps)                                                            \
     .initial = (init), .min = (least), .max = (most), .step = (steps)
-#define REQUIRED .required = true
+#define COUNT(init, least, most) .type = TYPE_NUMBER, RANGE(init, least, most, 1)
+#define REQUIRED                 .required = true
 
 // clang-format off
 /* Every key.  A key that is not here is refused. */
@@ -56,8 +80,19 @@ const struct key config_keys[] = {
     { "on_end",     GLOBAL(on_end),     CHOICE(ends, CONFIG_END_POWEROFF) },
     { "lab",        GLOBAL(lab),        CHOICE(laboratory, CONFIG_LAB_OFF) },
     { "mitigations", GLOBAL(mitigations), CHOICE(mitigations, CONFIG_MITIGATIONS_AUTO) },
+    { "run",        GLOBAL(run),        CHOICE(runs, CONFIG_RUN_TOGETHER) },
+    { "slice",      GLOBAL(slice),      COUNT(5, 1, 100), .unit = "milliseconds" },
     { "memory",     GUEST(memory),      .type = TYPE_SIZE, REQUIRED, RANGE(0, 4 * MiB, 1024 * GiB, LARGE_PAGE_SIZE) },
-    { "vcpus",      GUEST(vcpus),       .type = TYPE_NUMBER, RANGE(1, 1, 1, 1) },
+    { "vcpus",      GUEST(vcpus),       COUNT(1, 1, CONFIG_VCPUS_MAX) },
+    { "cpu",        GUEST(cpus),        .type = TYPE_CPUS },
+    { "schedule",   GUEST(schedule),    CHOICE(schedules, CONFIG_SCHEDULE_SHARED) },
+    { "priority",   GUEST(priority),    COUNT(3, 0, 7) },
+    { "weight",     GUEST(weight),      COUNT(100, 1, 1000) },
+    { "cap",        GUEST(cap),         COUNT(0, 1, 100), .unit = "percent of one CPU" },
+    { "period",     GUEST(period),      COUNT(10, 1, 1000), .unit = "milliseconds" },
+    { "paravirt",   GUEST(paravirt),    CHOICE(switches, CONFIG_ON) },
+    { "start",      GUEST(start),       CHOICE(starts, CONFIG_START_BOOT) },
+    { "apicv",      GUEST(apicv),       CHOICE(apicvs, CONFIG_APICV_AUTO) },
     { "kernel",     GUEST(kernel),      .type = TYPE_PATH, REQUIRED, .room = CONFIG_PATH_MAX },
     { "initrd",     GUEST(initrd),      .type = TYPE_PATH, .room = CONFIG_PATH_MAX },
     { "cmdline",    GUEST(cmdline),     .type = TYPE_TEXT, .room = CONFIG_CMDLINE_MAX },
@@ -95,11 +130,8 @@ struct allowed key_allowed(const struct key *key)
     switch (key->type) {
     case TYPE_CHOICE: return allowed_choices(key);
     case TYPE_NUMBER:
-        if (key->min == key->max)
-            fmt_buf(text, size, "%llu", (unsigned long long)key->min);
-        else
-            fmt_buf(text, size, "%llu to %llu", (unsigned long long)key->min,
-                    (unsigned long long)key->max);
+        fmt_buf(text, size, "%llu to %llu%s%s", (unsigned long long)key->min,
+                (unsigned long long)key->max, key->unit ? " " : "", key->unit ? key->unit : "");
         break;
     case TYPE_PORT:
         fmt_buf(text, size, "a port, 0x%llx to 0x%llx", (unsigned long long)key->min,
@@ -109,6 +141,10 @@ struct allowed key_allowed(const struct key *key)
         fmt_buf(text, size, "%s to %s in steps of %s, with suffix K, M, G or T",
                 text_of_size(key->min).text, text_of_size(key->max).text,
                 text_of_size(key->step).text);
+        break;
+    case TYPE_CPUS:
+        fmt_buf(text, size, "CPU numbers 0 to %u and ranges of them like 0,2-3, each CPU once",
+                CONFIG_CPUS_MAX - 1);
         break;
     case TYPE_PATH:
     case TYPE_MODULE:
@@ -135,6 +171,8 @@ bool key_number(const struct key *key, const char *word, u64 *value)
 {
     if (key->type == TYPE_CHOICE)
         return find_choice(key, word, value);
+    if (key->type == TYPE_CPUS)
+        return text_to_cpus(word, value);
     return text_to_number(word, key->type == TYPE_SIZE, value) && *value >= key->min &&
            *value <= key->max && *value % key->step == 0;
 }

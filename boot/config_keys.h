@@ -3,10 +3,19 @@
 #include "boot/config_text.h"
 #include "config.h"
 
-#define CONFIG_KEYS 19u
+#define CONFIG_KEYS 30u
 
 enum key_scope { SCOPE_GLOBAL, SCOPE_GUEST };
-enum key_type { TYPE_CHOICE, TYPE_NUMBER, TYPE_PORT, TYPE_SIZE, TYPE_PATH, TYPE_TEXT, TYPE_MODULE };
+enum key_type {
+    TYPE_CHOICE, /* these three have u32 fields, */
+    TYPE_NUMBER,
+    TYPE_PORT,
+    TYPE_SIZE, /* these two u64 fields, */
+    TYPE_CPUS,
+    TYPE_PATH, /* and these strings */
+    TYPE_TEXT,
+    TYPE_MODULE
+};
 
 struct key {
     const char *name;
@@ -14,6 +23,7 @@ struct key {
     enum key_type type;
     bool required;
     u64 initial, min, max, step; /* numbers; a choice's values are its indices */
+    const char *unit;            /* of a TYPE_NUMBER, in words; NULL: none */
     const char *const *choices;  /* NULL-terminated */
     u32 offset;                  /* in struct config or struct config_guest */
     u32 room;                    /* bytes of a string's field, terminator included */

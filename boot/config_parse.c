@@ -133,7 +133,7 @@ static err_t take_path(struct parser *p, struct span *rest, const struct key *ke
 
 static err_t take_number(struct parser *p, struct span *rest, const struct key *key, void *field)
 {
-    char word[TEXT_SHOWN_MAX * 2];
+    char word[CONFIG_CPUS_MAX * 3]; /* the longest list of processors: one by one */
     u64 value = 0;
 
     *rest = span_skip_blanks(*rest);
@@ -144,7 +144,7 @@ static err_t take_number(struct parser *p, struct span *rest, const struct key *
     if (!key_number(key, word, &value))
         return fail(p, at, "%s = %s: allowed: %s", key->name,
                     span_show((struct span){word, strlen(word)}).text, key_allowed(key).text);
-    if (key->type == TYPE_SIZE)
+    if (key->type >= TYPE_SIZE)
         *(u64 *)field = value;
     else
         *(u32 *)field = (u32)value;
@@ -172,7 +172,7 @@ static err_t unknown_key(struct parser *p, struct span word)
 {
     const struct key *near = key_nearest(word);
     const struct shown shown = span_show(word);
-    char list[160] = "";
+    char list[256] = "";
     size_t used = 0;
 
     if (near)
@@ -254,10 +254,10 @@ static void set_initials(struct parser *p, enum key_scope scope, void *base)
         if (key->scope != scope)
             continue;
         p->seen[i] = 0;
-        if (key->type == TYPE_SIZE)
-            *(u64 *)(void *)field = key->initial;
-        else if (key->type < TYPE_SIZE)
+        if (key->type < TYPE_SIZE)
             *(u32 *)(void *)field = (u32)key->initial;
+        else if (key->type < TYPE_PATH)
+            *(u64 *)(void *)field = key->initial;
     }
 }
 

@@ -4,7 +4,7 @@
 
 struct config_error {
     u32 line, column; /* from 1 */
-    char text[256];   /* names the key and what is allowed */
+    char text[384];   /* names the key and what is allowed */
 };
 
 /* E_INVAL with *error filled; never a half-filled result. The text need not be terminated. */

@@ -1,5 +1,6 @@
 /* lintel.conf's words: spans of a line, UTF-8, numbers, paths.  Pure. */
 #include "boot/config_text.h"
+#include "config.h"
 #include "lib/fmt.h"
 #include "lib/mem.h"
 
@@ -139,6 +140,45 @@ bool text_to_number(const char *word, bool with_suffix, u64 *value)
     }
     *value = number;
     return *word == 0;
+}
+
+/* One decimal number below CONFIG_CPUS_MAX; *word moves behind it. */
+static bool take_cpu(const char **word, u32 *cpu)
+{
+    if (digit_of(**word) > 9)
+        return false;
+    for (*cpu = 0; digit_of(**word) <= 9; (*word)++) {
+        *cpu = *cpu * 10 + digit_of(**word);
+        if (*cpu >= CONFIG_CPUS_MAX)
+            return false;
+    }
+    return true;
+}
+
+bool text_to_cpus(const char *word, u64 *cpus)
+{
+    u64 all = 0;
+
+    do {
+        u32 first, last;
+
+        if (!take_cpu(&word, &first))
+            return false;
+        last = first;
+        if (*word == '-') {
+            word++;
+            if (!take_cpu(&word, &last) || last < first)
+                return false;
+        }
+
+        const u64 range = ~0ull << first & ~0ull >> (CONFIG_CPUS_MAX - 1 - last);
+
+        if (all & range)
+            return false;
+        all |= range;
+    } while (*word++ == ',');
+    *cpus = all;
+    return word[-1] == 0;
 }
 
 bool text_is_path(const char *path)

@@ -37,6 +37,9 @@ struct shown text_of_size(u64 bytes);
 /* Decimal or 0x hexadecimal, the whole word, no overflow; K, M, G and T if `with_suffix`. */
 bool text_to_number(const char *word, bool with_suffix, u64 *value);
 
+/* Numbers of processors and ranges of them, like 0,2-3, in any order, none twice: bits in *cpus. */
+bool text_to_cpus(const char *word, u64 *cpus);
+
 /* A relative path that stays below its folder; FAT's forbidden characters are refused. */
 bool text_is_path(const char *path);
 

@@ -7,7 +7,7 @@
 #include "lib/types.h"
 
 #define BOOT_INFO_MAGIC   0x544f4f424c544e4cull /* "LNTLBOOT" */
-#define BOOT_INFO_VERSION 2u
+#define BOOT_INFO_VERSION 3u
 #define BOOT_MEM_MAX      512u
 #define BOOT_MODULES_MAX  64u
 #define BOOT_PATH_MAX     CONFIG_PATH_MAX

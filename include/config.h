@@ -10,6 +10,8 @@
 #define CONFIG_STRING_MAX    128u
 #define CONFIG_GUESTS_MAX    48u
 #define CONFIG_GUEST_MODULES 8u
+#define CONFIG_VCPUS_MAX     8u
+#define CONFIG_CPUS_MAX      64u /* physical processors that `cpu` can name */
 
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 
@@ -23,6 +25,18 @@ enum config_lab { CONFIG_LAB_OFF, CONFIG_LAB_ON, CONFIG_LAB_ASK };
 
 /* What is done against speculative execution.  AUTO: what the processor needs. */
 enum config_mitigations { CONFIG_MITIGATIONS_AUTO, CONFIG_MITIGATIONS_OFF };
+
+/* All guests at once, or each after the end of the one before. */
+enum config_run { CONFIG_RUN_TOGETHER, CONFIG_RUN_ONE_BY_ONE };
+
+/* SHARED: vCPUs take turns on the processors.  PINNED: each vCPU has one of its own. */
+enum config_schedule { CONFIG_SCHEDULE_SHARED, CONFIG_SCHEDULE_PINNED };
+
+/* Started with Lintel, or when the monitor is asked to. */
+enum config_start { CONFIG_START_BOOT, CONFIG_START_ASK };
+
+/* AUTO: the processor delivers interrupts to the guest if it can. */
+enum config_apicv { CONFIG_APICV_AUTO, CONFIG_APICV_OFF };
 
 /* What happens when a guest asks for a reset. */
 enum config_on_reboot { CONFIG_REBOOT_RESTART, CONFIG_REBOOT_END };
@@ -43,7 +57,8 @@ enum config_format {
     CONFIG_FORMAT_AUTO,
     CONFIG_FORMAT_LINUX,
     CONFIG_FORMAT_MULTIBOOT,
-    CONFIG_FORMAT_FLAT
+    CONFIG_FORMAT_FLAT,
+    CONFIG_FORMAT_PVH
 };
 
 enum config_switch { CONFIG_OFF, CONFIG_ON };
@@ -56,7 +71,16 @@ struct config_module {
 struct config_guest {
     char name[CONFIG_NAME_MAX];
     u64 memory; /* bytes, a multiple of 2 MiB */
+    u64 cpus;   /* physical processors by bit; 0: Lintel chooses */
     u32 vcpus;
+    u32 schedule;   /* enum config_schedule */
+    u32 priority;   /* 0 to 7, the highest */
+    u32 weight;     /* share among guests of the same priority */
+    u32 cap;        /* percent of one processor in each period, 0: no limit */
+    u32 period;     /* of the cap, milliseconds */
+    u32 paravirt;   /* enum config_switch: the clock of KVM's CPUID leaves */
+    u32 start;      /* enum config_start */
+    u32 apicv;      /* enum config_apicv */
     u32 format;     /* enum config_format */
     u32 console;    /* enum config_console */
     u32 on_reboot;  /* enum config_on_reboot */
@@ -79,6 +103,8 @@ struct config {
     u32 guest_count;
     u32 lab;         /* enum config_lab; ON: there may be no guest */
     u32 mitigations; /* enum config_mitigations */
+    u32 run;         /* enum config_run */
+    u32 slice;       /* of a processor's time, milliseconds */
     u32 reserved;
     struct config_guest guest[CONFIG_GUESTS_MAX];
 };

@@ -94,6 +94,9 @@ $(O)/fuzz/fuzz_%: $(O)/fuzz/tools/unit/fuzz_%.o $(O)/fuzz/pure.a
 $(O)/unit-gcc/policy_tables: $(O)/unit-gcc/tools/policy_tables.o $(O)/unit-gcc/pure.a
 	@$(CC) $(HOST_FLAGS) -o $@ $^
 
+$(O)/unit-gcc/guest_tables: $(O)/unit-gcc/tools/guest_tables.o $(O)/unit-gcc/pure.a
+	@$(CC) $(HOST_FLAGS) -o $@ $^
+
 .PHONY: unit-programs fuzz-programs
 unit-programs: $(foreach kind,unit-gcc unit-clang,$(UNIT_C:tools/unit/%.c=$(O)/$(kind)/%))
 fuzz-programs: $(FUZZ_C:tools/unit/%.c=$(O)/fuzz/%)

@@ -10,7 +10,9 @@
 #include "vmm/bootinfo.h"
 #include "vmm/gmem.h"
 #include "vmm/load/load.h"
+#include "vmm/policy/cpuid.h"
 #include "vmm/policy/cr.h"
+#include "vmm/smbios_build.h"
 #include "vmm/vm_memory.h"
 
 #define EBDA_START        0x9fc00ull
@@ -95,7 +97,25 @@ static err_t put_acpi_tables(const struct vm *vm)
 {
     u8 *tables = gmem_pointer(vm, (gpa_t){ACPI_GUEST_BASE}, ACPI_GUEST_SIZE);
 
-    return tables && acpi_build(tables, ACPI_GUEST_SIZE) ? OK : E_NOMEM;
+    const struct acpi_guest guest = {.cpus = vm->config->vcpus};
+
+    return tables && acpi_build(tables, ACPI_GUEST_SIZE, &guest) ? OK : E_NOMEM;
+}
+
+static err_t put_smbios_tables(const struct vm *vm)
+{
+    const u64 low = MIN(vm->config->memory, VM_PCI_HOLE), high = vm->config->memory - low;
+    u8 *tables = gmem_pointer(vm, (gpa_t){SMBIOS_GUEST_BASE}, SMBIOS_GUEST_SIZE);
+    u32 live;
+    const struct cpuid_answer *cpu = cpuid_find(&vm->cpuid, 1, 0, &live);
+    const struct smbios_guest guest = {.cpus = vm->config->vcpus,
+                                       .signature = cpu->eax,
+                                       .features = cpu->edx,
+                                       .tsc_hz = tsc_hz,
+                                       .rams = high ? 2 : 1,
+                                       .ram = {{0, low}, {4 * GiB, high}}};
+
+    return tables && smbios_build(tables, SMBIOS_GUEST_SIZE, &guest) ? OK : E_NOMEM;
 }
 
 /* What a BIOS leaves in low memory: kernels find the end of conventional memory there. */
@@ -179,6 +199,8 @@ err_t vm_image_load(struct vm *vm)
         return err;
     }
     err = put_acpi_tables(vm);
+    if (err == OK)
+        err = put_smbios_tables(vm);
     if (err == OK)
         err = put_bios_data(vm);
     if (err == OK)

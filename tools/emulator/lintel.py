@@ -70,10 +70,12 @@ def parse_size(text):
 
 
 class Volume:
-    """What goes onto the boot volume: lintel.conf and the files it names."""
+    """What goes onto the boot volume: lintel.conf and the files it names.
 
-    def __init__(self, log_level="info", on_end="poweroff", lab="off"):
-        self.lines = [f"log_level = {log_level}", f"on_end = {on_end}"]
+    `run`: "one-by-one", each guest after the end of the one before, or "together"."""
+
+    def __init__(self, log_level="info", on_end="poweroff", lab="off", run="one-by-one"):
+        self.lines = [f"log_level = {log_level}", f"on_end = {on_end}", f"run = {run}"]
         if lab != "off":
             self.lines.append(f"lab = {lab}")
         self.files = {}  # lower-case name -> (name below lintel/, Path)

@@ -104,9 +104,11 @@ def unit(report, options):
 
 def tools(report, options):
     """The tools' own tests, tools/tests/test_*.py."""
-    del options
+    make(report, "build what the tools' tests run", f"B={options.top}",
+         str(options.build / "unit-gcc" / "guest_tables"))
+    environment = dict(os.environ, LINTEL_BUILD=str(options.build.resolve()))
     status, output = run([sys.executable, "-m", "unittest", "discover", "-v", "-s", "tools/tests",
-                          "-t", "tools"], UNIT_TIMEOUT)
+                          "-t", "tools"], UNIT_TIMEOUT, environment)
     results = TOOL_LINE.findall(output)
     for test, where, result in results:
         if result != "ok":

@@ -35,8 +35,16 @@ static void require_guest(const struct config *config, u32 index)
         REQUIRE(strcmp(g->name, config->guest[i].name) != 0);
     REQUIRE(g->memory >= 4 * MiB && g->memory <= 1024 * GiB);
     REQUIRE(IS_ALIGNED(g->memory, 2 * MiB));
-    REQUIRE(g->vcpus == 1);
-    REQUIRE(g->format <= CONFIG_FORMAT_FLAT);
+    REQUIRE(g->vcpus >= 1 && g->vcpus <= CONFIG_VCPUS_MAX);
+    REQUIRE(g->schedule <= CONFIG_SCHEDULE_PINNED);
+    REQUIRE(g->priority <= 7);
+    REQUIRE(g->weight >= 1 && g->weight <= 1000);
+    REQUIRE(g->cap <= 100);
+    REQUIRE(g->period >= 1 && g->period <= 1000);
+    REQUIRE(g->paravirt <= CONFIG_ON);
+    REQUIRE(g->start <= CONFIG_START_ASK);
+    REQUIRE(g->apicv <= CONFIG_APICV_OFF);
+    REQUIRE(g->format <= CONFIG_FORMAT_PVH);
     REQUIRE(g->console <= CONFIG_CONSOLE_NONE);
     REQUIRE(g->on_reboot <= CONFIG_REBOOT_END);
     REQUIRE(g->debug_exit <= 0xffff);
@@ -86,6 +94,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
         REQUIRE(config.log_level <= CONFIG_LOG_DEBUG && config.on_end <= CONFIG_END_RETURN);
         REQUIRE(config.lab <= CONFIG_LAB_ASK);
         REQUIRE(config.mitigations <= CONFIG_MITIGATIONS_OFF);
+        REQUIRE(config.run <= CONFIG_RUN_ONE_BY_ONE);
+        REQUIRE(config.slice >= 1 && config.slice <= 100);
         REQUIRE(config.guest_count >= 1 || config.lab == CONFIG_LAB_ON);
         REQUIRE(config.guest_count <= CONFIG_GUESTS_MAX);
         for (u32 i = 0; i < config.guest_count; i++)

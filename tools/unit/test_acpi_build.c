@@ -1,26 +1,25 @@
 /* The guest's ACPI tables: checksums, lengths, pointers, the values that must agree with
- * the board; and ACPICA's compiler must read the AML and compile it again. */
+ * the board.  tools/tests/test_guest_tables.py has ACPICA judge them. */
+#include "drivers/platform/acpi.h"
 #include "vmm/acpi_build.h"
 #include "vmm/board.h"
+#include "vmm/dev/ioapic.h"
 #include "vmm/dev/lapic.h"
+#include "vmm/dev/pm.h"
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 static u8 buf[ACPI_GUEST_SIZE];
 static size_t used;
 
-static int setup(void **state)
+static void build(u32 cpus)
 {
-    (void)state;
     memset(buf, 0xaa, sizeof(buf));
-    used = acpi_build(buf, sizeof(buf));
-    return used == 0;
+    used = acpi_build(buf, sizeof(buf), &(struct acpi_guest){.cpus = cpus});
+    assert_true(used > 0 && used <= sizeof(buf));
 }
 
 static u64 le(size_t at, unsigned bytes)
@@ -65,6 +64,7 @@ static size_t find_madt(void)
 static void test_rsdp(void **state)
 {
     (void)state;
+    build(3);
     assert_memory_equal(buf, "RSD PTR ", 8);
     assert_int_equal(sum(0, 20), 0);
     assert_int_equal(sum(0, 36), 0);
@@ -76,6 +76,7 @@ static void test_rsdp(void **state)
 static void test_fadt(void **state)
 {
     (void)state;
+    build(3);
     static const struct {
         size_t at;
         unsigned bytes;
@@ -117,12 +118,15 @@ static void test_fadt(void **state)
 static void test_madt(void **state)
 {
     (void)state;
+    build(3);
     static const u8 entries[] = {
-        0, 8,  0,    0, 1, 0, 0,    0, /* processor _UID 0 is local APIC 0, enabled */
-        1, 12, 0,    0, 0, 0, 0xc0, 0xfe, 0,    0, 0, 0, /* I/O APIC 0 at 0xfec00000 from 0 on */
-        2, 10, 0,    0, 2, 0, 0,    0,    0,    0,       /* IRQ 0 is at pin 2, as the bus does it */
-        2, 10, 0,    9, 9, 0, 0,    0,    0x0d, 0,       /* SCI: active high, level */
-        4, 6,  0xff, 0, 0, 1,                            /* NMI at LINT1 of all */
+        0, 8,  0,    0, 1,    0,    0, 0, /* processor _UID 0 is local APIC 0, enabled */
+        0, 8,  1,    1, 1,    0,    0, 0, /* and so on */
+        0, 8,  2,    2, 1,    0,    0, 0, 1,    12,
+        0, 0,  0,    0, 0xc0, 0xfe, 0, 0, 0,    0, /* I/O APIC 0 at 0xfec00000 from 0 on */
+        2, 10, 0,    0, 2,    0,    0, 0, 0,    0, /* IRQ 0 is at pin 2, as the bus does it */
+        2, 10, 0,    9, 9,    0,    0, 0, 0x0d, 0, /* SCI: active high, level */
+        4, 6,  0xff, 0, 0,    1,                   /* NMI at LINT1 of all */
     };
     const size_t madt = find_madt();
     assert_int_equal(le(madt + 4, 4), 44 + sizeof(entries));
@@ -134,27 +138,29 @@ static void test_madt(void **state)
     struct lapic l;
     const struct board_host nobody = {0};
     board_init(&b, &nobody, 1000000000, 0, 0, 0, 0);
-    lapic_reset(&l, (u32)le(madt + 44 + 3, 1));
-    assert_int_equal(lapic_read(&l, 0x20, 0) >> 24, 0);
+    lapic_reset(&l, (u32)le(madt + 44 + 2 * 8 + 3, 1));
+    assert_int_equal(lapic_read(&l, 0x20, 0) >> 24, 2);
     assert_int_equal(lapic_read(&l, 0x360, 0), 0x400); /* LINT1: NMI */
     board_ioapic_write(&b, 0, 0);
-    assert_int_equal(board_ioapic_read(&b, 0x10) >> 24, le(madt + 52 + 2, 1));
+    assert_int_equal(board_ioapic_read(&b, 0x10) >> 24, le(madt + 68 + 2, 1));
     (void)board_port_write(&b, 0x43, 1, 0x30, 0); /* IRQ 0 goes low, and high after one count */
     const u32 before = b.ioapic.lines;
     (void)board_port_write(&b, 0x40, 1, 1, 0);
     (void)board_port_write(&b, 0x40, 1, 0, 0);
     board_tick(&b, b.deadline);
-    assert_int_equal(b.ioapic.lines ^ before, BIT32(le(madt + 64 + 4, 4)));
-    assert_int_equal(le(find_fadt() + 46, 2), le(madt + 74 + 3, 1)); /* SCI_INT */
+    assert_int_equal(b.ioapic.lines ^ before, BIT32(le(madt + 80 + 4, 4)));
+    assert_int_equal(le(find_fadt() + 46, 2), le(madt + 90 + 3, 1)); /* SCI_INT */
 }
 
 static void test_too_small(void **state)
 {
     (void)state;
+    build(3);
     static u8 small[ACPI_GUEST_SIZE];
     for (size_t size = 0; size <= used + 8; size++) {
         memset(small, 0xcc, used + 16);
-        assert_int_equal(acpi_build(small, size), size < used ? 0 : used);
+        assert_int_equal(acpi_build(small, size, &(struct acpi_guest){.cpus = 3}),
+                         size < used ? 0 : used);
         for (size_t i = size; i < used + 16; i++)
             assert_int_equal(small[i], 0xcc);
     }
@@ -165,6 +171,7 @@ static void test_too_small(void **state)
 static void test_s5_powers_off(void **state)
 {
     (void)state;
+    build(3);
     static const u8 head[] = {0x08, '_', 'S', '5', '_', 0x12, 0x4b, 0x00, 4, 0x0a};
     const size_t dsdt = (size_t)(le(find_fadt() + 40, 4) - ACPI_GUEST_BASE);
     assert_memory_equal(buf + dsdt + 36, head, sizeof(head));
@@ -175,43 +182,50 @@ static void test_s5_powers_off(void **state)
     assert_true(pm_write(&pm, 0x605, (u8)(slp_typ << 2 | 0x20), 0));
 }
 
-static void dump(const char *dir, const char *name, u64 at)
+/* Lintel's own parser for firmware's tables reads them as they were meant. */
+static const void *map_tables(void *ctx, u64 phys, u64 len)
 {
-    char path[256];
-    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(buf + at, 1, le(at + 4, 4), f), le(at + 4, 4));
-    assert_int_equal(fclose(f), 0);
+    (void)ctx;
+    if (phys < ACPI_GUEST_BASE || len > used || phys - ACPI_GUEST_BASE > used - len)
+        return NULL;
+    return buf + (phys - ACPI_GUEST_BASE);
 }
 
-static void test_iasl(void **state)
+static void test_host_parser(void **state)
 {
     (void)state;
-    char dir[] = "/tmp/acpi_build.XXXXXX", command[1024];
-    if (system("command -v iasl >/dev/null") != 0)
-        skip();
-    assert_non_null(mkdtemp(dir));
-    const size_t fadt = find_fadt();
-    dump(dir, "dsdt.dat", le(fadt + 40, 4) - ACPI_GUEST_BASE);
-    dump(dir, "fadt.dat", fadt);
-    dump(dir, "apic.dat", find_madt());
-    dump(dir, "facs.dat", le(fadt + 36, 4) - ACPI_GUEST_BASE);
-    dump(dir, "xsdt.dat", le(24, 8) - ACPI_GUEST_BASE);
-    (void)snprintf(
-        command, sizeof(command),
-        "cd %s && for t in dsdt fadt apic facs xsdt; do iasl -d $t.dat || exit 1; done >log 2>&1"
-        " && ! grep -Ei 'error|warning|invalid' log"
-        " && iasl -p again dsdt.dsl >log2 2>&1 && grep -q ' 0 Errors, 0 Warnings' log2"
-        " && grep -q PNP0501 dsdt.dsl && grep -q PNP0B00 dsdt.dsl"
-        " && grep -q ACPI0007 dsdt.dsl && grep -q 'Interrupt Source Override' apic.dsl"
-        " && grep -q PNP0100 dsdt.dsl && grep -q PNP0000 dsdt.dsl"
-        " && test $(tr -d ' \n' <dsdt.dsl | grep -o '{[0-9]*}' | tr -d '\n') = '{2}{0}{8}{4}'",
-        dir);
-    const int result = system(command);
-    (void)snprintf(command, sizeof(command), "rm -r %s", dir);
-    assert_int_equal(system(command), 0);
-    assert_int_equal(result, 0);
+    for (u32 cpus = 1; cpus <= CONFIG_VCPUS_MAX; cpus++) {
+        const struct acpi_map map = {map_tables, NULL};
+        struct acpi_info info;
+
+        build(cpus);
+        assert_int_equal(acpi_parse(&map, ACPI_GUEST_BASE, &info), OK);
+        assert_true(info.has_fadt && info.has_madt && info.has_s5 && info.reset.present);
+        assert_false(info.has_dmar || info.hardware_reduced || info.cpus_left_out);
+        assert_int_equal(info.cpu_count, cpus);
+        for (u32 i = 0; i < cpus; i++)
+            assert_int_equal(info.cpu_apic_id[i], i);
+        assert_int_equal(info.lapic_address, LAPIC_BASE);
+        assert_int_equal(info.ioapic_count, 1);
+        assert_int_equal(info.ioapic[0].address, IOAPIC_BASE);
+        assert_int_equal(info.ioapic[0].gsi_base, 0);
+        assert_int_equal(info.mcfg_count, 0);
+        assert_int_equal(info.smi_command | info.pm1b_control | info.acpi_enable, 0);
+        assert_int_equal(info.pm1a_control, PM1_CONTROL);
+        assert_int_equal(info.pm_timer, PM_TIMER);
+        assert_true(info.pm_timer_32bit);
+        assert_int_equal(info.s5_type_a, PM_SLP_TYP_S5);
+        assert_int_equal(info.reset.address, 0xcf9);
+        assert_int_equal(info.reset_value, 6);
+    }
+}
+
+static void test_out_of_bounds(void **state)
+{
+    (void)state;
+    assert_int_equal(acpi_build(buf, sizeof(buf), &(struct acpi_guest){.cpus = 0}), 0);
+    assert_int_equal(
+        acpi_build(buf, sizeof(buf), &(struct acpi_guest){.cpus = CONFIG_VCPUS_MAX + 1}), 0);
 }
 
 int main(void)
@@ -219,7 +233,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rsdp),          cmocka_unit_test(test_fadt),
         cmocka_unit_test(test_madt),          cmocka_unit_test(test_too_small),
-        cmocka_unit_test(test_s5_powers_off), cmocka_unit_test(test_iasl),
+        cmocka_unit_test(test_s5_powers_off), cmocka_unit_test(test_host_parser),
+        cmocka_unit_test(test_out_of_bounds),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
