@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import bench, host, lab, live, machines, replay
+from testing import bench, host, lab, live, machines, replay, smp
 from testing.report import Report
 
 STEPS = {
@@ -25,11 +25,13 @@ STEPS = {
     "refusal": machines.refusal,
     "lab": lab.lab,
     "live": live.live,
+    "smp": smp.smp,
     "linux": machines.linux,
     "lab-models": lab.models,
     "budgets": bench.budgets,
     "report": bench.page,
     "models": machines.models,
+    "smp-models": smp.models,
     "kernels": machines.kernels,
 }
 

@@ -3,9 +3,12 @@
 #include "arch/x86_64/log.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/panic.h"
+#include "arch/x86_64/spinlock.h"
 #include "lib/mem.h"
 
 static struct pmm frames;
+static struct spinlock lock; /* of `frames` and its table */
+static const struct boot_info *boot;
 
 /* Guests' memory is write-back in their EPT: only what the firmware says can be so is used. */
 static bool is_usable(const struct boot_mem *m)
@@ -46,6 +49,7 @@ void hostmem_init(const struct boot_info *info)
     const u64 bytes = ALIGN_UP(pmm_table_bytes(top), PAGE_SIZE);
     const hpa_t table = place_table(info, bytes);
 
+    boot = info;
     pmm_init(&frames, phys_to_virt(table), top);
     for (u32 i = 0; i < info->mem_count; i++)
         if (is_usable(&info->mem[i]))
@@ -60,9 +64,49 @@ void hostmem_init(const struct boot_info *info)
              (unsigned long long)(top >> 20));
 }
 
-struct pmm *hostmem(void)
+const struct pmm *hostmem(void)
 {
     return &frames;
+}
+
+err_t hostmem_alloc(u64 len, u64 align, u16 owner, hpa_t *out)
+{
+    err_t error;
+
+    spin_lock(&lock);
+    error = pmm_alloc(&frames, len, align, owner, out);
+    spin_unlock(&lock);
+    return error;
+}
+
+err_t hostmem_free(hpa_t base, u64 len, u16 owner)
+{
+    err_t error;
+
+    spin_lock(&lock);
+    error = pmm_free(&frames, base, len, owner);
+    spin_unlock(&lock);
+    return error;
+}
+
+/* The end of the first such range that is large enough: below it is what BIOSes use most. */
+err_t hostmem_take_low(u64 len, hpa_t *out)
+{
+    for (u32 i = 0; i < boot->mem_count; i++) {
+        const struct boot_mem *m = &boot->mem[i];
+        const u64 end = MIN(m->base + m->len, (u64)MiB);
+
+        /* Page 0 is in no usable range. */
+        if (!is_usable(m) || end < m->base || end - m->base < len ||
+            pmm_owner(&frames, (hpa_t){end - len}) != FRAME_NONE)
+            continue;
+        spin_lock(&lock);
+        pmm_set_owner(&frames, (hpa_t){end - len}, len, FRAME_LINTEL);
+        spin_unlock(&lock);
+        *out = (hpa_t){end - len};
+        return OK;
+    }
+    return E_NOMEM;
 }
 
 void *hostmem_pages(u64 bytes)
@@ -70,16 +114,14 @@ void *hostmem_pages(u64 bytes)
     const u64 len = ALIGN_UP(bytes, PAGE_SIZE);
     hpa_t first;
 
-    if (pmm_alloc(&frames, len, PAGE_SIZE, FRAME_LINTEL, &first) != OK)
+    if (hostmem_alloc(len, PAGE_SIZE, FRAME_LINTEL, &first) != OK)
         return NULL;
     return memset(phys_to_virt(first), 0, len);
 }
 
 void hostmem_pages_free(void *first, u64 bytes)
 {
-    const u64 len = ALIGN_UP(bytes, PAGE_SIZE);
-
-    if (first && pmm_free(&frames, virt_to_phys(first), len, FRAME_LINTEL) != OK)
+    if (first && hostmem_free(virt_to_phys(first), ALIGN_UP(bytes, PAGE_SIZE), FRAME_LINTEL) != OK)
         panic("freeing pages that are not Lintel's: %p", first);
 }
 

@@ -6,7 +6,15 @@
 
 /* Sets the frames' owners from the loader's memory map. Panics without usable memory. */
 void hostmem_init(const struct boot_info *info);
-struct pmm *hostmem(void);
+/* For counts, and for the owners of frames that cannot change meanwhile: the caller's own. */
+const struct pmm *hostmem(void);
+
+/* pmm_alloc() and pmm_free(), from any CPU. */
+err_t hostmem_alloc(u64 len, u64 align, u16 owner, hpa_t *out);
+err_t hostmem_free(hpa_t base, u64 len, u16 owner);
+/* Lintel's for ever: `len` bytes (multiple of 4096) below 1 MiB, contiguous, not zeroed; for the
+ * boot CPU before the others run, once.  E_NOMEM: the firmware left none free. */
+err_t hostmem_take_low(u64 len, hpa_t *out);
 
 /* One zeroed page of the hypervisor's own; NULL: none left. */
 void *hostmem_page(void);

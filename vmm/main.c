@@ -11,6 +11,7 @@
 #include "drivers/platform/power.h"
 #include "vmm/bootinfo.h"
 #include "vmm/console.h"
+#include "vmm/cpu.h"
 #include "vmm/dump.h"
 #include "vmm/hostmem.h"
 #include "vmm/lab/lab.h"
@@ -42,10 +43,14 @@ static void check_boot_info(const struct boot_info *info)
 
 static void panic_dump(void)
 {
-    trace_lines(&boot_cpu.trace, PANIC_TRACE_LINES);
-    trace_dump(&boot_cpu.trace, PANIC_TRACE_RECORDS);
-    if (boot_cpu.current)
-        log_info("vCPU %x was on this CPU", boot_cpu.current->trace_id);
+    const struct vmm_cpu *cpu = this_vmm_cpu();
+
+    if (!cpu) /* it has not come that far */
+        return;
+    trace_lines(&cpu->trace, PANIC_TRACE_LINES);
+    trace_dump(&cpu->trace, PANIC_TRACE_RECORDS);
+    if (cpu->current)
+        log_info("vCPU %x was on this CPU", cpu->current->trace_id);
 }
 
 static void panic_end(void)
@@ -74,11 +79,8 @@ static void start_acpi(u64 rsdp)
 
 static void start_vmx(const struct config *config)
 {
-    void *vmxon = hostmem_page();
-
-    if (!vmxon || vmx_cpu_enable(virt_to_phys(vmxon)) != OK)
+    if (cpu_vmx_start(config) != OK)
         panic("VMX cannot be entered on this CPU");
-    vmx_mitigation_start(config->mitigations == CONFIG_MITIGATIONS_AUTO);
 }
 
 /* The firmware is still there, and gets the machine back. */
@@ -111,9 +113,7 @@ void hv_main(const struct boot_info *info)
     panic_set_hooks(panic_dump, panic_end);
     tsc_init(info->tsc_hz);
     log_set_clock(tsc_hz);
-    trace_init(&boot_cpu.trace, 0, tsc_hz);
-    log_info("LINTEL-TRACE at cpu=0 address=0x%llx bytes=%zu",
-             (unsigned long long)virt_to_phys(&boot_cpu.trace).v, sizeof(boot_cpu.trace));
+    cpu_trace_start(&boot_cpu);
     bootinfo_init(info);
     hostmem_init(info);
     if (info->lab != 0) {
@@ -125,5 +125,7 @@ void hv_main(const struct boot_info *info)
     start_vmx(&info->config);
     msr_policy_init();
     record_init();
+    if (!RECORD_ONE_CPU)
+        cpu_start_others(&acpi);
     machine_run();
 }

@@ -12,6 +12,8 @@ struct cpuid_source;
 #ifdef RECORD
 /* What a processor does to a virtual-APIC page without an exit could not be replayed. */
 #define RECORD_APIC_PAGE false
+/* A recording is of one CPU, tick by tick. */
+#define RECORD_ONE_CPU true
 
 /* ---- the start of a guest, in this order */
 void record_guest(const struct vm *vm, const struct cpuid_source *source);
@@ -44,6 +46,7 @@ void record_init(void);
 void record_report(void);
 #else
 #define RECORD_APIC_PAGE true
+#define RECORD_ONE_CPU   false
 
 static inline void record_guest(const struct vm *vm UNUSED, const struct cpuid_source *s UNUSED)
 {

@@ -48,8 +48,8 @@ static err_t add_extent(struct vm *vm, gpa_t gpa, u64 len, u64 *got)
 
     if (vm->extents == VM_EXTENTS_MAX)
         return E_NOMEM;
-    while (pmm_alloc(hostmem(), size, size >= GiB ? GiB : LARGE_PAGE_SIZE, owner(vm), &hpa) != OK &&
-           pmm_alloc(hostmem(), size, LARGE_PAGE_SIZE, owner(vm), &hpa) != OK) {
+    while (hostmem_alloc(size, size >= GiB ? GiB : LARGE_PAGE_SIZE, owner(vm), &hpa) != OK &&
+           hostmem_alloc(size, LARGE_PAGE_SIZE, owner(vm), &hpa) != OK) {
         if (size <= LARGE_PAGE_SIZE)
             return E_NOMEM;
         size = ALIGN_UP(size / 2, LARGE_PAGE_SIZE);
@@ -110,7 +110,7 @@ static void release(struct vm *vm)
         const struct vm_extent *e = &vm->extent[i];
         const bool before_hole = e->gpa.v == 0 && e->len == VM_LOW_END;
 
-        if (pmm_free(hostmem(), e->hpa, before_hole ? VM_HIGH_ROM : e->len, owner(vm)) != OK)
+        if (hostmem_free(e->hpa, before_hole ? VM_HIGH_ROM : e->len, owner(vm)) != OK)
             panic("vm %u: memory at %llx is not its own", vm->id, (unsigned long long)e->hpa.v);
     }
     vm->extents = 0;

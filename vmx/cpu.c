@@ -7,7 +7,7 @@
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/panic.h"
-#include "lib/mem.h"
+#include "arch/x86_64/percpu.h"
 #include "vmx/vmx.h"
 #include "vmx/wishes.h"
 
@@ -55,6 +55,19 @@ static err_t negotiate(const struct vmx_caps *caps)
     return OK;
 }
 
+/* A guest may move from CPU to CPU: what one can, all must. */
+static err_t compare(const struct vmx_caps *caps)
+{
+    for (u32 msr = VMX_MSR_FIRST; msr <= VMX_MSR_LAST; msr++)
+        if (vmx_cap(caps, msr) != vmx_cap(&machine_caps, msr)) {
+            log_error("vmx: CPU %u has 0x%llx in MSR 0x%x, the boot CPU 0x%llx", this_cpu()->id,
+                      (unsigned long long)vmx_cap(caps, msr), msr,
+                      (unsigned long long)vmx_cap(&machine_caps, msr));
+            return E_NOTSUP;
+        }
+    return OK;
+}
+
 /* The lock bit makes VMXON possible, and lasts until reset. */
 static err_t unlock_vmx(u64 feature_control)
 {
@@ -84,10 +97,7 @@ err_t vmx_cpu_enable(hpa_t vmxon_page)
     vmx_caps_collect(&caps, read_capability, NULL);
     if (!known)
         TRY(negotiate(&caps));
-    if (memcmp(caps.msr, machine_caps.msr, sizeof(caps.msr)) != 0) {
-        log_error("vmx: this CPU's capabilities differ from the first one's");
-        return E_NOTSUP;
-    }
+    TRY(compare(&caps));
     TRY(unlock_vmx(caps.feature_control));
     fix_control_registers(&caps);
 

@@ -7,6 +7,7 @@
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/seg.h"
+#include "lib/atomic.h"
 #include "vmx/enter.h"
 #include "vmx/eptp.h"
 #include "vmx/speculation.h"
@@ -15,6 +16,11 @@
 #include "vmx/wishes.h"
 
 #define PAT_AFTER_RESET 0x0007040600070406ull
+
+/* Each CPU writes its own, and its NMI handler reads it. */
+static struct {
+    u64 vmcs; /* physical address of the current VMCS; 0: none */
+} __attribute__((aligned(64))) current[CPUS_MAX];
 
 static u32 negotiated(enum vmx_word word)
 {
@@ -37,12 +43,23 @@ void vmx_vcpu_make_current(struct vmx_vcpu *v)
     __asm__ volatile("vmptrld %1" : "=@cca"(ok) : "m"(v->vmcs.v) : "memory");
     if (!ok)
         panic("VMPTRLD of 0x%llx failed", (unsigned long long)v->vmcs.v);
+    WRITE_ONCE(current[this_cpu()->id].vmcs, v->vmcs.v);
 }
 
 void vmx_vcpu_release(struct vmx_vcpu *v)
 {
+    if (current[this_cpu()->id].vmcs == v->vmcs.v) {
+        WRITE_ONCE(current[this_cpu()->id].vmcs, 0);
+        barrier(); /* an NMI from here on finds none */
+    }
     vmclear(v->vmcs);
     v->launched = false;
+}
+
+void vmx_expire_timer(void)
+{
+    if (READ_ONCE(current[this_cpu()->id].vmcs) != 0)
+        vmwrite_proven(VMCS_PREEMPTION_TIMER, 0);
 }
 
 /* The guest's local APIC: nothing is in service, and no EOI exits. */

@@ -5,6 +5,7 @@
 #include "arch/x86_64/log.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/percpu.h"
+#include "lib/mem.h"
 
 static struct {
     struct mitigation_plan plan;
@@ -85,6 +86,16 @@ static void report(const struct mitigation_plan *plan, const struct mitigation_c
                     "run on the other one");
 }
 
+/* False on the boot CPU itself: there it is news. */
+static bool same_as_boot_cpu(const struct mitigation_plan *plan)
+{
+    const struct mitigation_plan *const boot = &per_cpu[0].plan;
+
+    return plan != boot && plan->flags == boot->flags && plan->spec_ctrl == boot->spec_ctrl &&
+           plan->affected == boot->affected && plan->open == boot->open &&
+           memcmp(plan->reason, boot->reason, sizeof(plan->reason)) == 0;
+}
+
 void vmx_mitigation_start(bool on)
 {
     struct mitigation_plan *plan = &per_cpu[this_cpu()->id].plan;
@@ -96,7 +107,8 @@ void vmx_mitigation_start(bool on)
         per_cpu[this_cpu()->id].spec_ctrl_before = rdmsr(MSR_SPEC_CTRL);
         wrmsr(MSR_SPEC_CTRL, plan->spec_ctrl);
     }
-    report(plan, &cpu);
+    if (!same_as_boot_cpu(plan))
+        report(plan, &cpu);
 }
 
 void vmx_mitigation_stop(void)

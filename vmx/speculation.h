@@ -3,7 +3,8 @@
 #pragma once
 #include "vmx/mitigation.h"
 
-/* This CPU: makes its plan (with nothing in it if `on` is false), sets IA32_SPEC_CTRL, logs. */
+/* This CPU: makes its plan (with nothing in it if `on` is false), sets IA32_SPEC_CTRL; logs
+ * it unless it is the boot CPU's. */
 void vmx_mitigation_start(bool on);
 /* Leaves IA32_SPEC_CTRL as it was before the start. */
 void vmx_mitigation_stop(void);

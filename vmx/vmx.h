@@ -82,6 +82,10 @@ void vmx_set_nmi_window(struct vmx_vcpu *v, bool on);
  * end every entry before its first instruction: the caller sets the timer anew (vmm/run.c does, by
  * TODO_BOARD). */
 void vmx_set_timer(struct vmx_vcpu *v, u64 ticks);
+/* The next entry on this CPU ends before its first instruction, by EXIT_PREEMPTION_TIMER, unless
+ * vmx_set_timer() comes in between: who is to notice a kick sets the timer first and looks for the
+ * reason of the kick after that.  Nothing happens if no VMCS is current.  For the NMI's handler. */
+void vmx_expire_timer(void);
 /* For a VMCS with an APIC page.  SDM Vol. 3C, "Guest Non-Register State" and "Controls for APIC
  * Virtualization". */
 void vmx_set_interrupt_status(struct vmx_vcpu *v, u16 status);

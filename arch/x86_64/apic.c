@@ -7,6 +7,7 @@
 #include "arch/x86_64/log.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/paging.h"
+#include "arch/x86_64/percpu.h"
 #include "arch/x86_64/tsc.h"
 
 /* Offsets in the xAPIC page; the x2APIC MSR is MSR_X2APIC_BASE + offset / 16. */
@@ -17,6 +18,8 @@ enum apic_reg {
     APIC_EOI = 0xb0,
     APIC_SVR = 0xf0,
     APIC_LVT_CMCI = 0x2f0,
+    APIC_ICR_LOW = 0x300,
+    APIC_ICR_HIGH = 0x310,
     APIC_LVT_TIMER = 0x320,
     APIC_LVT_THERMAL = 0x330,
     APIC_LVT_PERF = 0x340,
@@ -33,6 +36,18 @@ enum apic_reg {
 #define LVT_TSC_DEADLINE   (2u << 17)
 #define TIMER_DIVIDE_BY_1  0xbu
 #define VERSION_MAX_LVT(v) ((v) >> 16 & 0xff)
+
+/* Interrupt command register; physical destinations only: not every emulator gives a CPU in x2APIC
+ * mode its logical id. */
+#define ICR_FIXED      (0u << 8)
+#define ICR_NMI        (4u << 8)
+#define ICR_INIT       (5u << 8)
+#define ICR_STARTUP    (6u << 8)
+#define ICR_PENDING    BIT32(12)
+#define ICR_ASSERT     BIT32(14)
+#define ICR_ALL_OTHERS (3u << 18)
+#define ICR_POLLS_MAX  1000000u
+#define XAPIC_ID_MAX   0xfeu /* 0xff is everybody */
 
 /* 8259 pair */
 #define PIC1_COMMAND       0x20u
@@ -146,7 +161,7 @@ static void enable(void)
     }
     if (x2apic)
         wrmsr(MSR_APIC_BASE, base | APIC_BASE_EXTD);
-    else
+    else if (xapic == NULL)
         xapic = paging_map_device((hpa_t){base & APIC_BASE_ADDRESS}, PAGE_SIZE, PAGING_UC);
 }
 
@@ -165,27 +180,90 @@ static void calibrate_timer(void)
     timer_hz = (u64)(~0u - left) * 1000000 / window_us;
 }
 
-void apic_init(void)
+static void set_timer_mode(void)
 {
-    mask_8259();
-    apic_mask_ioapic((hpa_t){IOAPIC_DEFAULT});
-    enable();
-    mask_local();
-    apic_write(APIC_TPR, 0);
-    apic_write(APIC_SVR, SVR_ENABLE | APIC_VECTOR_SPURIOUS);
-
-    has_deadline = cpuid(1, 0).ecx & CPUID_1_ECX_TSC_DEADLINE;
     if (has_deadline) {
         apic_write(APIC_LVT_TIMER, LVT_TSC_DEADLINE | APIC_VECTOR_TIMER);
         /* The mode must be in place before the first write of the MSR, which xAPIC's MMIO
          * store does not order (SDM Vol. 3A, "TSC-Deadline Mode"). */
         __asm__ volatile("mfence" : : : "memory");
     } else {
-        calibrate_timer();
+        apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
         apic_write(APIC_LVT_TIMER, APIC_VECTOR_TIMER);
     }
+}
+
+static void start_local(void)
+{
+    enable();
+    mask_local();
+    apic_write(APIC_TPR, 0);
+    apic_write(APIC_SVR, SVR_ENABLE | APIC_VECTOR_SPURIOUS);
+}
+
+void apic_init(void)
+{
+    mask_8259();
+    apic_mask_ioapic((hpa_t){IOAPIC_DEFAULT});
+    start_local();
+    has_deadline = cpuid(1, 0).ecx & CPUID_1_ECX_TSC_DEADLINE;
+    if (!has_deadline)
+        calibrate_timer();
+    set_timer_mode();
     log_info("apic: id %u, %s, %s timer", apic_id(), xapic != NULL ? "xAPIC" : "x2APIC",
              has_deadline ? "TSC-deadline" : "one-shot");
+}
+
+void apic_init_cpu(void)
+{
+    start_local();
+    set_timer_mode();
+}
+
+/* ------------------------------------------------------------ to other CPUs */
+
+bool apic_can_reach(u32 id)
+{
+    return id <= XAPIC_ID_MAX || (xapic == NULL && id != APIC_ALL_OTHERS);
+}
+
+/* Returns when the APIC has sent it.  A write of the MSR is not ordered behind earlier stores (SDM
+ * Vol. 3A, "MSR Access in x2APIC Mode"). */
+static void send(u32 id, u32 command)
+{
+    if (id == APIC_ALL_OTHERS) {
+        command |= ICR_ALL_OTHERS;
+        id = 0;
+    }
+    if (xapic == NULL) {
+        __asm__ volatile("mfence\n\tlfence" : : : "memory");
+        wrmsr(MSR_X2APIC_ICR, (u64)id << 32 | command | ICR_ASSERT);
+        return;
+    }
+    apic_write(APIC_ICR_HIGH, id << 24);
+    apic_write(APIC_ICR_LOW, command | ICR_ASSERT);
+    for (u32 i = 0; i < ICR_POLLS_MAX && (apic_read(APIC_ICR_LOW) & ICR_PENDING); i++)
+        cpu_pause();
+}
+
+void apic_send_ipi(u32 cpu, u8 vector)
+{
+    send(cpu_public[cpu].apic_id, ICR_FIXED | vector);
+}
+
+void apic_send_nmi(u32 cpu)
+{
+    send(cpu_public[cpu].apic_id, ICR_NMI);
+}
+
+void apic_send_init(u32 id)
+{
+    send(id, ICR_INIT);
+}
+
+void apic_send_startup(u32 id, hpa_t page)
+{
+    send(id, ICR_STARTUP | (u8)(page.v / PAGE_SIZE));
 }
 
 /* ------------------------------------------------------------ idle */

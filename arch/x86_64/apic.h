@@ -4,11 +4,13 @@
 #pragma once
 #include "lib/types.h"
 
+#define APIC_VECTOR_KICK     0xedu /* ends a HLT and does nothing else */
 #define APIC_VECTOR_TIMER    0xeeu
 #define APIC_VECTOR_SPURIOUS 0xefu
 
-/* After paging_init() and tsc_init(). */
+/* On the boot CPU, after paging_init() and tsc_init(); apic_init_cpu() on the others, after it. */
 void apic_init(void);
+void apic_init_cpu(void);
 /* Masks every line of one more I/O APIC (apic_init() has done the one at 0xfec00000). */
 void apic_mask_ioapic(hpa_t base);
 u32 apic_id(void);
@@ -16,3 +18,14 @@ void apic_eoi(void);
 /* Halts until any interrupt arrives, at the latest at the TSC value `deadline` (~0: no limit).
  * Called and returns with IF=0. */
 void apic_wait_until(u64 deadline_tsc);
+
+/* To a CPU by Lintel's number, below cpu_count() or being started.  Not from an NMI's handler,
+ * which may interrupt a sender between the two halves of xAPIC's command. */
+void apic_send_ipi(u32 cpu, u8 vector);
+void apic_send_nmi(u32 cpu);
+
+/* By APIC id, for smp.c; `page` is below 1 MiB. */
+#define APIC_ALL_OTHERS 0xffffffffu
+bool apic_can_reach(u32 id);
+void apic_send_init(u32 id);
+void apic_send_startup(u32 id, hpa_t page);

@@ -1,8 +1,10 @@
 /* Offsets and numbers of C for the assembler.  Compiled, never typed, never linked: the Makefile
  * takes the "->NAME value" lines out of the compiler's output. */
+#include "arch/x86_64/cr.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/seg.h"
+#include "arch/x86_64/smp.h"
 #include "vmx/gregs.h"
 #include "vmx/mitigation.h"
 #include "vmx/vmcs_fields.h"
@@ -59,5 +61,19 @@ void asm_offsets(void)
     SYMBOL(MITIGATE_EXIT, MITIGATE_EXIT);
 
     SYMBOL(CPU_SELF, offsetof(struct cpu, self));
+    SYMBOL(CPU_SIZE, sizeof(struct cpu));
     SYMBOL(CPU_STACKS_TOP, offsetof(struct cpu_stacks, main) + CPU_STACK_SIZE);
+    SYMBOL(CPU_STACKS_SIZE, sizeof(struct cpu_stacks));
+    SYMBOL(CPUS_MAX, CPUS_MAX);
+    SYMBOL(AP_NOBODY, AP_NOBODY);
+    SYMBOL(AP_EVERYBODY, AP_EVERYBODY);
+
+    SYMBOL(CR0_PROTECTED, CR0_PE | CR0_ET | CR0_NE | CR0_WP);
+    SYMBOL(CR0_PG, CR0_PG);
+    SYMBOL(CR4_PAE, CR4_PAE);
+    SYMBOL(MSR_EFER, MSR_EFER);
+    SYMBOL(EFER_LME, EFER_LME);
+    SYMBOL(EFER_NXE, EFER_NXE);
+    SYMBOL(MSR_GS_BASE, MSR_GS_BASE);
+    SYMBOL(SEL_CODE, SEL_CODE);
 }

@@ -5,7 +5,8 @@
 #include "lib/fmt.h"
 #include "lib/mem.h"
 
-#define LINE_MAX 400u
+#define LINE_MAX        400u
+#define SEIZE_POLLS_MAX 1000000u
 
 static struct log_ring *log_memory;
 static struct log_sink *sinks;
@@ -42,6 +43,12 @@ void log_add_sink(struct log_sink *sink)
 void log_set_clock(u64 hz)
 {
     clock_hz = hz;
+}
+
+void log_seize(void)
+{
+    for (u32 i = 0; i < SEIZE_POLLS_MAX && atomic_xchg(&locked, 1) != 0; i++)
+        cpu_pause();
 }
 
 void log_force(void)

@@ -27,7 +27,9 @@ void log_vline(enum log_level level, const char *format, va_list args);
 /* A line "LINTEL-..." out of many for programs: neither the memory ring nor a screen takes it. */
 void log_bulk(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_set_clock(u64 hz); /* TSC ticks per second */
-void log_force(void);       /* panic: all sinks, all levels, no lock from now on */
+void log_seize(void); /* panic: from now on nobody else begins a line; gives up after a while, as
+                       * when this CPU itself was writing one */
+void log_force(void); /* panic: all sinks, all levels, no lock from now on */
 
 #define log_error(...)   log_line(LOG_ERROR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)

@@ -359,6 +359,11 @@ void *paging_map_device(hpa_t pa, u64 len, enum paging_cache cache)
     return (void *)(va + offset);
 }
 
+u64 paging_top_entry(u64 va)
+{
+    return root[index_at(va, LEVELS)];
+}
+
 void paging_for_each(void (*visit)(void *arg, u64 va, hpa_t pa, u64 len, bool writable,
                                    bool executable),
                      void *arg)

@@ -28,6 +28,9 @@ enum paging_cache { PAGING_UC, PAGING_WC };
 /* Maps device memory RW+NX for ever (bytes, any alignment); panics if tables run out. */
 void *paging_map_device(hpa_t pa, u64 len, enum paging_cache cache);
 
+/* The entry for va in the table that CR3 names, for another table of that level. */
+u64 paging_top_entry(u64 va);
+
 /* Walks the live tables: calls visit for each present leaf; for the audit (no W+X). */
 void paging_for_each(void (*visit)(void *arg, u64 va, hpa_t pa, u64 len, bool writable,
                                    bool executable),

@@ -8,14 +8,18 @@
 #include "lib/atomic.h"
 #include "lib/fmt.h"
 
-#define BACKTRACE_MAX 24u
-#define NOBODY        CPUS_MAX
+#define BACKTRACE_MAX  24u
+#define NOBODY         CPUS_MAX
+#define STOP_POLLS_MAX 1000000u
 
 extern const u8 __text_start[], __text_end[];
 
 static void (*dump_hook)(void);
 static void (*end_hook)(void);
+static u32 (*stop_hook)(void);
 static u32 panic_owner = NOBODY; /* CPU that writes the record */
+static bool stopping;            /* the others are to stop */
+static u32 stopped;
 
 /* What the compiler stores at RBP with -fno-omit-frame-pointer. */
 struct stack_frame {
@@ -27,6 +31,11 @@ void panic_set_hooks(void (*dump)(void), void (*end)(void))
 {
     dump_hook = dump;
     end_hook = end;
+}
+
+void panic_set_stop(u32 (*stop)(void))
+{
+    stop_hook = stop;
 }
 
 static NORETURN void halt(void)
@@ -45,6 +54,29 @@ static NORETURN void finish(void)
     halt();
 }
 
+void panic_stop_here(void)
+{
+    if (!load_acquire(&stopping) || panic_owner == this_cpu()->id)
+        return;
+    atomic_add(&stopped, 1u);
+    halt();
+}
+
+/* Who writes a line now may end it; then nobody else runs.  A CPU that does not take the NMI in
+ * time is in firmware, or broken. */
+static void stop_others(void)
+{
+    log_seize();
+    store_release(&stopping, true);
+    if (stop_hook != NULL) {
+        const u32 told = stop_hook();
+
+        for (u32 i = 0; i < STOP_POLLS_MAX && load_acquire(&stopped) < told; i++)
+            cpu_pause();
+    }
+    log_force();
+}
+
 /* Only the first CPU that panics writes; it gets here again if the record itself faults. */
 static void enter(void)
 {
@@ -56,7 +88,8 @@ static void enter(void)
                                      __ATOMIC_SEQ_CST) &&
         nobody != c->id)
         halt();
-    log_force();
+    if (c->panicking == 0)
+        stop_others();
     c->panicking++;
     if (c->panicking > 3)
         halt();

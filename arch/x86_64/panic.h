@@ -11,6 +11,10 @@ NORETURN void panic_at(const struct trap_frame *frame, const char *format, ...) 
 
 /* Upper layers add to the record (the last trace records, the current vCPU) and end the machine. */
 void panic_set_hooks(void (*dump)(void), void (*end)(void));
+/* With several CPUs: sends all others an NMI, and returns how many were sent. */
+void panic_set_stop(u32 (*stop)(void));
+/* For the NMI's handler: does not return while another CPU panics. */
+void panic_stop_here(void);
 
 #define assert(cond)                                                                               \
     do {                                                                                           \

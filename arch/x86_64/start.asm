@@ -5,8 +5,6 @@
 ;      the caller, on its stack and with its page tables.
 %include "asm_offsets.inc"
 
-MSR_GS_BASE equ 0xc0000101
-
         extern  cpus, cpu_stacks, hv_main
         global  start
 

@@ -50,6 +50,7 @@ void trap_dispatch(u8 vector)
     assert(vector == VEC_NMI || vector >= VECTOR_DEVICE);
     if (vector == VEC_NMI) {
         c->nmi_count++;
+        panic_stop_here();
     } else {
         c->irq_count++;
         if (vector != APIC_VECTOR_SPURIOUS) /* has no bit in the ISR to end */

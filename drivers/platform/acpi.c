@@ -40,6 +40,8 @@
 #define MADT_LAPIC_OVERRIDE 5u
 #define MADT_X2APIC         9u
 #define MADT_CPU_ENABLED    BIT(0)
+#define LAPIC_EVERYBODY     0xffu /* destinations, not ids */
+#define X2APIC_EVERYBODY    0xffffffffu
 
 #define MCFG_ENTRIES        44u
 #define MCFG_ENTRY_LEN      16u
@@ -243,9 +245,9 @@ static void on_fadt(const struct acpi_map *map, const struct bytes *b, struct ac
 
 /* ------------------------------------------------------------ MADT, MCFG, the rest */
 
-static void add_cpu(struct acpi_info *info, u64 apic_id, u64 flags)
+static void add_cpu(struct acpi_info *info, u64 apic_id, u64 everybody, u64 flags)
 {
-    if (!(flags & MADT_CPU_ENABLED))
+    if (!(flags & MADT_CPU_ENABLED) || apic_id == everybody)
         return;
     for (u32 i = 0; i < info->cpu_count; i++)
         if (info->cpu_apic_id[i] == apic_id) /* listed as LAPIC and as x2APIC */
@@ -281,8 +283,12 @@ static void on_madt(const struct acpi_map *map, const struct bytes *b, struct ac
         const struct bytes entry = {b->data + at, len};
 
         switch (b->data[at]) {
-        case MADT_LAPIC: add_cpu(info, read_le(&entry, 3, 1), read_le(&entry, 4, 4)); break;
-        case MADT_X2APIC: add_cpu(info, read_le(&entry, 4, 4), read_le(&entry, 8, 4)); break;
+        case MADT_LAPIC:
+            add_cpu(info, read_le(&entry, 3, 1), LAPIC_EVERYBODY, read_le(&entry, 4, 4));
+            break;
+        case MADT_X2APIC:
+            add_cpu(info, read_le(&entry, 4, 4), X2APIC_EVERYBODY, read_le(&entry, 8, 4));
+            break;
         case MADT_IOAPIC: add_ioapic(info, &entry); break;
         case MADT_LAPIC_OVERRIDE: info->lapic_address = read_le(&entry, 4, 8); break;
         }

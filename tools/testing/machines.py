@@ -51,9 +51,9 @@ def logs(run):
 class Boot:
     """One boot of an image with the given guests."""
 
-    def __init__(self, options, name, guests, cpu_model=""):
+    def __init__(self, options, name, guests, cpu_model="", cpus=1):
         self.options, self.name, self.guests = options, name, guests
-        self.cpu_model = cpu_model
+        self.cpu_model, self.cpus = cpu_model, cpus
 
     def run(self, timeout, judge):
         """Boots, waits for Lintel's end, and lets judge(run, outcome) look at it."""
@@ -63,7 +63,7 @@ class Boot:
         largest = max(lintel.parse_size(guest.memory) for guest in self.guests)
         with machine.RunDirectory(self.name) as directory:
             image = volume.make_image(directory.path / "lintel.img", self.options.build)
-            target = machine.Machine(image, cpu_model=self.cpu_model,
+            target = machine.Machine(image, cpu_model=self.cpu_model, cpus=self.cpus,
                                      memory=machine.emulator_memory(largest))
             with session.Session(target, directory, console=lintel.GuestConsole()) as run:
                 judge(run, lintel.wait_for_end(run, timeout))

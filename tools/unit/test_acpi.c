@@ -302,6 +302,47 @@ static void test_madt_bounds(void **state)
     assert_int_equal(parse().cpu_count, 1);
 }
 
+static void put_lapic(u64 at, u64 apic_id, u64 flags)
+{
+    put(MADT + at, 8u << 8 | apic_id << 24 | flags << 32, 8);
+}
+
+static void put_x2apic(u64 at, u64 apic_id, u64 flags)
+{
+    put(MADT + at, 16u << 8 | 9 | apic_id << 32, 8);
+    put(MADT + at + 8, flags, 8);
+}
+
+/* In the firmware's order, each once, and none that an IPI could not name. */
+static void test_madt_cpus(void **state)
+{
+    static const u32 expected[] = {4, 0, 0xff, 0x200, 0xfffffffe};
+    struct acpi_info info;
+
+    (void)state;
+    put_lapic(44, 4, 1);
+    put_lapic(52, 2, 0); /* disabled */
+    put_lapic(60, 6, 2); /* could be enabled: nobody here does that */
+    put_lapic(68, 0, 3);
+    put_lapic(76, 4, 1);     /* again */
+    put_lapic(84, 0xff, 1);  /* everybody */
+    put_x2apic(92, 0xff, 1); /* a processor's id in x2APIC mode */
+    put_x2apic(108, 0x200, 1);
+    put_x2apic(124, 0x300, 0);
+    put_x2apic(140, 0, 1); /* again, as x2APIC */
+    put_x2apic(156, 0xffffffff, 1);
+    put_x2apic(172, 0xfffffffe, 1);
+    finish_table(MADT, "APIC", 188);
+    info = parse();
+    assert_int_equal(info.cpu_count, ARRAY_LEN(expected));
+    assert_memory_equal(info.cpu_apic_id, expected, sizeof(expected));
+    assert_int_equal(info.cpus_left_out, 0);
+
+    /* The last one's flags are cut off. */
+    finish_table(MADT, "APIC", 180);
+    assert_int_equal(parse().cpu_count, ARRAY_LEN(expected) - 1);
+}
+
 static void test_mcfg_entries(void **state)
 {
     (void)state;
@@ -342,6 +383,7 @@ int main(void)
         cmocka_unit_test_setup(test_s5_in_ssdt, setup),
         cmocka_unit_test_setup(test_extended_dsdt_pointer, setup),
         cmocka_unit_test_setup(test_madt_bounds, setup),
+        cmocka_unit_test_setup(test_madt_cpus, setup),
         cmocka_unit_test_setup(test_mcfg_entries, setup),
     };
 

@@ -142,7 +142,7 @@ void lab_cell_flush_ept(const struct lab_cell *c)
 
 bool lab_cell_space_create(struct lab_cell *c)
 {
-    if (pmm_alloc(hostmem(), CELL_SIZE, CELL_SIZE, FRAME_LINTEL, &c->hpa) != OK)
+    if (hostmem_alloc(CELL_SIZE, CELL_SIZE, FRAME_LINTEL, &c->hpa) != OK)
         return false;
     c->mem = phys_to_virt(c->hpa);
     memset(c->mem, 0, CELL_SIZE);
@@ -166,6 +166,6 @@ void lab_cell_space_reset(struct lab_cell *c)
 void lab_cell_space_destroy(struct lab_cell *c)
 {
     ept_destroy(&c->ept);
-    if (pmm_free(hostmem(), c->hpa, CELL_SIZE, FRAME_LINTEL) != OK)
+    if (hostmem_free(c->hpa, CELL_SIZE, FRAME_LINTEL) != OK)
         panic("lab: a cell's memory is not Lintel's");
 }

@@ -153,7 +153,7 @@ static err_t put_image(void)
 {
     hpa_t place;
 
-    TRY(pmm_alloc(hostmem(), image_bytes(), PAGE_SIZE, FRAME_LINTEL, &place));
+    TRY(hostmem_alloc(image_bytes(), PAGE_SIZE, FRAME_LINTEL, &place));
     memcpy(phys_to_virt(place), lab_guest, (size_t)(lab_guest_end - lab_guest));
     image = (struct boot_module){
         .path = IMAGE_PATH, .base = place.v, .size = (u64)(lab_guest_end - lab_guest)};
@@ -164,7 +164,7 @@ static err_t put_image(void)
 static void take_image(void)
 {
     bootinfo_lend_module(NULL);
-    if (pmm_free(hostmem(), (hpa_t){image.base}, image_bytes(), FRAME_LINTEL) != OK)
+    if (hostmem_free((hpa_t){image.base}, image_bytes(), FRAME_LINTEL) != OK)
         panic("lab: the guest's image is not Lintel's");
 }
 

@@ -17,7 +17,7 @@ void record_init(void)
     const bool alone = bootinfo()->config.guest_count == 1;
     hpa_t buffer;
 
-    if (pmm_alloc(hostmem(), BUFFER_SIZE, LARGE_PAGE_SIZE, FRAME_LINTEL, &buffer) != OK) {
+    if (hostmem_alloc(BUFFER_SIZE, LARGE_PAGE_SIZE, FRAME_LINTEL, &buffer) != OK) {
         log_error("record: no memory for the recording");
         return;
     }

@@ -1,0 +1,70 @@
+"""Machines with several CPUs: all are found and start, and the guest runs as on one."""
+import re
+
+from emulator import lintel, machine, session
+
+from . import host
+from .machines import TAP_RESULT, Boot, guest_of, logs, read_guest_list
+
+COUNTS = (2, 4)
+MOST = 8       # with each other CPU model: once, since every CPU takes its share of the time
+GUEST = "fpu"
+TIMEOUT = 240
+COUNTED = re.compile(r"^[^\n]*smp: (\d+) CPUs?, ", re.MULTILINE)
+ANSWERS = re.compile(r"^[^\n]*smp: CPU (\d+) answers: APIC id (\d+), ", re.MULTILINE)
+LEFT_OUT = re.compile(r"^[^\n]*smp: [^\n]*left out[^\n]*", re.MULTILINE)
+# Written by each CPU when it is in VMX operation.
+TRACE_AT = re.compile(r"^LINTEL-TRACE at cpu=(\d+) address=(0x[0-9a-f]+) bytes=(\d+)\r?$",
+                      re.MULTILINE)
+
+
+def judge_cpus(report, name, count, log):
+    """Lintel's log of a machine with `count` CPUs."""
+    others = list(range(1, count))
+    counted = COUNTED.search(log)
+    report.add(f"{name}: the CPUs are counted", bool(counted) and int(counted[1]) == count,
+               counted[1] if counted else "not reported", log)
+    answers = [(int(cpu), int(apic)) for cpu, apic in ANSWERS.findall(log)]
+    report.add(f"{name}: each answers to IPI and NMI", answers == list(zip(others, others)),
+               f"{answers}", log)
+    places = TRACE_AT.findall(log)
+    report.add(f"{name}: VMX and a trace ring on each",
+               [int(cpu) for cpu, *_ in places] == list(range(count)) and
+               len({address for _, address, _ in places}) == count, f"{len(places)} rings", log)
+    left_out = LEFT_OUT.findall(log)
+    report.add(f"{name}: none is left out", not left_out, "; ".join(left_out))
+
+
+def boot(report, options, count, cpu_model=""):
+    """One boot with a test guest."""
+    name = f"smp {count} CPUs" + (f" {cpu_model}" if cpu_model else "")
+    row = next(row for row in read_guest_list([GUEST]) if row.name == GUEST)
+
+    def judge(run, outcome):
+        log = lintel.strip_controls(run.text(session.COM1))
+        judge_cpus(report, name, count, log)
+        text = run.text(session.GUEST)
+        results = TAP_RESULT.findall(text)
+        report.add(f"{name}: the guest's tests", bool(results) and
+                   not any(failed for failed, *_ in results), f"{len(results)}", text)
+        report.add(f"{name}: ends", outcome.status == 0, outcome.text, logs(run))
+
+    Boot(options, name.replace(" ", "-"), [guest_of(row, options.build / "guest_tests")],
+         cpu_model, count).run(TIMEOUT, judge)
+
+
+def smp(report, options):
+    """A test guest on machines with several CPUs."""
+    if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
+        return
+    for count in COUNTS:
+        boot(report, options, count)
+
+
+def models(report, options):
+    """The same with many CPUs, and on CPUs without x2APIC among others."""
+    if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
+        return
+    boot(report, options, MOST)
+    for model in machine.CPU_MODELS[1:]:
+        boot(report, options, COUNTS[0], model)
