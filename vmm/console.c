@@ -31,6 +31,7 @@ static struct {
 
 /* What is connected to the running guest. */
 static struct {
+    struct vm *vm;
     u32 port; /* index; host.ports: none */
     bool on_screen;
     u64 due, deadline;
@@ -147,8 +148,9 @@ static void tx(void *ctx, u8 byte)
     record_tx(byte, guest.due, guest.deadline);
 }
 
-void console_attach(struct board_host *board, u32 which)
+void console_attach(struct vm *vm, struct board_host *board, u32 which)
 {
+    guest.vm = vm;
     guest.port = choose_port(which);
     guest.on_screen =
         host.has_screen && (which == CONFIG_CONSOLE_AUTO || which == CONFIG_CONSOLE_SCREEN);
@@ -308,4 +310,10 @@ void console_detach(void)
     log_info("LINTEL-CONSOLE log");
     guest.port = host.ports;
     guest.on_screen = false;
+    guest.vm = NULL;
+}
+
+struct vm *console_guest(void)
+{
+    return guest.vm;
 }

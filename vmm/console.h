@@ -5,12 +5,15 @@
 #include "lib/types.h"
 
 struct board_host;
+struct vm;
 
 /* Registers the log's sinks: the UARTs and framebuffer that the loader found. */
 void console_init(const struct boot_info *info);
 
 /* Connects a guest's COM1: fills the board's callbacks.  `which` is an enum config_console. */
-void console_attach(struct board_host *host, u32 which);
+void console_attach(struct vm *vm, struct board_host *host, u32 which);
+/* The guest that has the console, or NULL. */
+struct vm *console_guest(void);
 /* Sends what is left of the guest's output and gives the port back to the log. */
 void console_detach(void);
 

@@ -1,87 +1,136 @@
-/* The start of each CPU above arch/.  Lock order: arch/x86_64/spinlock.h. */
+/* See cpu.h. */
 #include "vmm/cpu.h"
-#include "arch/x86_64/apic.h"
-#include "arch/x86_64/cr.h"
-#include "arch/x86_64/log.h"
-#include "arch/x86_64/paging.h"
-#include "arch/x86_64/panic.h"
+#include "arch/x86_64/insn.h"
 #include "arch/x86_64/smp.h"
-#include "arch/x86_64/trap.h"
-#include "arch/x86_64/tsc.h"
-#include "lib/mem.h"
-#include "vmm/bootinfo.h"
-#include "vmm/hostmem.h"
-#include "vmx/speculation.h"
-#include "vmx/vmx.h"
+#include "lib/atomic.h"
+#include "vmm/cpu_share.h"
+#include "vmm/run.h"
+#include "vmm/vcpu_load.h"
+#include "vmm/wake.h"
 
-#define BLOCK_BYTES ALIGN_UP(sizeof(struct vmm_cpu), PAGE_SIZE)
+/* ------------------------------------------------------------ turns */
 
-void cpu_trace_start(struct vmm_cpu *block)
+static struct vcpu *vcpu_of(struct sched_entity *e)
 {
-    trace_init(&block->trace, this_cpu()->id, tsc_hz);
-    log_info("LINTEL-TRACE at cpu=%u address=0x%llx bytes=%zu", this_cpu()->id,
-             (unsigned long long)virt_to_phys(&block->trace).v, sizeof(block->trace));
+    return e ? CONTAINER_OF(e, struct vcpu, sched) : NULL;
 }
 
-err_t cpu_vmx_start(const struct config *config)
+static struct vcpu *choose(struct cpu_share *c, u64 *due)
 {
-    void *vmxon = hostmem_page();
-    err_t error;
+    const u64 now = rdtsc();
 
-    if (!vmxon)
-        return E_NOMEM;
-    error = vmx_cpu_enable(virt_to_phys(vmxon));
-    if (error != OK) {
-        hostmem_page_free(vmxon);
-        return error;
+    spin_lock(&c->lock);
+    c->running = vcpu_of(sched_pick(&c->queue, now));
+    *due = sched_deadline(&c->queue, now);
+    spin_unlock(&c->lock);
+    return c->running;
+}
+
+/* Why it has left decides where it is until its next turn. */
+static void put_back(struct cpu_share *c, struct vcpu *v)
+{
+    const u64 now = rdtsc();
+
+    spin_lock(&c->lock);
+    c->running = NULL;
+    switch (v->leave) {
+    case LEAVE_ASLEEP:
+        if (!READ_ONCE(v->todo)) /* what comes from now on finds it blocked, and wakes it */
+            sched_block(&c->queue, &v->sched, v->wake, now);
+        break;
+    case LEAVE_YIELD: sched_yield(&c->queue, now); break;
+    case LEAVE_TURN_OVER: break;
+    case LEAVE_ENDED: sched_remove(&c->queue, &v->sched, now); break;
     }
-    vmx_mitigation_start(config->mitigations == CONFIG_MITIGATIONS_AUTO);
-    return OK;
+    spin_unlock(&c->lock);
 }
 
-/* ------------------------------------------------------------ the other CPUs */
+/* ------------------------------------------------------------ balance */
 
-/* Until a kick, again and again: nothing runs here yet. */
-static NORETURN void idle(void)
+static bool may_run_on(const struct vcpu *v, u32 cpu)
 {
-    for (;;)
-        apic_wait_until(~0ull);
+    return v->cpus >> cpu & 1;
 }
 
-static void cpu_main(void)
+/* Nobody wants to run there. */
+static bool is_idle(u32 cpu)
 {
-    hpa_t block;
+    return READ_ONCE(cpu_share[cpu].asleep) && !READ_ONCE(cpu_share[cpu].running);
+}
 
-    if (hostmem_alloc(BLOCK_BYTES, PAGE_SIZE, FRAME_LINTEL, &block) != OK) {
-        log_error("smp: no memory for CPU %u", this_cpu()->id);
+static u32 idle_cpu_for(const struct vcpu *v)
+{
+    for (u32 cpu = 0; cpu < cpu_count(); cpu++)
+        if (cpu_public[cpu].online && may_run_on(v, cpu) && is_idle(cpu))
+            return cpu;
+    return CPUS_MAX;
+}
+
+/* A turn is over and somebody else waits for his: one that is not pinned goes to a CPU that sleeps.
+ */
+static void give_away(struct cpu_share *c, struct vcpu *v)
+{
+    const u32 cpu = v->pinned || !READ_ONCE(c->queue.ready) ? CPUS_MAX : idle_cpu_for(v);
+
+    if (cpu == CPUS_MAX)
         return;
-    }
-    this_cpu()->vmm = memset(phys_to_virt(block), 0, BLOCK_BYTES);
-    if (cpu_vmx_start(&bootinfo()->config) != OK) {
-        this_cpu()->vmm = NULL;
-        if (hostmem_free(block, BLOCK_BYTES, FRAME_LINTEL) != OK)
-            panic("CPU %u's block is not Lintel's memory", this_cpu()->id);
-        return;
-    }
-    cpu_trace_start(this_vmm_cpu());
-    smp_online();
-    idle();
+    spin_lock(&c->lock);
+    sched_remove(&c->queue, &v->sched, rdtsc());
+    spin_unlock(&c->lock);
+    vcpu_unload(v);
+    vcpu_attach(v, cpu);
 }
 
-void cpu_start_others(const struct acpi_info *acpi)
-{
-    struct smp_plan plan = {.entry = cpu_main};
+/* ------------------------------------------------------------ the loop */
 
-    if (acpi->cpus_left_out > 0)
-        log_warning("smp: the firmware lists %u CPUs more than Lintel uses", acpi->cpus_left_out);
-    if (acpi->cpu_count > 0) {
-        plan.apic_id = acpi->cpu_apic_id;
-        plan.count = acpi->cpu_count;
+static void turn(const struct cpu_duties *duties, struct vcpu *v, u64 due)
+{
+    struct cpu_share *c = this_cpu_share();
+
+    vcpu_load(v);
+    v->turn_ends = due;
+    vcpu_run(v);
+    put_back(c, v);
+    if (v->leave == LEAVE_TURN_OVER)
+        give_away(c, v);
+    if (v->leave == LEAVE_ENDED) {
+        vcpu_unload(v);
+        duties->ended(v);
     }
-    if (hostmem_take_low(SMP_LOW_PAGES * PAGE_SIZE, &plan.low) != OK) {
-        log_warning("smp: no free memory below 1 MiB, the other CPUs are left out");
-        return;
+}
+
+bool cpu_turn(const struct cpu_duties *duties)
+{
+    struct cpu_share *c = this_cpu_share();
+    u64 due;
+    struct vcpu *v = choose(c, &due);
+
+    if (v)
+        turn(duties, v, due);
+    else
+        c->next = due;
+    return v != NULL;
+}
+
+static void idle(u64 due)
+{
+    static const u64 nothing;
+    struct cpu_share *c = this_cpu_share();
+    bool wanted;
+
+    spin_lock(&c->lock); /* who wakes a vCPU after this look sees that we sleep */
+    wanted = c->queue.ready != 0;
+    c->asleep = !wanted;
+    spin_unlock(&c->lock);
+    if (!wanted)
+        cpu_sleep(&nothing, MIN(c->next, due));
+}
+
+void cpu_loop(const struct cpu_duties *duties)
+{
+    for (;;) {
+        duties->between(atomic_xchg(&this_cpu_share()->todo, 0));
+        if (!cpu_turn(duties))
+            idle(duties->due());
     }
-    trap_set_handler(VEC_NMI, vmx_expire_timer);
-    smp_start(&plan);
 }

@@ -1,12 +1,18 @@
-/* What each CPU needs before it can run guests, and how the others than the boot CPU get it. */
+/* The loop of a physical CPU: take the vCPU whose turn it is, run it until it cannot or must not go
+ * on, ask again; sleep if nobody wants to run. */
 #pragma once
-#include "config.h"
-#include "drivers/platform/acpi.h"
-#include "vmm/percpu.h"
+#include "lib/types.h"
 
-/* This CPU's block, zeroed, of which the trace ring is started; says where it lies. */
-void cpu_trace_start(struct vmm_cpu *block);
-/* VMX operation and mitigations.  The errors of vmx_cpu_enable(), and E_NOMEM. */
-err_t cpu_vmx_start(const struct config *config);
-/* Starts the other CPUs, which then idle; with the lists of `acpi` if it has any. */
-void cpu_start_others(const struct acpi_info *acpi);
+struct vcpu;
+
+/* What those above do between turns. */
+struct cpu_duties {
+    void (*between)(u64 todo);     /* enum cpu_todo of this CPU, since the last time */
+    u64 (*due)(void);              /* TSC by which it has to be called again; ~0: never */
+    void (*ended)(struct vcpu *v); /* nothing of it is left on this CPU: its guest has ended */
+};
+
+/* For ever. */
+NORETURN void cpu_loop(const struct cpu_duties *duties);
+/* Of it: one turn of whoever wants to run.  False: nobody does. */
+bool cpu_turn(const struct cpu_duties *duties);

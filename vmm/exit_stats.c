@@ -27,11 +27,12 @@ u64 exit_stats_count(const struct exit_stats *s)
 struct exit_times exit_stats_times(const struct exit_stats *s, u64 now)
 {
     struct exit_times t = {.total = s->start ? (s->end ? s->end : now) - s->start : 0,
-                           .waiting = s->waiting};
+                           .waiting = s->waiting,
+                           .stolen = s->stolen};
 
     for (u32 i = 0; i < EXIT_REASONS; i++)
         t.lintel += s->reason[i].sum;
-    t.guest = t.total - t.lintel - t.waiting;
+    t.guest = t.total - t.lintel - t.waiting - t.stolen;
     return t;
 }
 
@@ -60,7 +61,8 @@ const char *exit_stats_check(const struct exit_stats *s, u64 now, u32 *reason)
         if (wrong)
             return wrong;
     }
-    if (t.lintel > t.total || t.waiting > t.total - t.lintel)
+    if (t.lintel > t.total || t.waiting > t.total - t.lintel ||
+        t.stolen > t.total - t.lintel - t.waiting)
         return "the parts of the time are more than the whole";
     return NULL;
 }

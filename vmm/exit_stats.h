@@ -21,7 +21,8 @@ struct exit_stats {
     struct exit_stat reason[EXIT_REASONS];
     u64 start;    /* TSC before the first entry; 0: none yet */
     u64 end;      /* TSC after the last exit; 0 while the guest lives */
-    u64 waiting;  /* ticks slept in HLT */
+    u64 waiting;  /* ticks slept in HLT, or before a STARTUP */
+    u64 stolen;   /* ticks for which it wanted to run, and others did */
     u64 injected; /* interrupts */
 };
 
@@ -29,6 +30,7 @@ struct exit_times {
     u64 total;   /* from the first entry to the last exit, or to now */
     u64 lintel;  /* exit to entry */
     u64 waiting; /* asleep for the guest's HLT */
+    u64 stolen;  /* for others */
     u64 guest;   /* the rest */
 };
 

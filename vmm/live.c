@@ -1,6 +1,7 @@
 /* The live view: its key, its clock, and where it is shown; see live.h. */
 #include "vmm/live.h"
 #include "arch/x86_64/tsc.h"
+#include "lib/atomic.h"
 #include "vmm/console.h"
 #include "vmm/dashboard.h"
 #include "vmm/vm.h"
@@ -35,7 +36,8 @@ void live_attach(bool on_screen)
 
 static void keep(u8 byte)
 {
-    live.typed[live.head++ % TYPED_SIZE] = byte;
+    live.typed[live.head % TYPED_SIZE] = byte;
+    store_release(&live.head, live.head + 1);
 }
 
 /* The key twice within half a second is one such character for the guest. */
@@ -53,7 +55,7 @@ static void read_typed(u64 now)
 {
     u8 byte;
 
-    while (live.head - live.tail < TYPED_SIZE && console_get(&byte)) {
+    while (live.head - load_acquire(&live.tail) < TYPED_SIZE && console_get(&byte)) {
         if (byte == KEY)
             take_key(now);
         else if (!live.by_key) /* nobody types into what he does not see */
@@ -65,7 +67,7 @@ static void refresh(const struct vcpu *v, u64 now)
 {
     const struct dashboard_guest guest = {v->vm->config->name, tsc_hz, v->stats->start};
 
-    dashboard_take(&live.after, v->stats, v->trace, v->todo & TODO_HALT, now);
+    dashboard_take(&live.after, v->stats, v->trace, v->asleep, now);
     dashboard_draw(&live.dashboard, &guest, &live.before, &live.after, v->trace);
     console_view_draw(live.dashboard.row[0], DASHBOARD_ROWS, sizeof(live.dashboard.row[0]),
                       DASHBOARD_HEADINGS);
@@ -83,10 +85,18 @@ void live_poll(const struct vcpu *v, u64 now)
     console_wake(live.next);
 }
 
+bool live_waiting(void)
+{
+    return load_acquire(&live.head) != READ_ONCE(live.tail);
+}
+
 bool live_get(u8 *byte)
 {
-    if (live.head == live.tail)
+    const u32 tail = live.tail;
+
+    if (!live_waiting())
         return false;
-    *byte = live.typed[live.tail++ % TYPED_SIZE];
+    *byte = live.typed[tail % TYPED_SIZE];
+    store_release(&live.tail, tail + 1);
     return true;
 }

@@ -8,5 +8,7 @@
 void live_attach(bool on_screen);
 /* After console_poll(): reads what was typed, and draws anew if it is time. */
 void live_poll(const struct vcpu *v, u64 now);
-/* One character typed for the guest. */
+/* Whether live_get() would give one. */
+bool live_waiting(void);
+/* One character typed for the guest.  Any CPU's, but one at a time. */
 bool live_get(u8 *byte);

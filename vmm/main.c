@@ -11,7 +11,7 @@
 #include "drivers/platform/power.h"
 #include "vmm/bootinfo.h"
 #include "vmm/console.h"
-#include "vmm/cpu.h"
+#include "vmm/cpu_start.h"
 #include "vmm/dump.h"
 #include "vmm/hostmem.h"
 #include "vmm/lab/lab.h"
@@ -125,6 +125,7 @@ void hv_main(const struct boot_info *info)
     start_vmx(&info->config);
     msr_policy_init();
     record_init();
+    machine_start();
     if (!RECORD_ONE_CPU)
         cpu_start_others(&acpi);
     machine_run();

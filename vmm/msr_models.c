@@ -4,6 +4,7 @@
 #include "vmm/policy/cr.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
+#include "vmm/wake.h"
 
 static u64 guest_tsc(const struct vcpu *v, u64 now)
 {
@@ -17,7 +18,7 @@ static void move_tsc(struct vcpu *v, u64 by, u64 now)
     vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
     lapic_tsc_moved(&v->lapic, guest_tsc(v, now), now);
     if (v->lapic.deadline < v->deadline)
-        v->todo |= TODO_BOARD;
+        vcpu_todo(v, TODO_BOARD);
 }
 
 /* Each of the eight bytes is a memory type that exists. */
@@ -39,7 +40,7 @@ err_t msr_model_read(struct vcpu *v, u32 msr, u64 *value, u64 now)
     case MSR_TSC_DEADLINE:
         *value = lapic_tsc_deadline(&v->lapic, now);
         if (vcpu_lapic_moved(v))
-            v->todo |= TODO_BOARD;
+            vcpu_todo(v, TODO_BOARD);
         return OK;
     case MSR_DEBUGCTL: *value = gs_get(&v->vmx.guest, GS_DEBUGCTL); return OK;
     case MSR_XSS: *value = 0; return OK;

@@ -3,6 +3,7 @@
 #include "vmm/handlers.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
+#include "vmm/wake.h"
 
 #define QUAL_OFFSET 0xfffu
 #define QUAL_VECTOR 0xffu
@@ -11,8 +12,10 @@
  * rest, and the instruction. */
 enum verdict on_virtualized_eoi(struct vcpu *v, const struct exit *x)
 {
+    board_lock(v);
     board_eoi(&v->vm->board, x->qual & QUAL_VECTOR);
-    v->todo |= TODO_BOARD;
+    board_unlock(v);
+    vcpu_todo(v, TODO_BOARD);
     return RESUME;
 }
 

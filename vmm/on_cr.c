@@ -6,6 +6,7 @@
 #include "vmm/policy/cr.h"
 #include "vmm/record.h"
 #include "vmm/vcpu_irq.h"
+#include "vmm/wake.h"
 #include "vmx/qual.h"
 
 #define ENTRY_IA32E_GUEST BIT(9)
@@ -115,7 +116,7 @@ static enum verdict mov_to_cr8(struct vcpu *v, u64 value)
         return FAULT_GP;
     v->lapic.tpr = (u32)value << 4;
     if (vcpu_lapic_moved(v))
-        v->todo |= TODO_BOARD;
+        vcpu_todo(v, TODO_BOARD);
     return NEXT;
 }
 

@@ -4,10 +4,10 @@
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/trap.h"
-#include "vmm/console.h"
 #include "vmm/event.h"
 #include "vmm/handlers.h"
 #include "vmm/vm.h"
+#include "vmm/wake.h"
 
 #define INTR_VALID          BIT32(31)
 #define INTR_NMI_UNBLOCKING BIT32(12)
@@ -84,27 +84,27 @@ enum verdict on_host_irq(struct vcpu *v, const struct exit *x)
 {
     trace(v->trace, TRACE_HOST_IRQ, v->trace_id, INTR_VECTOR(x->intr_info), 0, 0);
     trap_dispatch(INTR_VECTOR(x->intr_info));
-    v->todo |= TODO_BOARD;
+    vcpu_todo(v, TODO_BOARD);
     return RESUME;
 }
 
 enum verdict on_window(struct vcpu *v, const struct exit *x)
 {
     (void)x;
-    v->todo |= TODO_EVENT;
+    vcpu_todo(v, TODO_EVENT);
     return RESUME;
 }
 
 /* A guest that moves a timer further away leaves the processor's as it is: then nothing is due. */
 enum verdict on_timer(struct vcpu *v, const struct exit *x)
 {
-    const u64 deadline = MIN(MIN(v->vm->board.deadline, v->lapic.deadline), console_deadline());
+    const u64 deadline = MIN(v->lapic.deadline, v->outside);
 
     if (deadline > x->tsc) {
         vmx_set_timer(&v->vmx, deadline - x->tsc);
         v->deadline = deadline;
     } else {
-        v->todo |= TODO_BOARD;
+        vcpu_todo(v, TODO_BOARD);
     }
     return RESUME;
 }

@@ -8,6 +8,7 @@
 #include "vmm/msr_models.h"
 #include "vmm/policy/cr.h"
 #include "vmm/vm.h"
+#include "vmm/wake.h"
 
 static void answer_cpuid(u64 *r, const struct cpuid_answer *a)
 {
@@ -52,7 +53,7 @@ enum verdict on_hlt(struct vcpu *v, const struct exit *x)
         (gs_get(g, GS_RFLAGS) & RFLAGS_TF) && !(gs_get(g, GS_DEBUGCTL) & DEBUGCTL_BTF);
 
     (void)x;
-    v->todo |= trap ? TODO_BOARD : TODO_HALT | TODO_BOARD;
+    vcpu_todo(v, trap ? TODO_BOARD : TODO_HALT | TODO_BOARD);
     return NEXT;
 }
 

@@ -6,6 +6,7 @@
 #include "vmm/policy/io.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
+#include "vmm/wake.h"
 #include "vmx/qual.h"
 
 /* Iterations of REP INS/OUTS done in one exit: bounds the time spent here. */
@@ -18,14 +19,20 @@ static u32 port_read(struct vcpu *v, u16 port, u8 size, u64 now)
 {
     u32 value;
 
-    if (unlikely(!board_port_read(&v->vm->board, port, size, now, &value)))
+    board_lock(v);
+    const bool taken = board_port_read(&v->vm->board, port, size, now, &value);
+    board_unlock(v);
+    if (unlikely(!taken))
         trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 0, size);
     return value;
 }
 
 static void port_write(struct vcpu *v, u16 port, u8 size, u32 value, u64 now)
 {
-    if (unlikely(!board_port_write(&v->vm->board, port, size, value, now)))
+    board_lock(v);
+    const bool taken = board_port_write(&v->vm->board, port, size, value, now);
+    board_unlock(v);
+    if (unlikely(!taken))
         trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 1, (u64)size << 32 | value);
 }
 
@@ -114,15 +121,16 @@ static NOINLINE enum verdict io_rare(struct vcpu *v, const struct exit *x)
         port_write(v, q.port, q.size, (u32)(*rax & size_mask(q.size)), x->tsc);
     }
     if (vcpu_board_moved(v))
-        v->todo |= TODO_BOARD;
+        vcpu_todo(v, TODO_BOARD);
     return verdict;
 }
 
 static __attribute__((noinline)) enum verdict settle(struct vcpu *v, u8 after)
 {
     board_settle(&v->vm->board, after);
+    board_unlock(v);
     if (unlikely(vcpu_board_moved(v)))
-        v->todo |= TODO_BOARD;
+        vcpu_todo(v, TODO_BOARD);
     return NEXT;
 }
 
@@ -135,6 +143,7 @@ enum verdict on_io(struct vcpu *v, const struct exit *x)
 
     if (unlikely(x->qual & (QUAL_IO_SIZE | QUAL_IO_STRING)) || unlikely(!(row->sizes & 1)))
         return io_rare(v, x);
+    board_lock(v);
     if (x->qual & QUAL_IO_IN) {
         *al = (u8)row->read(&v->vm->board, (u16)(x->qual >> 16), 1, x->tsc);
         after = row->after_read;
@@ -144,7 +153,8 @@ enum verdict on_io(struct vcpu *v, const struct exit *x)
     }
     if (after > AFTER_IRQ)
         return settle(v, after);
+    board_unlock(v);
     if (after == AFTER_IRQ && unlikely(vcpu_irq_moved(v)))
-        v->todo |= TODO_BOARD;
+        vcpu_todo(v, TODO_BOARD);
     return NEXT;
 }

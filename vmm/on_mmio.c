@@ -15,6 +15,7 @@
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 #include "vmm/vm_touch.h"
+#include "vmm/wake.h"
 #include "vmx/qual.h"
 
 #define SEG_ES           0u
@@ -34,11 +35,21 @@ static void open_bus(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
         memset(value, 0xff, len);
 }
 
+static u32 ioapic_read_register(struct vcpu *v, u32 offset)
+{
+    board_lock(v);
+    const u32 value = board_ioapic_read(&v->vm->board, offset);
+    board_unlock(v);
+    return value;
+}
+
 static void ioapic_write_register(struct vcpu *v, u32 offset, u32 value)
 {
+    board_lock(v);
     board_ioapic_write(&v->vm->board, offset, value);
+    board_unlock(v);
     if (vcpu_board_moved(v))
-        v->todo |= TODO_BOARD;
+        vcpu_todo(v, TODO_BOARD);
 }
 
 /* Registers of both kinds of APIC are 32 bits wide and lie in the first of 16 bytes; the SDM leaves
@@ -61,7 +72,7 @@ static void apic_access(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool writ
         return;
     }
     reg = is_local ? vcpu_lapic_read(v, offset - within, record_now())
-                   : board_ioapic_read(&v->vm->board, offset - within);
+                   : ioapic_read_register(v, offset - within);
     if (likely(whole)) {
         memcpy(value, &reg, sizeof(reg));
         return;

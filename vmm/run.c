@@ -1,4 +1,4 @@
-/* The run loop: one vCPU on this CPU, until its guest ends.  What must happen before an
+/* The run loop: one vCPU on this CPU, until it leaves.  What must happen before an
  * entry is one word (vcpu.todo); when it is 0, the way from exit to entry is exit_read(),
  * exit_handle() and vmx_run(). */
 #include "vmm/run.h"
@@ -8,7 +8,8 @@
 #include "vmm/policy/exit.h"
 #include "vmm/record.h"
 #include "vmm/todo.h"
-#include "vmm/vm.h"
+#include "vmm/vm_end.h"
+#include "vmm/wake.h"
 #include "vmx/enter.h"
 
 /* No instruction of the guest ran: say which rule of the manual its state breaks. */
@@ -22,7 +23,7 @@ static NOINLINE void entry_failed(struct vcpu *v, enum vmx_result result, const 
                   result == VMX_FAIL_VALID ? vmx_instruction_error() : 0);
     if (vmx_check_entry() == 0)
         log_error("vm %u: the software checker finds no violated rule", v->vm->id);
-    vm_stop(v->vm, x, "its state cannot be entered");
+    vm_stop(v, x, "its state cannot be entered");
 }
 
 static NOINLINE void no_exit(struct vcpu *v, u64 result, const struct exit *x)
@@ -58,9 +59,8 @@ static inline __attribute__((always_inline)) void read_exit(struct exit *x, u64 
 
 /* Without a frame pointer (Makefile): a backtrace ends here, where every backtrace of a handler
  * ends. */
-static __attribute__((noinline)) void run(struct vm *vm)
+static __attribute__((noinline)) void run(struct vcpu *v)
 {
-    struct vcpu *v = vm->vcpu[0];
     struct exit x = {.tsc = rdtsc()};
 
     record_start(v);
@@ -92,9 +92,28 @@ static __attribute__((noinline)) void run(struct vm *vm)
     vmx_fill_rsb();
 }
 
-void vm_run(struct vm *vm)
+/* Since it left its CPU: asleep, or waiting for its turn. */
+static void account_absence(struct vcpu *v)
 {
-    vm->vcpu[0]->stats->start = rdtsc();
-    run(vm);
-    vm->vcpu[0]->stats->end = rdtsc();
+    struct exit_stats *s = v->stats;
+    const u64 now = rdtsc();
+
+    if (s->start == 0)
+        s->start = now;
+    else if (v->leave == LEAVE_ASLEEP)
+        s->waiting += now - v->left;
+    else
+        s->stolen += now - v->left;
+}
+
+void vcpu_run(struct vcpu *v)
+{
+    account_absence(v);
+    vm_vcpu_alive(v);
+    vcpu_todo(v, TODO_BOARD); /* what the preemption timer had left is another vCPU's now */
+    v->leave = LEAVE_ENDED;
+    run(v);
+    v->left = rdtsc();
+    if (v->leave == LEAVE_ENDED)
+        v->stats->end = v->left;
 }

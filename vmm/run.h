@@ -1,7 +1,8 @@
 /* The loop: enter, exit, decide. */
 #pragma once
 
-struct vm;
+struct vcpu;
 
-/* Runs the guest until it ends; vm->end says how. */
-void vm_run(struct vm *vm);
+/* Runs a vCPU whose state this CPU has loaded (vmm/vcpu_load.h), until it leaves: v->leave says
+ * why. */
+void vcpu_run(struct vcpu *v);

@@ -1,14 +1,18 @@
-/* What a vCPU has to do before it can be entered: its devices, its consoles, its sleep in HLT, and
- * which event goes in. */
+/* What a vCPU has to do before it can be entered: its mailbox, its devices, its sleep in HLT, its
+ * CPU's wishes, and which event goes in. */
 #include "vmm/todo.h"
-#include "arch/x86_64/apic.h"
 #include "arch/x86_64/cr.h"
+#include "lib/atomic.h"
 #include "vmm/console.h"
+#include "vmm/console_turn.h"
+#include "vmm/cpu_share.h"
 #include "vmm/irq.h"
 #include "vmm/live.h"
 #include "vmm/record.h"
+#include "vmm/vcpu_init.h"
 #include "vmm/vcpu_irq.h"
-#include "vmm/vm.h"
+#include "vmm/vm_end.h"
+#include "vmm/wake.h"
 
 /* TSC ticks: a guest whose timers are due all the time still gets on. */
 #define SLICE_FLOOR    64u
@@ -17,29 +21,25 @@
 #define BLOCKED_MOV_SS BIT(1)
 #define BLOCKED_NMI    BIT(3)
 
+/* ------------------------------------------------------------ devices */
+
 /* The guest asked its board for something: end, as `vm->end` says. */
 static void obey_wish(struct vm *vm)
 {
     switch (vm->board.wish) {
     case BOARD_NOTHING: return;
-    case BOARD_POWER_OFF: vm->end = VM_END_POWEROFF; break;
-    case BOARD_RESET: vm->end = VM_END_REBOOT; break;
-    case BOARD_DEBUG_EXIT:
-        vm->end = VM_END_DEBUG_EXIT;
-        vm->end_value = vm->board.wish_value;
-        break;
+    case BOARD_POWER_OFF: vm_end(vm, VM_END_POWEROFF, 0); break;
+    case BOARD_RESET: vm_end(vm, VM_END_REBOOT, 0); break;
+    case BOARD_DEBUG_EXIT: vm_end(vm, VM_END_DEBUG_EXIT, vm->board.wish_value); break;
     }
     vm->board.wish = BOARD_NOTHING;
 }
 
-static void run_console(struct vcpu *v, u64 now)
+/* With the board's lock. */
+static void take_typed(struct board *b, u64 now)
 {
-    struct board *b = &v->vm->board;
     u8 byte;
 
-    console_poll(now);
-    live_poll(v, now);
-    record_poll(console_due(), console_deadline());
     board_console_drained(b, now);
     while (board_console_room(b) && live_get(&byte)) {
         record_typed(byte);
@@ -47,23 +47,44 @@ static void run_console(struct vcpu *v, u64 now)
     }
 }
 
-/* Devices and consoles up to now; returns when they want to be looked at again. */
-static u64 run_devices(struct vcpu *v, u64 now)
+/* Any vCPU runs the board when it has a reason to look; that it is run in time is the first one's
+ * business. */
+static void run_board(struct vcpu *v, u64 now, bool typed)
 {
-    struct board *b = &v->vm->board;
+    struct vm *vm = v->vm;
+    struct board *b = &vm->board;
 
-    if (now >= console_due())
-        run_console(v, now);
+    board_lock(v);
+    if (typed)
+        take_typed(b, now);
     if (now >= b->deadline) {
         board_tick(b, now);
         vcpu_take_messages(v);
     }
+    obey_wish(vm);
+    board_unlock(v);
+}
+
+/* Devices and consoles up to now; returns when they want to be looked at again. */
+static u64 run_devices(struct vcpu *v, u64 todo, u64 now)
+{
+    const bool has_console = v->cpu == 0;
+    bool typed = todo & TODO_CONSOLE;
+
+    if (has_console && now >= console_due())
+        typed |= console_turn(v, now);
+    run_board(v, now, typed);
     if (now >= v->lapic.deadline)
         lapic_tick(&v->lapic, now);
-    if (v->lapic.attention)
+    if (unlikely(v->lapic.attention))
         vcpu_attend(v);
-    return MIN(MIN(b->deadline, v->lapic.deadline), console_deadline());
+    v->outside = MIN(v->turn_ends, has_console ? console_deadline() : ~0ull);
+    if (v->id == 0)
+        v->outside = MIN(v->outside, v->vm->board.deadline);
+    return MIN(v->outside, v->lapic.deadline);
 }
+
+/* ------------------------------------------------------------ events */
 
 static void inject(struct vcpu *v, struct event e)
 {
@@ -107,66 +128,98 @@ static void plan_events(struct vcpu *v)
     v->extint_planned = vcpu_extint_pending(v);
 }
 
-static bool can_wake(struct vcpu *v)
+/* ------------------------------------------------------------ sleep */
+
+static bool leave(struct vcpu *v, enum vcpu_leave why, u64 todo)
 {
-    return gs_get(&v->vmx.guest, GS_RFLAGS) & RFLAGS_IF;
+    v->leave = why;
+    vcpu_todo(v, todo);
+    return false;
 }
 
-/* HLT: this CPU sleeps until an interrupt is due for the guest. */
-static void wait_for_event(struct vcpu *v, struct exit *x)
+static bool wakes(struct vcpu *v)
 {
-    struct vm *vm = v->vm;
+    if (v->waits_for_sipi)
+        return false;
+    if (v->pending.info || v->nmi_pending)
+        return true;
+    return (gs_get(&v->vmx.guest, GS_RFLAGS) & RFLAGS_IF) && vcpu_irq_wakes(v);
+}
+
+/* Neither an interrupt nor its own timer can wake it. */
+static bool is_dead(struct vcpu *v)
+{
+    return v->waits_for_sipi ||
+           (!(gs_get(&v->vmx.guest, GS_RFLAGS) & RFLAGS_IF) && !v->nmi_pending && !v->pending.info);
+}
+
+/* HLT, or waiting for SIPI: this CPU sleeps until an event is due for the guest, if no other vCPU
+ * could use it meanwhile.  False: it leaves. */
+static bool sleep(struct vcpu *v, struct exit *x)
+{
     u64 slept = 0;
 
-    if (!can_wake(v) && !v->nmi_pending) {
-        vm->end = VM_END_HALTED;
-        return;
-    }
+    if (is_dead(v))
+        vm_vcpu_dead(v);
     for (;;) {
         const u64 now = record_now();
-        const u64 deadline = run_devices(v, now);
+        const u64 deadline = run_devices(v, 0, now);
+        const u64 until = v->cpu == 0 ? MIN(deadline, console_due()) : deadline;
 
-        obey_wish(vm);
-        if (vm->end != VM_RUNNING || v->pending.info || v->nmi_pending || vcpu_irq_wakes(v))
+        if (READ_ONCE(v->todo) || wakes(v))
             break;
-        record_sleep(MIN(deadline, console_due()));
-        apic_wait_until(MIN(deadline, console_due())); /* to wake up costs no exit */
+        if (!cpu_may_sleep(v)) {
+            v->wake = deadline;
+            return leave(v, LEAVE_ASLEEP, 0);
+        }
+        record_sleep(until);
+        cpu_sleep(&v->todo, until);
         slept += record_now() - now;
     }
+    vm_vcpu_alive(v);
     x->tsc += slept; /* not time spent in Lintel */
     v->stats->waiting += slept;
     trace(v->trace, TRACE_WAIT, v->trace_id, 0, slept, 0);
-    v->todo &= ~(u32)TODO_HALT;
+    v->asleep = !wakes(v);
+    vcpu_todo(v, TODO_BOARD); /* the timer was set before the sleep */
+    return true;
 }
 
-static void do_todo(struct vcpu *v, struct exit *x)
+/* ------------------------------------------------------------ everything */
+
+static bool do_todo(struct vcpu *v, struct exit *x, u64 todo)
 {
-    struct vm *vm = v->vm;
-
-    if (v->triple_fault) {
-        vm_stop(vm, NULL, "triple fault: an exception while delivering a double fault");
-        return;
-    }
-    if (v->todo & TODO_BOARD) {
+    if (unlikely(v->triple_fault))
+        vm_stop(v, NULL, "triple fault: an exception while delivering a double fault");
+    if (todo & TODO_MAIL)
+        mail_take(&v->mail, &v->lapic);
+    if (todo & TODO_HALT)
+        v->asleep = true;
+    if (todo & (TODO_BOARD | TODO_MAIL | TODO_CONSOLE | TODO_RESCHED)) {
         const u64 now = record_now();
-        const u64 deadline = run_devices(v, now);
+        const u64 deadline = run_devices(v, todo, now);
 
-        obey_wish(vm);
         vmx_set_timer(&v->vmx, deadline > now + SLICE_FLOOR ? deadline - now : SLICE_FLOOR);
         v->deadline = deadline;
+        if (now >= v->turn_ends)
+            todo |= TODO_RESCHED;
     }
-    if (vm->end == VM_RUNNING && (v->todo & TODO_HALT)) {
-        wait_for_event(v, x);
-        return; /* once more: the timer was set before the sleep */
-    }
-    v->todo = 0;
-    if (vm->end == VM_RUNNING)
-        plan_events(v);
+    if (v->vm->end != VM_RUNNING)
+        return leave(v, LEAVE_ENDED, TODO_END);
+    if (todo & TODO_YIELD)
+        return leave(v, LEAVE_YIELD, 0);
+    if (todo & TODO_RESCHED)
+        return leave(v, LEAVE_TURN_OVER, 0);
+    return v->asleep ? sleep(v, x) : true;
 }
 
 bool vcpu_prepare(struct vcpu *v, struct exit *x)
 {
-    while (v->todo && v->vm->end == VM_RUNNING)
-        do_todo(v, x);
-    return v->vm->end == VM_RUNNING;
+    u64 todo;
+
+    while ((todo = atomic_xchg(&v->todo, 0)) != 0)
+        if (!do_todo(v, x, todo))
+            return false;
+    plan_events(v);
+    return true;
 }

@@ -7,12 +7,14 @@
 #include "vmm/irq.h"
 #include "vmm/policy/cr.h"
 #include "vmm/vm.h"
+#include "vmm/wake.h"
 
 #define AR_L   BIT32(13)
 #define AR_DB  BIT32(14)
 #define SEG_FS 4u
 
-void vcpu_reset(struct vcpu *v)
+/* What INIT and a reset have in common. */
+static void reset_registers(struct vcpu *v)
 {
     struct guest_state *g = &v->vmx.guest;
 
@@ -21,15 +23,29 @@ void vcpu_reset(struct vcpu *v)
     gs_set(g, GS_CR0_SHADOW, CR0_ET);
     gs_set(g, GS_CR4, CR4_FORCED);
     gs_set(g, GS_CR4_SHADOW, 0);
-    v->todo = TODO_BOARD;
     v->pending = (struct event){0};
     v->irq_planned = v->extint_planned = v->nmi_pending = v->triple_fault = false;
+    if (v->apic_page)
+        lapic_page_reset(v->apic_page);
+}
+
+void vcpu_init(struct vcpu *v)
+{
+    reset_registers(v);
+    lapic_init(&v->lapic);
+    if (v->apic_page)
+        vmx_set_interrupt_status(&v->vmx, 0);
+}
+
+void vcpu_reset(struct vcpu *v)
+{
+    reset_registers(v);
+    v->todo = TODO_BOARD;
     v->xcr0 = XCR0_X87;
     v->tsc_adjust = 0;
     msr_held_reset(v->msr_held);
     lapic_reset(&v->lapic, v->id);
-    if (v->apic_page)
-        lapic_page_reset(v->apic_page);
+    v->asleep = v->waits_for_sipi = v->id != 0;
 }
 
 u8 vcpu_cpl(struct vcpu *v)
@@ -70,14 +86,14 @@ void vcpu_raise_event(struct vcpu *v, struct event e)
 
         if (merged == IRQ_TRIPLE_FAULT) {
             v->triple_fault = true;
-            v->todo |= TODO_EVENT;
+            vcpu_todo(v, TODO_EVENT);
             return;
         }
         if (merged != e.info) /* #DF: error code 0, none in real mode */
             e = (struct event){.info = protected_mode(v) ? merged : merged & ~(u32)EVENT_HAS_ERROR};
     }
     v->pending = e;
-    v->todo |= TODO_EVENT;
+    vcpu_todo(v, TODO_EVENT);
 }
 
 void vcpu_raise(struct vcpu *v, u8 vector, i64 error)

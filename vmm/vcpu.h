@@ -3,21 +3,38 @@
 #include "arch/x86_64/cr.h"
 #include "lib/types.h"
 #include "vmm/dev/lapic.h"
+#include "vmm/dev/lapic_mail.h"
 #include "vmm/exit_stats.h"
 #include "vmm/insn_memo.h"
 #include "vmm/policy/msr.h"
+#include "vmm/sched.h"
 #include "vmm/trace.h"
+#include "vmm/vcpu_switch.h"
 #include "vmx/vmx.h"
 
 struct vm;
 
-/* Work to do before the next entry; one word, tested once. */
+/* Work to do before the next entry; one word, tested once.  Others set bits, too: vmm/wake.h. */
 enum vcpu_todo {
-    TODO_BOARD = 1, /* a device's interrupt line, deadline or wish may have changed */
-    TODO_EVENT = 2, /* an event is waiting to be injected, or a window is open */
-    TODO_HALT = 4,  /* HLT: no entry until an event */
-    TODO_END = 8,   /* none at all: vm->end is set */
+    TODO_BOARD = 1,     /* a device's interrupt line, deadline or wish may have changed */
+    TODO_EVENT = 2,     /* an event is waiting to be injected, or a window is open */
+    TODO_HALT = 4,      /* HLT: no entry until an event */
+    TODO_END = 8,       /* none at all: vm->end is set */
+    TODO_MAIL = 16,     /* there is something in the mailbox */
+    TODO_RESCHED = 32,  /* its CPU has something else to do */
+    TODO_YIELD = 64,    /* it waits for another vCPU, as it seems */
+    TODO_CONSOLE = 128, /* something was typed, or there is room to send again */
 };
+
+/* Why vcpu_run() has returned. */
+enum vcpu_leave {
+    LEAVE_TURN_OVER, /* it wants to go on */
+    LEAVE_YIELD,     /* the same, but others first */
+    LEAVE_ASLEEP,    /* until v->wake, or until it is told something */
+    LEAVE_ENDED,     /* v->vm->end is set */
+};
+
+#define CPU_NONE         0xffffffffu
 
 #define EVENT_VALID      BIT32(31)
 #define EVENT_HAS_ERROR  BIT32(11)
@@ -34,15 +51,18 @@ struct vcpu {
     struct vmx_vcpu vmx; /* first */
     struct vm *vm;
     u32 id;
-    u64 todo;             /* enum vcpu_todo */
+    u64 todo;             /* enum vcpu_todo; atomic */
     struct event pending; /* an exception, or an interrupted delivery to repeat */
     u64 deadline;         /* TSC that the preemption timer was last set for */
+    u64 outside; /* the part of it that is not the local APIC's: board, console, its turn */
     /* vcpu_irq_pending() and vcpu_extint_pending() when events were last planned */
     bool irq_planned, extint_planned;
     struct lapic lapic;
     u32 *apic_page;   /* virtual-APIC page (vmm/dev/lapic_page.h); NULL: lapic is all there is */
     u64 eoi_exits[4]; /* the EOI-exit bitmap in the VMCS */
     bool nmi_pending;
+    bool asleep; /* in HLT, or waits_for_sipi */
+    bool waits_for_sipi;
     bool triple_fault; /* raising an exception during #DF ended in shutdown */
     struct insn_memo insn_memo[INSN_MEMOS];
     u64 xcr0;
@@ -55,6 +75,21 @@ struct vcpu {
     u16 trace_id;             /* vm << 8 | vcpu */
     u64 trace_exit;           /* the head of its exits' records: trace_id << 16 | TRACE_EXIT */
     u16 vpid;
+
+    /* Its place among the CPUs. */
+    struct sched_entity sched;
+    u32 cpu;                 /* the one that it belongs to */
+    u32 loaded_on;           /* whose processor may hold something of it, or CPU_NONE */
+    u64 cpus;                /* those that it may run on, a bit each */
+    bool pinned;             /* stays where it is */
+    bool tsc_offset_changed; /* while its VMCS was not current */
+    enum vcpu_leave leave;
+    u64 wake;      /* LEAVE_ASLEEP: TSC, ~0: never */
+    u64 turn_ends; /* TSC by which it has to leave */
+    u64 left;      /* TSC when it left; 0: it never ran */
+    struct vcpu_switched switched;
+
+    struct lapic_mail mail; /* from others */
 };
 
 #define EVENT_TYPE_EXT_INT     0u
@@ -66,6 +101,9 @@ struct vcpu {
 
 #define NO_ERROR_CODE          (-1)
 
+/* What INIT leaves: registers and local APIC as after a reset; extended state, the TSC and the MSRs
+ * that are held stay.  SDM Vol. 3A, "Processor State After Reset". */
+void vcpu_init(struct vcpu *v);
 /* Power-up state: everything that INIT or RESET defines and the reset values of the MSR table. */
 void vcpu_reset(struct vcpu *v);
 

@@ -3,13 +3,41 @@
 #include "lib/mem.h"
 #include "vmm/console.h"
 #include "vmm/dev/lapic_page.h"
+#include "vmm/wake.h"
+
+void board_share(struct vm *vm)
+{
+    spin_lock(&vm->lock);
+}
+
+/* The first vCPU runs the board in time, and has the 8259s' output: another one's access may have
+ * moved either. */
+void board_release(struct vcpu *v)
+{
+    const struct board *b = &v->vm->board;
+    struct vcpu *first = v->vm->vcpu[0];
+    const bool moved = b->deadline < READ_ONCE(first->deadline) ||
+                       board_irq_pending(b) != READ_ONCE(first->extint_planned);
+
+    spin_unlock(&v->vm->lock);
+    if (moved && v != first)
+        vcpu_ask(first, TODO_BOARD);
+}
+
+u8 vcpu_board_ack(struct vcpu *v)
+{
+    board_lock(v);
+    const u8 vector = board_irq_ack(&v->vm->board);
+    board_unlock(v);
+    return vector;
+}
 
 static bool board_moved(const struct vcpu *v)
 {
     const struct board *b = &v->vm->board;
 
-    return b->deadline < v->deadline || console_deadline() < v->deadline ||
-           b->wish != BOARD_NOTHING;
+    return b->deadline < v->deadline || b->wish != BOARD_NOTHING ||
+           (v->cpu == 0 && console_deadline() < v->deadline);
 }
 
 bool vcpu_board_moved(const struct vcpu *v)
@@ -23,19 +51,43 @@ bool vcpu_lapic_moved(const struct vcpu *v)
            v->lapic.attention;
 }
 
-/* There is one processor: nobody waits for a STARTUP, and INIT does nothing (caveat). */
-static void receive(struct vcpu *v, const struct apic_message *m)
+/* To one of the guest's local APICs.  That of `self` is at hand. */
+static void deliver(struct vcpu *self, struct vcpu *to, const struct apic_message *m)
 {
-    lapic_message(&v->lapic, m);
-    v->lapic.init = v->lapic.sipi = false;
+    if (to == self)
+        lapic_message(&to->lapic, m);
+    else if (mail_post(&to->mail, m))
+        vcpu_ask(to, TODO_MAIL);
 }
 
-void vcpu_send_message(struct vm *vm, const struct vcpu *from, const struct apic_message *m)
+/* To the one with the lowest priority of those that it is for. */
+static void deliver_lowest(struct vcpu *self, const struct lapic *from,
+                           const struct apic_message *m)
 {
-    struct vcpu *v = &vm->vcpu; /* the lowest priority among those addressed is its own */
+    struct vm *vm = self->vm;
+    u16 priority[VM_VCPUS_MAX];
+    int winner;
 
-    if (lapic_is_destination(&v->lapic, m, from ? &from->lapic : NULL))
-        receive(v, m);
+    for (u32 i = 0; i < vm->vcpus; i++)
+        priority[i] = lapic_is_destination(&vm->vcpu[i]->lapic, m, from)
+                          ? lapic_candidate(&vm->vcpu[i]->lapic)
+                          : LAPIC_NO_CANDIDATE;
+    winner = lapic_arbitrate(priority, vm->vcpus, &vm->arbiter);
+    if (winner >= 0)
+        deliver(self, vm->vcpu[winner], m);
+}
+
+void vcpu_send_message(struct vcpu *self, const struct lapic *from, const struct apic_message *m)
+{
+    struct vm *vm = self->vm;
+
+    if (m->mode == DELIVER_LOWEST) {
+        deliver_lowest(self, from, m);
+        return;
+    }
+    for (u32 i = 0; i < vm->vcpus; i++)
+        if (lapic_is_destination(&vm->vcpu[i]->lapic, m, from))
+            deliver(self, vm->vcpu[i], m);
 }
 
 void vcpu_take_messages(struct vcpu *v)
@@ -43,17 +95,7 @@ void vcpu_take_messages(struct vcpu *v)
     struct apic_message m;
 
     while (board_take_message(&v->vm->board, &m))
-        vcpu_send_message(v->vm, NULL, &m);
-}
-
-void vcpu_attend(struct vcpu *v)
-{
-    struct apic_message m;
-
-    while (lapic_take_ipi(&v->lapic, &m))
-        vcpu_send_message(v->vm, v, &m);
-    v->nmi_pending |= v->lapic.nmi;
-    v->lapic.nmi = false;
+        vcpu_send_message(v, NULL, &m);
 }
 
 /* The EOI of a level-triggered interrupt has to exit; levels come and go seldom. */
@@ -101,12 +143,14 @@ void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value, u64 now)
         lapic_write(&v->lapic, offset, value, now);
     }
     if (unlikely(v->lapic.eoi != LAPIC_NO_VECTOR)) {
+        board_lock(v);
         board_eoi(&v->vm->board, (u8)v->lapic.eoi);
+        board_unlock(v);
         v->lapic.eoi = LAPIC_NO_VECTOR;
-        v->todo |= TODO_BOARD;
+        vcpu_todo(v, TODO_BOARD);
     }
     if (vcpu_lapic_moved(v))
-        v->todo |= TODO_BOARD;
+        vcpu_todo(v, TODO_BOARD);
 }
 
 void vcpu_set_tsc_deadline(struct vcpu *v, u64 value, u64 now)
@@ -117,7 +161,7 @@ void vcpu_set_tsc_deadline(struct vcpu *v, u64 value, u64 now)
     if (deadline >= v->deadline) /* the timer is set for something earlier */
         return;
     if (unlikely(deadline <= now)) {
-        v->todo |= TODO_BOARD;
+        vcpu_todo(v, TODO_BOARD);
         return;
     }
     vmx_set_timer(&v->vmx, deadline - now);

@@ -22,13 +22,31 @@ static inline bool vcpu_irq_moved(const struct vcpu *v)
            v->vm->board.wish != BOARD_NOTHING;
 }
 
+/* Around each access to the board: its vCPUs share it.  NOINLINE: a guest with one vCPU does
+ * nothing. */
+NOINLINE void board_share(struct vm *vm);
+NOINLINE void board_release(struct vcpu *v);
+
+static inline void board_lock(struct vcpu *v)
+{
+    if (unlikely(v->vm->vcpus > 1))
+        board_share(v->vm);
+}
+
+static inline void board_unlock(struct vcpu *v)
+{
+    if (unlikely(v->vm->vcpus > 1))
+        board_release(v);
+}
+
 /* The INTA cycle; call only while vcpu_irq_pending(). */
+u8 vcpu_board_ack(struct vcpu *v); /* the 8259s' part of it */
 static inline u8 vcpu_irq_ack(struct vcpu *v)
 {
     if (!vcpu_extint_pending(v))
         return lapic_ack(&v->lapic);
     v->lapic.extint = false;
-    return board_irq_ack(&v->vm->board);
+    return vcpu_board_ack(v);
 }
 
 /* Whether devices have to be looked at before the next entry, after an access to the board or to
@@ -36,10 +54,9 @@ static inline u8 vcpu_irq_ack(struct vcpu *v)
 bool vcpu_board_moved(const struct vcpu *v);
 bool vcpu_lapic_moved(const struct vcpu *v);
 
-/* A message to the local APICs that it is for; `from` sent it, NULL: the I/O APIC. */
-void vcpu_send_message(struct vm *vm, const struct vcpu *from, const struct apic_message *m);
-/* Takes what the local APIC has for its processor and for others: while lapic.attention. */
-void vcpu_attend(struct vcpu *v);
+/* A message to those of its guest's local APICs that it is for, in the turn of `self`; `from` sent
+ * it, NULL: the I/O APIC. */
+void vcpu_send_message(struct vcpu *self, const struct lapic *from, const struct apic_message *m);
 /* The I/O APIC's messages go to the local APICs that they are for. */
 void vcpu_take_messages(struct vcpu *v);
 /* A guest's write to a register of its local APIC, with all that follows from it. */

@@ -1,6 +1,7 @@
 /* The life of a virtual CPU; see vcpu_life.h. */
 #include "vmm/vcpu_life.h"
 #include "arch/x86_64/cr.h"
+#include "arch/x86_64/fpu.h"
 #include "arch/x86_64/paging.h"
 #include "vmm/hostmem.h"
 #include "vmm/percpu.h"
@@ -50,12 +51,23 @@ static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
                                 .cr4_mask = cr4_owned(vm->cpuid.cr4_mask),
                                 .mitigations = vmx_mitigation_plan()->flags,
                             });
-    vmx_invvpid_single(v->vpid);
     return OK;
+}
+
+static void place(struct vcpu *v)
+{
+    const struct config_guest *c = v->vm->config;
+
+    v->sched = (struct sched_entity){.priority = (u8)c->priority, .weight = c->weight};
+    v->cpus = c->cpus ? c->cpus : ~0ull;
+    v->pinned = c->schedule == CONFIG_SCHEDULE_PINNED;
+    v->cpu = v->loaded_on = CPU_NONE;
+    v->turn_ends = v->wake = SCHED_NEVER;
 }
 
 static void release(struct vcpu *v, void *vmcs)
 {
+    hostmem_pages_free(v->switched.fpu, fpu_area_bytes());
     hostmem_page_free(vmcs);
     hostmem_pages_free(v->stats, sizeof(*v->stats));
     hostmem_pages_free(v, sizeof(*v));
@@ -74,16 +86,20 @@ err_t vcpu_create(struct vm *vm, u32 id)
     v->vm = vm;
     v->id = id;
     v->vpid = (u16)(vm->id + 1);
-    v->trace = &this_vmm_cpu()->trace;
+    v->trace = &this_vmm_cpu()->trace; /* until a CPU loads it */
+    place(v);
     v->trace_id = (u16)(vm->id << 8 | id);
     v->trace_exit = (u64)v->trace_id << 16 | TRACE_EXIT;
     v->stats = hostmem_pages(sizeof(*v->stats));
-    if (!v->stats || setup_vmx(v, virt_to_phys(vmcs)) != OK) {
+    v->switched.fpu = hostmem_pages(fpu_area_bytes());
+    if (!v->stats || !v->switched.fpu || setup_vmx(v, virt_to_phys(vmcs)) != OK) {
         release(v, vmcs);
         return E_NOMEM;
     }
+    vcpu_switch_init(&v->switched);
     exit_stats_reset(v->stats);
     vcpu_reset(v);
+    vmx_vcpu_release(&v->vmx); /* no CPU's yet */
     vm->vcpu[vm->vcpus++] = v;
     return OK;
 }
@@ -92,7 +108,6 @@ void vcpu_destroy(struct vcpu *v)
 {
     struct vm *vm = v->vm;
 
-    vmx_vcpu_release(&v->vmx);
     vm->vcpu[--vm->vcpus] = NULL;
     release(v, phys_to_virt(v->vmx.vmcs));
 }

@@ -1,25 +1,20 @@
 /* The life of a guest: created from its configuration, run, stopped, destroyed. */
 #include "vmm/vm.h"
-#include "arch/x86_64/cr.h"
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/log.h"
-#include "arch/x86_64/msr.h"
-#include "arch/x86_64/paging.h"
 #include "arch/x86_64/tsc.h"
 #include "lib/mem.h"
 #include "vmm/bootinfo.h"
 #include "vmm/console.h"
-#include "vmm/dump.h"
 #include "vmm/hostmem.h"
 #include "vmm/live.h"
-#include "vmm/percpu.h"
 #include "vmm/policy/io.h"
 #include "vmm/record.h"
 #include "vmm/vcpu_life.h"
+#include "vmm/vcpu_load.h"
 #include "vmm/vm_image.h"
 #include "vmm/vm_memory.h"
-#include "vmx/speculation.h"
 #include "vmx/wishes.h"
 
 static struct cpuid_answer read_host_cpuid(void *ctx, u32 leaf, u32 subleaf)
@@ -44,39 +39,10 @@ static void build_cpuid(struct vm *vm)
         .xsaves = vmx_has_control(c, WORD_CPU2, CPU2_XSAVES),
     };
 
-    if (xcr0) /* leaf 0xd speaks of what is enabled now; reset_processor() takes it back */
+    if (xcr0) /* leaf 0xd speaks of what is enabled now; the next vCPU's turn changes it */
         xsetbv(0, xcr0);
     record_guest(vm, &source);
     cpuid_policy_build(&vm->cpuid, &source);
-}
-
-/* Never left out because the guest is the same as before: its programs may not be. */
-static void change_guest(const struct vcpu *v)
-{
-    struct vmm_cpu *c = this_vmm_cpu();
-    const bool barrier = vmx_mitigation_guest_change();
-
-    c->guest_changes++;
-    c->ibpbs += barrier;
-    trace(&c->trace, TRACE_GUEST_CHANGE, v->trace_id, barrier, c->ibpbs, c->guest_changes);
-}
-
-/* State that the processor keeps and VMX does not switch: nothing of an earlier guest stays. */
-static void reset_processor(void)
-{
-    static const u32 zero_msrs[] = {MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_FMASK, MSR_KERNEL_GS_BASE};
-
-    for (size_t i = 0; i < ARRAY_LEN(zero_msrs); i++)
-        wrmsr(zero_msrs[i], 0);
-    if (vmx_has_control(vmx_controls(), WORD_CPU2, CPU2_RDTSCP))
-        wrmsr(MSR_TSC_AUX, 0);
-    write_cr2(0);
-    write_dr0(0);
-    write_dr1(0);
-    write_dr2(0);
-    write_dr3(0);
-    write_dr6(DR6_INIT);
-    fpu_init_guest(fpu_supported_xcr0() & XCR0_X87);
 }
 
 static void mark_by_port(void *ctx, u32 value)
@@ -89,10 +55,15 @@ static void mark_by_port(void *ctx, u32 value)
     (void)ledger_write(&vm->ledger, counts, value);
 }
 
-static void start_clock(struct vcpu *v)
+/* One time-stamp counter for all of them, which begins now. */
+static void start_clock(struct vm *vm)
 {
-    v->tsc_offset = 0 - rdtsc();
-    vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
+    const u64 offset = 0 - rdtsc();
+
+    for (u32 i = 0; i < vm->vcpus; i++) {
+        vm->vcpu[i]->tsc_offset = offset;
+        vm->vcpu[i]->tsc_offset_changed = true;
+    }
 }
 
 static void start_board(struct vm *vm, const struct board_host *host)
@@ -135,6 +106,7 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
     struct board_host board_host;
     err_t err;
 
+    vcpu_put_aside(); /* each new VMCS is current for a while */
     memset(vm, 0, sizeof(*vm));
     vm->id = id;
     vm->config = config;
@@ -154,9 +126,7 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
         vm_destroy(vm);
         return err;
     }
-    change_guest(vm->vcpu[0]);
-    reset_processor();
-    console_attach(&board_host, config->console);
+    console_attach(vm, &board_host, config->console);
     live_attach(config->live == CONFIG_ON);
     vm->at_console = true;
     ledger_start(&vm->ledger);
@@ -164,8 +134,7 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
     if (config->ledger == CONFIG_ON)
         board_host.mark = mark_by_port;
     start_board(vm, &board_host);
-    this_vmm_cpu()->current = vm->vcpu[0];
-    start_clock(vm->vcpu[0]);
+    start_clock(vm);
     return OK;
 }
 
@@ -179,16 +148,6 @@ void vm_disconnect(struct vm *vm)
 void vm_destroy(struct vm *vm)
 {
     vm_disconnect(vm);
-    this_vmm_cpu()->current = NULL;
     destroy_vcpus(vm);
     vm_memory_destroy(vm);
-}
-
-void vm_stop(struct vm *vm, const struct exit *x, const char *why)
-{
-    vm->end = VM_END_STOPPED;
-    vm->vcpu[0]->todo |= TODO_END;
-    vm_disconnect(vm);
-    log_error("guest %s stopped: %s", vm->config->name, why);
-    dump_guest(vm->vcpu[0], x);
 }

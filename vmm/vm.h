@@ -2,6 +2,7 @@
  * Lock order, when more than one CPU runs guests: vm -> pmm -> log.
  * Owner of the struct: vmm/vm.c; lifetime: vm_create() to vm_destroy(). */
 #pragma once
+#include "arch/x86_64/spinlock.h"
 #include "config.h"
 #include "ept/ept.h"
 #include "lib/types.h"
@@ -34,6 +35,7 @@ struct vm {
     u32 id;
     const struct config_guest *config;
     struct ept ept;
+    struct spinlock lock; /* of the board; only taken if there are several vCPUs */
     u32 extents;
     struct vm_extent extent[VM_EXTENTS_MAX];
     struct board board;
@@ -41,9 +43,12 @@ struct vm {
     u32 vcpus;
     struct vcpu *vcpu[VM_VCPUS_MAX]; /* [i] has APIC ID i */
     struct ledger ledger;            /* of the exits of all of them */
-    enum vm_end end;
+    u32 end;                         /* enum vm_end; atomic */
+    u32 dead;        /* bit i: vcpu[i] waits for an NMI, INIT or SIPI, or for ever; atomic */
+    u32 attached;    /* vCPUs that belong to a CPU; atomic */
     u64 touched;     /* pages that vm_touch() mapped */
     u32 end_value;   /* VM_END_DEBUG_EXIT: the byte */
+    u32 arbiter;     /* lapic_arbitrate()'s turn: a hint, whoever writes it */
     bool at_console; /* its COM1 is connected */
 };
 
@@ -56,6 +61,3 @@ void vm_disconnect(struct vm *vm);
 
 /* How often all of its vCPUs together have exited, by reason. */
 void vm_exit_counts(const struct vm *vm, u64 counts[EXIT_REASONS]);
-
-/* Ends the guest: `why` in words for the log; a full dump follows for a guest's own faults. */
-void vm_stop(struct vm *vm, const struct exit *x, const char *why);

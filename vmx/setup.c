@@ -36,7 +36,7 @@ static void vmclear(hpa_t vmcs)
         panic("VMCLEAR of 0x%llx failed", (unsigned long long)vmcs.v);
 }
 
-void vmx_vcpu_make_current(struct vmx_vcpu *v)
+static void make_current(const struct vmx_vcpu *v)
 {
     bool ok;
 
@@ -140,6 +140,15 @@ static void write_host_state(const struct vmx_vcpu *v)
     vmcs_wn(VMCS_HOST_RSP, (u64)&v->guest.regs);
 }
 
+void vmx_vcpu_load(struct vmx_vcpu *v)
+{
+    make_current(v);
+    if (v->host_cpu == this_cpu()->id)
+        return;
+    write_host_state(v);
+    v->host_cpu = this_cpu()->id;
+}
+
 /* Of entry.asm. */
 extern void (*const vmx_resume_variants[MITIGATE_ENTRY + 1])(void);
 extern void (*const vmx_launch_variants[MITIGATE_ENTRY + 1])(void);
@@ -167,6 +176,7 @@ void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
 
     *v = (struct vmx_vcpu){
         .vmcs = config->vmcs_page,
+        .host_cpu = this_cpu()->id,
         .pin = negotiated(WORD_PIN),
         .cpu = negotiated(WORD_CPU),
         .timer_shift = shift,
@@ -175,7 +185,7 @@ void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
     };
     *(u32 *)phys_to_virt(v->vmcs) = vmx_cap_revision(vmx_caps());
     vmclear(v->vmcs);
-    vmx_vcpu_make_current(v);
+    make_current(v);
     write_controls(v, config);
     if (config->apic_page.v)
         write_apic(v, config);

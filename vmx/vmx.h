@@ -10,6 +10,7 @@
 struct vmx_vcpu {
     struct guest_state guest; /* first: vmx_enter() gets &guest.regs */
     hpa_t vmcs;
+    u32 host_cpu; /* whose state is in it as the host's */
     bool launched;
     void (*resume)(void), (*launch)(void); /* variants of entry.asm */
     u32 pin, cpu;    /* current pin-based and primary processor-based controls */
@@ -57,11 +58,12 @@ const struct vmx_caps *vmx_caps(void);
 const struct vmx_controls *vmx_controls(void);
 
 /* Writes controls, host state and the guest state after reset; leaves the VMCS current on this CPU.
- * The host state is this CPU's of now: CR0, CR3, CR4, EFER and PAT must not change later, and the
- * vCPU must not move to another CPU. */
+ * The host state is this CPU's of now: CR0, CR3, CR4, EFER and PAT must not change later. */
 void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config);
-void vmx_vcpu_make_current(struct vmx_vcpu *v); /* VMPTRLD */
-void vmx_vcpu_release(struct vmx_vcpu *v);      /* VMCLEAR; the page may be freed after */
+/* On this CPU from now on; no other may have it loaded.  A release on another, before, is what
+ * makes that so.  SDM Vol. 3C, "Software Use of Virtual-Machine Control Structures". */
+void vmx_vcpu_load(struct vmx_vcpu *v);
+void vmx_vcpu_release(struct vmx_vcpu *v); /* VMCLEAR; the page may be freed after */
 /* Architectural state after INIT/power-up into the cache (real mode, CS:IP f000:fff0). */
 void vmx_guest_reset(struct guest_state *g);
 

@@ -19,6 +19,7 @@
 #include "vmm/hostmem.h"
 #include "vmm/lab/measuring.h"
 #include "vmm/run.h"
+#include "vmm/vcpu_load.h"
 #include "vmm/vm.h"
 
 #define IMAGE_PATH     "laboratory"
@@ -177,7 +178,8 @@ static bool run(const u8 *code, u32 count)
     r[RBP] = count;
     gs_set(&vm.vcpu[0]->vmx.guest, GS_RIP, FLAT_LOAD_GPA + lab_guest_offset(code));
     vm.end = VM_RUNNING;
-    vm_run(&vm);
+    vcpu_load(vm.vcpu[0]);
+    vcpu_run(vm.vcpu[0]);
     if (vm.end == VM_END_DEBUG_EXIT)
         return true;
     log_warning("lab: the guest ended otherwise (%u)", (u32)vm.end);
@@ -303,7 +305,9 @@ void lab_lintel(struct lab *lab)
     }
     if (vm_create(&vm, 0, &guest) == OK) {
         audit(&vm);
+        vm.vcpu[0]->cpu = 0;
         measure_all(lab);
+        vcpu_unload(vm.vcpu[0]);
         vm_destroy(&vm);
     }
     take_image();

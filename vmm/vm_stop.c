@@ -1,0 +1,13 @@
+/* A guest that is stopped over what it did; see vm_end.h. */
+#include "arch/x86_64/log.h"
+#include "vmm/dump.h"
+#include "vmm/vm_end.h"
+
+void vm_stop(struct vcpu *v, const struct exit *x, const char *why)
+{
+    vm_end(v->vm, VM_END_STOPPED, 0);
+    if (v->cpu == 0)
+        vm_disconnect(v->vm);
+    log_error("guest %s stopped: %s", v->vm->config->name, why);
+    dump_guest(v, x);
+}

@@ -1,0 +1,53 @@
+/* See wake.h. */
+#include "vmm/wake.h"
+#include "arch/x86_64/insn.h"
+#include "arch/x86_64/panic.h"
+#include "vmm/cpu_share.h"
+
+/* With the queue's lock: v->cpu does not change meanwhile. */
+static struct cpu_share *lock_queue_of(const struct vcpu *v)
+{
+    for (;;) {
+        const u32 cpu = READ_ONCE(v->cpu);
+        struct cpu_share *c = &cpu_share[cpu];
+
+        spin_lock(&c->lock);
+        if (v->cpu == cpu)
+            return c;
+        spin_unlock(&c->lock);
+    }
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+    struct cpu_share *c = lock_queue_of(v);
+    const u32 cpu = v->cpu;
+    bool tell = c->running == v;
+
+    if (!tell && sched_wake(&c->queue, &v->sched, rdtsc())) {
+        tell = true;
+        if (c->running) /* whose turn may be over */
+            (void)atomic_or(&c->running->todo, (u64)TODO_RESCHED);
+    }
+    spin_unlock(&c->lock);
+    if (tell)
+        cpu_interrupt(cpu);
+}
+
+void vcpu_ask(struct vcpu *v, u64 bits)
+{
+    if ((atomic_or(&v->todo, bits) & bits) != bits)
+        vcpu_wake(v);
+}
+
+void vcpu_attach(struct vcpu *v, u32 cpu)
+{
+    struct cpu_share *c = &cpu_share[cpu];
+
+    spin_lock(&c->lock);
+    v->cpu = cpu;
+    if (sched_add(&c->queue, &v->sched, rdtsc()) != OK)
+        panic("vCPU %x cannot be scheduled", v->trace_id);
+    spin_unlock(&c->lock);
+    vcpu_wake(v);
+}
