@@ -32,6 +32,7 @@ static void build_cpuid(struct vm *vm)
     const u64 xcr0 = fpu_supported_xcr0();
     const struct cpuid_source source = {
         .read = read_host_cpuid,
+        .cpus = vm->config->vcpus,
         .tsc_hz = tsc_hz,
         .host_xcr0 = xcr0,
         .rdtscp = vmx_has_control(c, WORD_CPU2, CPU2_RDTSCP),

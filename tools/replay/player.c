@@ -121,6 +121,7 @@ bool player_create(const struct stream *s, const struct step *first)
         add_ram(b->extent[i].gpa, b->extent[i].len);
     cpuid_policy_build(&vm->cpuid, &(struct cpuid_source){.read = recorded_cpuid,
                                                           .ctx = (void *)(uintptr_t)b,
+                                                          .cpus = 1,
                                                           .tsc_hz = b->tsc_hz,
                                                           .host_xcr0 = b->host_xcr0,
                                                           .rdtscp = b->features & 1,

@@ -42,6 +42,7 @@ static struct cpuid_policy policy;
 static void build(struct cpuid_answer (*read)(void *, u32, u32), bool controls)
 {
     cpuid_policy_build(&policy, &(struct cpuid_source){.read = read,
+                                                       .cpus = 1,
                                                        .tsc_hz = 50000000,
                                                        .host_xcr0 = 0x2e7,
                                                        .rdtscp = controls,
@@ -51,7 +52,7 @@ static void build(struct cpuid_answer (*read)(void *, u32, u32), bool controls)
 
 static struct cpuid_answer ask(u32 leaf, u32 subleaf, u64 cr4, u64 xcr0)
 {
-    const struct cpuid_view view = {cr4, xcr0};
+    const struct cpuid_view view = {.cr4 = cr4, .xcr0 = xcr0};
     u32 live;
     struct cpuid_answer a = *cpuid_find(&policy, leaf, subleaf, &live);
 

@@ -77,6 +77,10 @@ static void test_cpuid(void **state)
     assert_answer(0xa0, 0xb0, 0xc0, 0xd0);
     cpuid_of(1, 0);
     assert_answer(0xa1, 0xb1, 1, 0xd1);
+    v->id = 3; /* the second vCPU's and so on have an APIC ID of their own */
+    cpuid_of(1, 0);
+    assert_answer(0xa1, 0x30000b1, 1, 0xd1);
+    v->id = 0;
     cpuid_of(4, 2);
     assert_answer(0xa4, 0xb4, 0xc4, 0xd4);
     cpuid_of(4, 3);

@@ -5,6 +5,7 @@
 #include "arch/x86_64/cpuid_bits.h"
 #include "arch/x86_64/cr.h"
 #include "lib/mem.h"
+#include "vmm/policy/cpuid_topology.h"
 
 #define ALL               0xffffffffu
 #define MAX_BASIC         0x16u
@@ -74,10 +75,10 @@ static const struct cpuid_row rows[] = {
 { 0x00000000,  0, 0,   CPUID_STATIC,       0,           ALL,        ALL,         ALL,         fix_max_basic,    "vendor" },
 { 0x00000001,  0, 0,   CPUID_LIVE_OSXSAVE, ALL,         0x0000ffff, KEEP_1_ECX,  KEEP_1_EDX,  fix_signature,    "signature, features" },
 { 0x00000002,  0, 0,   CPUID_STATIC,       ALL,         ALL,        ALL,         ALL,         NULL,             "cache descriptors" },
-{ 0x00000004,  0, 4,   CPUID_STATIC,       0x3fff,      ALL,        ALL,         ALL,         fix_caches,       "caches: nobody shares" },
+{ 0x00000004,  0, 4,   CPUID_STATIC,       0x3fff,      ALL,        ALL,         ALL,         fix_caches,       "caches: cores share L3 alone" },
 { 0x00000006,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_power,        "power: the APIC timer never stops" },
 { 0x00000007,  0, 1,   CPUID_LIVE_OSPKE,   KEEP_71_EAX, KEEP_7_EBX, KEEP_7_ECX,  KEEP_7_EDX,  fix_features_7,   "extended features" },
-{ 0x0000000b,  0, 2,   CPUID_STATIC,       0,           0,          0,           0,           fix_topology,     "topology: one thread, one core" },
+{ 0x0000000b,  0, 2,   CPUID_LIVE_X2APIC_ID, 0,           0,          0,           0,           fix_topology,     "topology: a core for each vCPU" },
 { 0x0000000d,  0, 63,  CPUID_LIVE_XSAVE,   ALL,         ALL,        ALL,         ALL,         fix_xsave,        "extended state" },
 { 0x00000015,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_tsc_ratio,    "TSC / crystal, made true" },
 { 0x00000016,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_frequency,    "core MHz, made true" },
@@ -121,8 +122,8 @@ static void fix_signature(struct cpuid_policy *p, const struct cpuid_source *s, 
         {0, CPUID_1_ECX_XSAVE, CR4_OSXSAVE},
     };
 
-    (void)s, (void)sub;
-    a->ebx |= 1u << 16; /* one logical processor, APIC ID 0 */
+    (void)sub;
+    cpuid_put_package(a, s->cpus);
     a->ecx |= CPUID_1_ECX_HYPERVISOR | CPUID_1_ECX_TSC_DEADLINE; /* a model, as the local APIC */
     p->cr4_mask |= CR4_PCE;
     for (size_t i = 0; i < ARRAY_LEN(cr4_bits); i++)
@@ -133,9 +134,11 @@ static void fix_signature(struct cpuid_policy *p, const struct cpuid_source *s, 
 static void fix_caches(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
                        struct cpuid_answer *a)
 {
-    (void)p, (void)s, (void)sub;
+    (void)p, (void)sub;
     if ((a->eax & 0x1f) == 0) /* no more caches */
         *a = (struct cpuid_answer){0};
+    else
+        cpuid_put_sharing(a, s->cpus);
 }
 
 static void fix_power(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
@@ -175,9 +178,8 @@ static void fix_features_7(struct cpuid_policy *p, const struct cpuid_source *s,
 static void fix_topology(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
                          struct cpuid_answer *a)
 {
-    (void)p, (void)s;
-    a->ebx = sub < 2 ? 1 : 0;
-    a->ecx = sub < 2 ? (sub + 1) << 8 | sub : sub;
+    (void)p;
+    cpuid_put_level(a, sub, s->cpus);
 }
 
 static void fix_xsave(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
@@ -395,13 +397,11 @@ const struct cpuid_answer *cpuid_find(const struct cpuid_policy *p, u32 leaf, u3
         return &nothing;
     if (l->count == 1)
         subleaf = 0; /* a leaf without subleaves ignores ECX */
-    if (subleaf >= l->count)
-        return &nothing;
-    if (subleaf == 0)
+    if (subleaf == 0 || l->live == CPUID_LIVE_X2APIC_ID)
         *live = l->live;
     else if (l->live == CPUID_LIVE_XSAVE && subleaf == 1)
         *live = CPUID_LIVE_XSAVES;
-    return &p->entry[l->first + subleaf];
+    return subleaf < l->count ? &p->entry[l->first + subleaf] : &nothing;
 }
 
 void cpuid_touch_up(const struct cpuid_policy *p, u32 live, const struct cpuid_view *view,
@@ -411,6 +411,7 @@ void cpuid_touch_up(const struct cpuid_policy *p, u32 live, const struct cpuid_v
     case CPUID_LIVE_OSXSAVE:
         if (view->cr4 & CR4_OSXSAVE)
             a->ecx |= CPUID_1_ECX_OSXSAVE;
+        a->ebx |= view->apic_id << 24;
         break;
     case CPUID_LIVE_OSPKE:
         if (view->cr4 & CR4_PKE)
@@ -421,6 +422,7 @@ void cpuid_touch_up(const struct cpuid_policy *p, u32 live, const struct cpuid_v
         if (a->eax & CPUID_D_1_EAX_XSAVEC)
             a->ebx = xsave_bytes(p, view->xcr0, true);
         break;
+    case CPUID_LIVE_X2APIC_ID: a->edx = view->apic_id; break;
     default: break;
     }
 }

@@ -13,19 +13,21 @@ struct cpuid_answer {
 #define CPUID_ENTRIES_MAX  128u
 #define CPUID_LINTEL_BASE  0x40000000u
 
-/* What must be put in when the guest asks, because the guest can change it. */
+/* What must be put in when the guest asks, because the guest can change it, or each of its
+ * processors has its own. */
 enum cpuid_live {
     CPUID_STATIC,
-    CPUID_LIVE_OSXSAVE,
+    CPUID_LIVE_OSXSAVE, /* and the initial APIC ID */
     CPUID_LIVE_OSPKE,
     CPUID_LIVE_XSAVE,
-    CPUID_LIVE_XSAVES
+    CPUID_LIVE_XSAVES,
+    CPUID_LIVE_X2APIC_ID
 };
 
 /* Where a leaf's subleaves lie in entry[]. */
 struct cpuid_leaf {
     u8 first, count; /* count 0: the leaf is not there */
-    u8 live;         /* enum cpuid_live, of subleaf 0 (of 1 for XSAVES) */
+    u8 live;         /* enum cpuid_live, of subleaf 0 (of 1 for XSAVES, of all for X2APIC_ID) */
 };
 
 struct cpuid_policy {
@@ -46,14 +48,16 @@ struct cpuid_policy {
     u32 host_compacted;   /* what the host says of its own compacted size */
 };
 
-/* The guest's state that live leaves mirror. */
+/* The state that live leaves mirror, of the processor that executes CPUID. */
 struct cpuid_view {
     u64 cr4, xcr0;
+    u32 apic_id; /* as it was at reset, 0 to 254 */
 };
 
 struct cpuid_source {
     struct cpuid_answer (*read)(void *ctx, u32 leaf, u32 subleaf);
     void *ctx;
+    u32 cpus; /* the guest's, at least 1 */
     u64 tsc_hz;
     u64 host_xcr0;                /* XCR0 | IA32_XSS while read() is called */
     bool rdtscp, invpcid, xsaves; /* the VMX controls that let a guest execute them are on */
