@@ -171,7 +171,7 @@ static void put_controls(struct bochs_model model)
 static void put_cpuid(void)
 {
     static const char *const live[] = {
-        [CPUID_STATIC] = "",          [CPUID_LIVE_OSXSAVE] = "OSXSAVE",
+        [CPUID_STATIC] = "",          [CPUID_LIVE_FEATURES] = "OSXSAVE, APIC",
         [CPUID_LIVE_OSPKE] = "OSPKE", [CPUID_LIVE_XSAVE] = "the size that XCR0 asks for",
         [CPUID_LIVE_XSAVES] = "",
     };

@@ -26,6 +26,7 @@
 
 /* The same for every guest: nothing but the tables decides what they say. */
 static u8 PAGE(msr_bitmap)[PAGE_SIZE];
+static u8 PAGE(x2apic_msr_bitmap)[PAGE_SIZE];
 static u8 PAGE(io_bitmap)[2][PAGE_SIZE];
 
 static struct cpuid_answer read_host_cpuid(void *ctx, u32 leaf, u32 subleaf)
@@ -77,6 +78,8 @@ static err_t setup_vcpu(struct vm *vm)
         return E_NOMEM;
     vm->vmcs_page = virt_to_phys(vmcs);
     msr_bitmap_build(msr_bitmap);
+    msr_bitmap_build(x2apic_msr_bitmap);
+    msr_bitmap_pass_x2apic(x2apic_msr_bitmap);
     io_bitmap_build(io_bitmap[0], io_bitmap[1]);
     *v = (struct vcpu){
         .vm = vm,
@@ -93,6 +96,7 @@ static err_t setup_vcpu(struct vm *vm)
                                 .ept_root = virt_to_phys(vm->ept.root),
                                 .vpid = v->vpid,
                                 .msr_bitmap = virt_to_phys(msr_bitmap),
+                                .x2apic_msr_bitmap = virt_to_phys(x2apic_msr_bitmap),
                                 .io_bitmap_a = virt_to_phys(io_bitmap[0]),
                                 .io_bitmap_b = virt_to_phys(io_bitmap[1]),
                                 .exception_bitmap = BIT32(VEC_DB) | BIT32(VEC_AC) | BIT32(VEC_MC),

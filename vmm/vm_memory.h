@@ -11,4 +11,8 @@ err_t vm_memory_create(struct vm *vm);
 /* The page of its local APIC becomes one of its own that nothing else uses, `access`; `page` is
  * another, which it cannot reach.  Both are frames of the legacy hole. */
 err_t vm_memory_map_apic(struct vm *vm, hpa_t *access, hpa_t *page);
+/* Whether that page is there: it has to be gone while a local APIC is not in xAPIC mode, since its
+ * processor would take it for RAM.  Then accesses are EPT violations; they are for a vCPU that is
+ * still in xAPIC mode, too, which costs time only. */
+void vm_memory_show_apic(struct vm *vm, bool shown);
 void vm_memory_destroy(struct vm *vm);

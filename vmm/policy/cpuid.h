@@ -1,6 +1,6 @@
 /* The CPUID policy: what a guest's processor says of itself.  Pure: the host's leaves come
  * through a reader.  Answers are computed once per guest; only the few leaves that mirror
- * CR4 or XCR0 are touched up when asked. */
+ * CR4, XCR0 or IA32_APIC_BASE are touched up when asked. */
 #pragma once
 #include "lib/types.h"
 
@@ -16,7 +16,7 @@ struct cpuid_answer {
 /* What must be put in when the guest asks, because the guest can change it. */
 enum cpuid_live {
     CPUID_STATIC,
-    CPUID_LIVE_OSXSAVE,
+    CPUID_LIVE_FEATURES, /* OSXSAVE, APIC */
     CPUID_LIVE_OSPKE,
     CPUID_LIVE_XSAVE,
     CPUID_LIVE_XSAVES
@@ -49,6 +49,7 @@ struct cpuid_policy {
 /* The guest's state that live leaves mirror. */
 struct cpuid_view {
     u64 cr4, xcr0;
+    bool apic_off; /* by IA32_APIC_BASE */
 };
 
 struct cpuid_source {
