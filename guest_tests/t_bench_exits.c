@@ -143,6 +143,51 @@ GUEST_TEST(bench_interrupts)
     EXPECT_TRUE(true);
 }
 
+static void x2apic_stamp(struct frame *f)
+{
+    (void)f;
+    stamp = rdtsc();
+    wrmsr(0x80b, 0);
+}
+
+static void bench_x2apic_self_ipi(void)
+{
+    on_vector(LOW, x2apic_stamp);
+    cpu_sti();
+    for (u32 i = 0; i < TIMER_SAMPLES; i++) {
+        stamp = 0;
+
+        const u64 start = rdtsc();
+
+        wrmsr(0x83f, LOW);
+        while (stamp == 0)
+            ;
+        sample[i] = (u32)(stamp - start);
+    }
+    cpu_cli();
+    report("x2apic-self-ipi", TIMER_SAMPLES);
+}
+
+/* In x2APIC mode, which is left through the APIC's being off. */
+GUEST_TEST(bench_x2apic)
+{
+    const u64 base = rdmsr(0x1b), far = tsc_ms(2000);
+
+    lapic_fresh();
+    wrmsr(0x1b, base | BIT(10));
+    BENCH("x2apic-eoi", wrmsr(0x80b, 0));
+    BENCH("x2apic-tpr", wrmsr(0x808, 0));
+    BENCH("x2apic-read", (void)rdmsr(0x802));
+    BENCH("x2apic-icr", wrmsr(0x830, 1ull << 32 | LOW)); /* to nobody */
+    bench_x2apic_self_ipi();
+    wrmsr(0x832, MASKED | TSC_DEADLINE | TIMER);
+    BENCH("x2apic-tsc-deadline", wrmsr(MSR_DEADLINE, start_ + far - i_ * 1000));
+    wrmsr(0x1b, base & ~BIT(11));
+    wrmsr(0x1b, base);
+    lapic_fresh();
+    EXPECT_TRUE(true);
+}
+
 /* What should not exit at all. */
 GUEST_TEST(bench_no_exit)
 {

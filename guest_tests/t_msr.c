@@ -19,7 +19,6 @@ static const struct row {
     u64 reset, writable;
     const char *name;
 } rows[] = {
-    { 0x01b, 0x01b, FIXED,     0xfee00900,         0,                  "APIC_BASE" },
     { 0x03a, 0x03a, READ_ONLY, 1,                  0,                  "FEATURE_CONTROL" },
     { 0x08b, 0x08b, DROPPED,   ANY,                0,                  "BIOS_SIGN_ID" },
     { 0x0fe, 0x0fe, READ_ONLY, ANY,                0,                  "MTRRCAP" },
@@ -39,8 +38,8 @@ static const struct row {
     { 0xc0000103, 0xc0000103, PLAIN,   0,          0xffffffff,         "TSC_AUX" },
 };
 
-/* Tested by themselves below, in t_cr.c or in t_lapic_timer.c. */
-static const u32 special[] = { 0x10, 0x3b, 0x1d9, 0x6e0, 0xda0, 0xc0000080 };
+/* Tested by themselves below, in t_cr.c, t_lapic_timer.c or t_x2apic.c. */
+static const u32 special[] = { 0x10, 0x1b, 0x3b, 0x1d9, 0x6e0, 0xda0, 0xc0000080 };
 
 /* Well-known ones that a guest must not have. */
 static const u32 refused[] = {

@@ -171,7 +171,7 @@ static void put_controls(struct bochs_model model)
 static void put_cpuid(void)
 {
     static const char *const live[] = {
-        [CPUID_STATIC] = "",          [CPUID_LIVE_OSXSAVE] = "OSXSAVE, the APIC ID",
+        [CPUID_STATIC] = "",          [CPUID_LIVE_FEATURES] = "OSXSAVE, APIC, the APIC ID",
         [CPUID_LIVE_OSPKE] = "OSPKE", [CPUID_LIVE_XSAVE] = "the size that XCR0 asks for",
         [CPUID_LIVE_XSAVES] = "",     [CPUID_LIVE_X2APIC_ID] = "the x2APIC ID",
     };

@@ -1,5 +1,6 @@
 /* Exits of a virtualized local APIC: what the processor could not do alone.
  * SDM Vol. 3C, "APIC Virtualization and Virtual Interrupts". */
+#include "vmm/dev/lapic_msr.h"
 #include "vmm/handlers.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
@@ -26,6 +27,11 @@ enum verdict on_apic_write(struct vcpu *v, const struct exit *x)
 
     if (!v->apic_page) /* the exit needs the page */
         return KILL;
+    if (lapic_mode(&v->lapic) == LAPIC_X2APIC) /* SELF IPI with an illegal vector */
+        return vcpu_lapic_msr_write(v, LAPIC_MSR_FIRST + (offset >> 4), v->apic_page[offset / 4],
+                                    x->tsc) == OK
+                   ? RESUME
+                   : KILL;
     vcpu_lapic_write(v, offset, v->apic_page[offset / 4], x->tsc);
     return RESUME;
 }

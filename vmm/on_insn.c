@@ -25,8 +25,10 @@ static NOINLINE void cpuid_slow(struct vcpu *v)
     struct cpuid_answer a = *cpuid_find(&v->vm->cpuid, (u32)r[RAX], (u32)r[RCX], &live);
 
     if (live != CPUID_STATIC) {
-        const struct cpuid_view view = {
-            .cr4 = gs_get(&v->vmx.guest, GS_CR4), .xcr0 = v->xcr0, .apic_id = v->id};
+        const struct cpuid_view view = {.cr4 = gs_get(&v->vmx.guest, GS_CR4),
+                                        .xcr0 = v->xcr0,
+                                        .apic_id = v->id,
+                                        .apic_off = lapic_mode(&v->lapic) == LAPIC_OFF};
 
         cpuid_touch_up(&v->vm->cpuid, live, &view, &a);
     }

@@ -45,6 +45,7 @@ void vcpu_reset(struct vcpu *v)
     v->tsc_adjust = 0;
     msr_held_reset(v->msr_held);
     lapic_reset(&v->lapic, v->id);
+    msr_held_set(v->msr_held, MSR_APIC_BASE, v->lapic.base);
     v->asleep = v->waits_for_sipi = v->id != 0;
 }
 

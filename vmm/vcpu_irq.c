@@ -1,8 +1,10 @@
 /* What an access to a device may have moved. */
 #include "vmm/vcpu_irq.h"
+#include "arch/x86_64/msr.h"
 #include "lib/mem.h"
 #include "vmm/console.h"
 #include "vmm/dev/lapic_page.h"
+#include "vmm/vm_memory.h"
 #include "vmm/wake.h"
 
 void board_share(struct vm *vm)
@@ -134,14 +136,8 @@ u32 vcpu_lapic_read(struct vcpu *v, u32 offset, u64 now)
                         : lapic_read(&v->lapic, offset, now);
 }
 
-void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value, u64 now)
+static void after_write(struct vcpu *v)
 {
-    if (v->apic_page) {
-        lapic_page_write(&v->lapic, v->apic_page, offset, value, now);
-        vmx_set_interrupt_status(&v->vmx, lapic_page_status(v->apic_page));
-    } else {
-        lapic_write(&v->lapic, offset, value, now);
-    }
     if (unlikely(v->lapic.eoi != LAPIC_NO_VECTOR)) {
         board_lock(v);
         board_eoi(&v->vm->board, (u8)v->lapic.eoi);
@@ -151,6 +147,67 @@ void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value, u64 now)
     }
     if (vcpu_lapic_moved(v))
         vcpu_todo(v, TODO_BOARD);
+}
+
+void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value, u64 now)
+{
+    if (v->apic_page) {
+        lapic_page_write(&v->lapic, v->apic_page, offset, value, now);
+        vmx_set_interrupt_status(&v->vmx, lapic_page_status(v->apic_page));
+    } else {
+        lapic_write(&v->lapic, offset, value, now);
+    }
+    after_write(v);
+}
+
+err_t vcpu_lapic_msr_read(struct vcpu *v, u32 msr, u64 *value, u64 now)
+{
+    TRY(v->apic_page ? lapic_page_msr_read(&v->lapic, v->apic_page, msr, value, now)
+                     : lapic_msr_read(&v->lapic, msr, value, now));
+    if (vcpu_lapic_moved(v)) /* a timer that was due, or that goes on */
+        vcpu_todo(v, TODO_BOARD);
+    return OK;
+}
+
+err_t vcpu_lapic_msr_write(struct vcpu *v, u32 msr, u64 value, u64 now)
+{
+    if (v->apic_page) {
+        TRY(lapic_page_msr_write(&v->lapic, v->apic_page, msr, value, now));
+        vmx_set_interrupt_status(&v->vmx, lapic_page_status(v->apic_page));
+    } else {
+        TRY(lapic_msr_write(&v->lapic, msr, value, now));
+    }
+    after_write(v);
+    return OK;
+}
+
+/* What the processor does for the APIC in its new mode. */
+static void follow_mode(struct vcpu *v)
+{
+    static const enum vmx_apic_mode modes[] = {[LAPIC_OFF] = VMX_APIC_OFF,
+                                               [LAPIC_XAPIC] = VMX_APIC_IN_MEMORY,
+                                               [LAPIC_X2APIC] = VMX_APIC_IN_MSRS};
+    const enum lapic_mode mode = lapic_mode(&v->lapic);
+
+    vmx_set_apic_mode(&v->vmx, modes[mode]);
+    board_lock(v);
+    vm_memory_show_apic(v->vm, mode == LAPIC_XAPIC);
+    board_unlock(v);
+    vmx_set_interrupt_status(&v->vmx, lapic_page_status(v->apic_page));
+    move_eoi_exits(v);
+}
+
+err_t vcpu_set_apic_base(struct vcpu *v, u64 value, u64 now)
+{
+    if (likely(value == v->lapic.base))
+        return OK;
+    TRY(v->apic_page ? lapic_page_write_base(&v->lapic, v->apic_page, value, now)
+                     : lapic_write_base(&v->lapic, value, now));
+    msr_held_set(v->msr_held, MSR_APIC_BASE, value);
+    if (v->apic_page)
+        follow_mode(v);
+    vcpu_todo(v, TODO_BOARD);
+    return OK;
 }
 
 void vcpu_set_tsc_deadline(struct vcpu *v, u64 value, u64 now)

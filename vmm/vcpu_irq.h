@@ -62,6 +62,11 @@ void vcpu_take_messages(struct vcpu *v);
 /* A guest's write to a register of its local APIC, with all that follows from it. */
 void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value, u64 now);
 u32 vcpu_lapic_read(struct vcpu *v, u32 offset, u64 now);
+/* A guest's access to an MSR of its local APIC in x2APIC mode, any other: OK, or E_INVAL (#GP). */
+err_t vcpu_lapic_msr_read(struct vcpu *v, u32 msr, u64 *value, u64 now);
+err_t vcpu_lapic_msr_write(struct vcpu *v, u32 msr, u64 value, u64 now);
+/* A guest's write to IA32_APIC_BASE, with all that follows from another mode; E_INVAL: #GP. */
+err_t vcpu_set_apic_base(struct vcpu *v, u64 value, u64 now);
 /* With a virtual-APIC page: new requests go to the processor, which delivers them when the guest
  * can take them. */
 void vcpu_post_interrupts(struct vcpu *v);

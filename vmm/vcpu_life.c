@@ -16,6 +16,7 @@
 
 /* The same for every guest: nothing but the tables decides what they say. */
 static u8 PAGE(msr_bitmap)[PAGE_SIZE];
+static u8 PAGE(x2apic_msr_bitmap)[PAGE_SIZE];
 static u8 PAGE(io_bitmap)[2][PAGE_SIZE];
 
 /* A page for the registers of the local APIC, if the processor can work with it. */
@@ -35,6 +36,8 @@ static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
     hpa_t access, apic_page;
 
     msr_bitmap_build(msr_bitmap);
+    msr_bitmap_build(x2apic_msr_bitmap);
+    msr_bitmap_pass_x2apic(x2apic_msr_bitmap);
     io_bitmap_build(io_bitmap[0], io_bitmap[1]);
     TRY(setup_apic(v, &access, &apic_page));
     vmx_vcpu_setup(&v->vmx, &(struct vmx_vcpu_config){
@@ -42,6 +45,7 @@ static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
                                 .ept_root = virt_to_phys(vm->ept.root),
                                 .vpid = v->vpid,
                                 .msr_bitmap = virt_to_phys(msr_bitmap),
+                                .x2apic_msr_bitmap = virt_to_phys(x2apic_msr_bitmap),
                                 .io_bitmap_a = virt_to_phys(io_bitmap[0]),
                                 .io_bitmap_b = virt_to_phys(io_bitmap[1]),
                                 .exception_bitmap = BIT32(VEC_DB) | BIT32(VEC_AC) | BIT32(VEC_MC),

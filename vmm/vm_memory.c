@@ -154,13 +154,33 @@ err_t vm_memory_create(struct vm *vm)
     return err;
 }
 
+static hpa_t apic_access(const struct vm *vm)
+{
+    return (hpa_t){vm->extent[0].hpa.v + VM_LOW_END};
+}
+
+static err_t map_apic(struct vm *vm)
+{
+    return ept_map(&vm->ept, (gpa_t){LAPIC_BASE}, apic_access(vm), PAGE_SIZE,
+                   EPT_R | EPT_W | EPT_WB);
+}
+
 err_t vm_memory_map_apic(struct vm *vm, u32 vcpu, hpa_t *access, hpa_t *page)
 {
-    *access = (hpa_t){vm->extent[0].hpa.v + VM_LOW_END};
+    *access = apic_access(vm);
     *page = (hpa_t){access->v + (1 + vcpu) * PAGE_SIZE};
-    if (vcpu > 0)
-        return OK;
-    return ept_map(&vm->ept, (gpa_t){LAPIC_BASE}, *access, PAGE_SIZE, EPT_R | EPT_W | EPT_WB);
+    return vcpu == 0 ? map_apic(vm) : OK;
+}
+
+/* The tables stay, so nothing can be missing. */
+void vm_memory_show_apic(struct vm *vm, bool shown)
+{
+    const err_t err = shown ? map_apic(vm) : ept_unmap(&vm->ept, (gpa_t){LAPIC_BASE}, PAGE_SIZE);
+
+    if (err != OK && err != E_EXIST)
+        panic("vm %u: the page of the local APIC: error %d", vm->id, err);
+    vmx_invept_single(virt_to_phys(vm->ept.root));
+    vm->ept.stale = false;
 }
 
 void vm_memory_destroy(struct vm *vm)

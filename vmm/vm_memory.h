@@ -12,4 +12,8 @@ err_t vm_memory_create(struct vm *vm);
  * one for the registers of this vCPU's, which the guest cannot reach.  All are frames of the legacy
  * hole. */
 err_t vm_memory_map_apic(struct vm *vm, u32 vcpu, hpa_t *access, hpa_t *page);
+/* Whether that page is there: it has to be gone while a local APIC is not in xAPIC mode, since its
+ * processor would take it for RAM.  Then accesses are EPT violations; they are for a vCPU that is
+ * still in xAPIC mode, too, which costs time only.  With the board's lock. */
+void vm_memory_show_apic(struct vm *vm, bool shown);
 void vm_memory_destroy(struct vm *vm);

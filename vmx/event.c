@@ -76,3 +76,11 @@ void vmx_set_eoi_exits(struct vmx_vcpu *v, const u64 vectors[4])
     vmcs_w64(VMCS_EOI_EXIT_BITMAP_2, vectors[2]);
     vmcs_w64(VMCS_EOI_EXIT_BITMAP_3, vectors[3]);
 }
+
+void vmx_set_apic_mode(struct vmx_vcpu *v, enum vmx_apic_mode mode)
+{
+    const hpa_t bitmap = mode == VMX_APIC_IN_MSRS ? v->x2apic_msr_bitmap : v->msr_bitmap;
+
+    vmcs_w32(VMCS_CPU2_CONTROLS, (u32)vmx_delivery_controls(WORD_CPU2, v->cpu2, mode));
+    vmcs_w64(VMCS_MSR_BITMAP, bitmap.v);
+}

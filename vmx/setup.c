@@ -13,7 +13,6 @@
 #include "vmx/speculation.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
-#include "vmx/wishes.h"
 
 #define PAT_AFTER_RESET 0x0007040600070406ull
 
@@ -67,9 +66,9 @@ static void write_apic(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
 {
     static const u64 no_eoi[4];
 
-    v->cpu = (u32)vmx_delivery_controls(WORD_CPU, v->cpu);
+    v->cpu = (u32)vmx_delivery_controls(WORD_CPU, v->cpu, VMX_APIC_IN_MEMORY);
     vmcs_w32(VMCS_CPU_CONTROLS, v->cpu);
-    vmcs_w32(VMCS_CPU2_CONTROLS, (u32)vmx_delivery_controls(WORD_CPU2, negotiated(WORD_CPU2)));
+    vmx_set_apic_mode(v, VMX_APIC_IN_MEMORY);
     vmcs_w64(VMCS_VIRTUAL_APIC_ADDR, config->apic_page.v);
     vmcs_w64(VMCS_APIC_ACCESS_ADDR, config->apic_access.v);
     vmcs_w32(VMCS_TPR_THRESHOLD, 0);
@@ -83,7 +82,7 @@ static void write_controls(const struct vmx_vcpu *v, const struct vmx_vcpu_confi
 
     vmcs_w32(VMCS_PIN_CONTROLS, v->pin);
     vmcs_w32(VMCS_CPU_CONTROLS, v->cpu);
-    vmcs_w32(VMCS_CPU2_CONTROLS, negotiated(WORD_CPU2));
+    vmcs_w32(VMCS_CPU2_CONTROLS, v->cpu2);
     vmcs_w32(VMCS_EXIT_CONTROLS, negotiated(WORD_VMEXIT));
     vmcs_w32(VMCS_EXCEPTION_BITMAP, config->exception_bitmap);
     vmcs_w32(VMCS_PAGE_FAULT_MASK, 0); /* the bitmap's bit 14 alone decides about #PF */
@@ -179,6 +178,9 @@ void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
         .host_cpu = this_cpu()->id,
         .pin = negotiated(WORD_PIN),
         .cpu = negotiated(WORD_CPU),
+        .cpu2 = negotiated(WORD_CPU2),
+        .msr_bitmap = config->msr_bitmap,
+        .x2apic_msr_bitmap = config->x2apic_msr_bitmap,
         .timer_shift = shift,
         .timer_round = BIT(shift) - 1,
         .timer_most = (u64)UINT32_MAX << shift,

@@ -5,6 +5,7 @@
 #include "vmx/caps.h"
 #include "vmx/exit.h"
 #include "vmx/guest_state.h"
+#include "vmx/wishes.h"
 
 /* A virtual processor's mechanism half. Owner: the CPU that it is loaded on. */
 struct vmx_vcpu {
@@ -13,7 +14,9 @@ struct vmx_vcpu {
     u32 host_cpu; /* whose state is in it as the host's */
     bool launched;
     void (*resume)(void), (*launch)(void); /* variants of entry.asm */
-    u32 pin, cpu;    /* current pin-based and primary processor-based controls */
+    u32 pin, cpu; /* current pin-based and primary processor-based controls */
+    u32 cpu2;     /* secondary ones, as negotiated */
+    hpa_t msr_bitmap, x2apic_msr_bitmap;
     u32 timer_shift; /* preemption timer: TSC ticks >> shift */
     u64 timer_round; /* what rounds up: its unit in ticks, less 1 */
     u64 timer_most;  /* ticks that it can hold */
@@ -24,6 +27,7 @@ struct vmx_vcpu_config {
     hpa_t ept_root;
     u16 vpid; /* not 0 */
     hpa_t msr_bitmap, io_bitmap_a, io_bitmap_b;
+    hpa_t x2apic_msr_bitmap; /* with an APIC page: in place of the other in x2APIC mode */
     u32 exception_bitmap;
     u64 cr0_mask, cr4_mask; /* bits that belong to the hypervisor */
     u64 tsc_offset;
@@ -93,6 +97,10 @@ void vmx_expire_timer(void);
 void vmx_set_interrupt_status(struct vmx_vcpu *v, u16 status);
 void vmx_request_interrupt(struct vmx_vcpu *v, u8 vector); /* RVI becomes at least this */
 void vmx_set_eoi_exits(struct vmx_vcpu *v, const u64 vectors[4]);
+/* The guest's APIC is in another mode (VMX_APIC_IN_MEMORY at first).  The caller executes INVEPT:
+ * SDM Vol. 3C, "Issues Pertaining to Page Size and TLB Management" of APIC-access virtualization.
+ */
+void vmx_set_apic_mode(struct vmx_vcpu *v, enum vmx_apic_mode mode);
 void vmx_set_tsc_offset(struct vmx_vcpu *v, u64 offset);
 
 void vmx_invept_single(hpa_t ept_root);

@@ -77,28 +77,45 @@ err_t vmx_resolve_controls(const struct vmx_caps *caps, struct vmx_controls *out
 
 /* Beside the wishes, and all or nothing: EOIs and interrupts to oneself cost no exit, CR8 is the
  * virtual TPR, and no window is needed to bring an interrupt in.  Registers that are read seldom
- * stay with the software model: no APIC-register virtualization. */
+ * stay with the software model: no APIC-register virtualization.  `mode`: on in one mode of the
+ * guest's APIC only. */
 static const struct {
-    u64 on, off;
+    u64 on, off, mode[VMX_APIC_MODES];
 } delivery[VMX_WORDS] = {
-    [WORD_CPU] = {CPU_TPR_SHADOW, CPU_CR8_LOAD_EXITING | CPU_CR8_STORE_EXITING},
-    [WORD_CPU2] = {CPU2_VIRTUALIZE_APIC_ACCESSES | CPU2_VIRTUAL_INTERRUPT_DELIVERY, 0},
+    [WORD_CPU] = {CPU_TPR_SHADOW, CPU_CR8_LOAD_EXITING | CPU_CR8_STORE_EXITING, {0}},
+    [WORD_CPU2] = {CPU2_VIRTUAL_INTERRUPT_DELIVERY,
+                   0,
+                   {[VMX_APIC_IN_MEMORY] = CPU2_VIRTUALIZE_APIC_ACCESSES,
+                    [VMX_APIC_IN_MSRS] = CPU2_VIRTUALIZE_X2APIC_MODE}},
 };
+
+static u64 toggled(enum vmx_word word)
+{
+    u64 bits = 0;
+
+    for (u32 m = 0; m < VMX_APIC_MODES; m++)
+        bits |= delivery[word].mode[m];
+    return bits;
+}
 
 bool vmx_delivers_interrupts(const struct vmx_caps *caps)
 {
     for (u32 w = 0; w < VMX_WORDS; w++) {
         const struct ctl_cap cap = vmx_cap_controls(caps, (enum vmx_word)w);
 
-        if ((delivery[w].on & ~cap.may1) || (delivery[w].off & cap.must1))
+        const u64 toggle = toggled((enum vmx_word)w);
+
+        if (((delivery[w].on | toggle) & ~cap.may1) || ((delivery[w].off | toggle) & cap.must1))
             return false;
     }
     return true;
 }
 
-u64 vmx_delivery_controls(enum vmx_word word, u64 value)
+u64 vmx_delivery_controls(enum vmx_word word, u64 value, enum vmx_apic_mode mode)
 {
-    return (value | delivery[word].on) & ~delivery[word].off;
+    const u64 off = delivery[word].off | toggled(word);
+
+    return (value & ~off) | delivery[word].on | delivery[word].mode[mode];
 }
 
 const char *vmx_word_name(enum vmx_word word)

@@ -19,10 +19,13 @@ static inline bool vmx_has_control(const struct vmx_controls *c, enum vmx_word w
  * filled. */
 err_t vmx_resolve_controls(const struct vmx_caps *caps, struct vmx_controls *out);
 
+/* Where a guest's local APIC is: nowhere, in memory (xAPIC mode), in MSRs (x2APIC mode). */
+enum vmx_apic_mode { VMX_APIC_OFF, VMX_APIC_IN_MEMORY, VMX_APIC_IN_MSRS, VMX_APIC_MODES };
+
 /* Whether this processor can deliver interrupts to a guest by itself: then a VMCS with pages for
  * the APIC has what vmx_delivery_controls() makes of the negotiated controls. */
 bool vmx_delivers_interrupts(const struct vmx_caps *caps);
-u64 vmx_delivery_controls(enum vmx_word word, u64 value);
+u64 vmx_delivery_controls(enum vmx_word word, u64 value, enum vmx_apic_mode mode);
 
 const char *vmx_word_name(enum vmx_word word);
 /* In the SDM's words; NULL if the bit has no name. */

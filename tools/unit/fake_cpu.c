@@ -6,6 +6,7 @@
 #include "arch/x86_64/trap.h"
 #include "vmm/console.h"
 #include "vmm/vm.h"
+#include "vmm/vm_memory.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 #include <stdio.h>
@@ -29,6 +30,8 @@ static u64 *control_of(u64 encoding)
     case VMCS_ENTRY_INSN_LEN: return &fake_cpu.insn_len;
     case VMCS_PREEMPTION_TIMER: return &fake_cpu.timer;
     case VMCS_CPU_CONTROLS: return &fake_cpu.cpu_controls;
+    case VMCS_CPU2_CONTROLS: return &fake_cpu.cpu2_controls;
+    case VMCS_MSR_BITMAP: return &fake_cpu.msr_bitmap;
     case VMCS_TSC_OFFSET: return &fake_cpu.tsc_offset;
     case VMCS_GUEST_INTERRUPT_STATUS: return &fake_cpu.interrupt_status;
     case VMCS_EOI_EXIT_BITMAP_0: return &fake_cpu.eoi_exits[0];
@@ -102,6 +105,13 @@ void vmx_invvpid_single(u16 vpid)
 {
     fake_cpu.invvpid = vpid;
     fake_cpu.invvpids++;
+}
+
+void vm_memory_show_apic(struct vm *vm, bool shown)
+{
+    (void)vm;
+    fake_cpu.apic_shown = shown;
+    fake_cpu.apic_shows++;
 }
 
 void trap_dispatch(u8 vector)

@@ -7,6 +7,9 @@
 struct fake_cpu {
     u64 vmcs[GS_COUNT]; /* what guest_state_load() finds */
     u64 intr_info, intr_error, insn_len, timer, cpu_controls, tsc_offset; /* more of the VMCS */
+    u64 cpu2_controls, msr_bitmap;
+    bool apic_shown; /* its page, by the last vm_memory_show_apic() */
+    u32 apic_shows;
     u64 tsc, cr2, dr6, xcr0;
     u32 xsetbvs, tsc_offsets, timers, invvpids;
     u64 eoi_exits[4], interrupt_status;

@@ -89,6 +89,7 @@ static void interrupts_by_the_processor(void **state)
         {0xe, (u64)CPU_TPR_SHADOW << 32},
         {0xb, (u64)CPU2_VIRTUALIZE_APIC_ACCESSES << 32},
         {0xb, (u64)CPU2_VIRTUAL_INTERRUPT_DELIVERY << 32},
+        {0xb, (u64)CPU2_VIRTUALIZE_X2APIC_MODE << 32},
     };
     static const char *const without[] = {"corei7_sandy_bridge_2600k", "corei3_cnl"};
     struct machine m = machine_of("corei7_skylake_x");
@@ -97,9 +98,12 @@ static void interrupts_by_the_processor(void **state)
     (void)state;
     vmx_caps_collect(&caps, machine_rdmsr, &m);
     assert_true(vmx_delivers_interrupts(&caps));
-    assert_int_equal(vmx_delivery_controls(WORD_CPU, 0xb6186dfa), 0xb6206dfa);
-    assert_int_equal(vmx_delivery_controls(WORD_CPU2, 0x1010ea), 0x1012eb);
-    assert_int_equal(vmx_delivery_controls(WORD_PIN, 0x7f), 0x7f);
+    assert_int_equal(vmx_delivery_controls(WORD_CPU, 0xb6186dfa, VMX_APIC_OFF), 0xb6206dfa);
+    assert_int_equal(vmx_delivery_controls(WORD_CPU, 0xb6186dfa, VMX_APIC_IN_MSRS), 0xb6206dfa);
+    assert_int_equal(vmx_delivery_controls(WORD_CPU2, 0x1010ea, VMX_APIC_IN_MEMORY), 0x1012eb);
+    assert_int_equal(vmx_delivery_controls(WORD_CPU2, 0x1012eb, VMX_APIC_IN_MSRS), 0x1012fa);
+    assert_int_equal(vmx_delivery_controls(WORD_CPU2, 0x1012fa, VMX_APIC_OFF), 0x1012ea);
+    assert_int_equal(vmx_delivery_controls(WORD_PIN, 0x7f, VMX_APIC_IN_MSRS), 0x7f);
     for (size_t i = 0; i < ARRAY_LEN(needs); i++) {
         m = machine_of("corei7_skylake_x");
         m.msr[needs[i].index] &= ~needs[i].clear;
@@ -108,6 +112,10 @@ static void interrupts_by_the_processor(void **state)
     }
     m = machine_of("corei7_skylake_x");
     m.msr[0xe] |= CPU_CR8_LOAD_EXITING; /* cannot be 0 */
+    vmx_caps_collect(&caps, machine_rdmsr, &m);
+    assert_false(vmx_delivers_interrupts(&caps));
+    m = machine_of("corei7_skylake_x");
+    m.msr[0xb] |= CPU2_VIRTUALIZE_APIC_ACCESSES; /* the same, in x2APIC mode */
     vmx_caps_collect(&caps, machine_rdmsr, &m);
     assert_false(vmx_delivers_interrupts(&caps));
     for (size_t i = 0; i < ARRAY_LEN(without); i++) {

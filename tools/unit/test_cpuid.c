@@ -65,8 +65,8 @@ static void test_hides_what_a_guest_must_not_see(void **state)
     (void)state;
     build(all_ones, true);
     const struct cpuid_answer f1 = ask(1, 0, 0, 1), f7 = ask(7, 0, 0, 1);
-    const u32 hidden_1_ecx = CPUID_1_ECX_VMX | CPUID_1_ECX_SMX | CPUID_1_ECX_MONITOR |
-                             CPUID_1_ECX_X2APIC | CPUID_1_ECX_PDCM;
+    const u32 hidden_1_ecx =
+        CPUID_1_ECX_VMX | CPUID_1_ECX_SMX | CPUID_1_ECX_MONITOR | CPUID_1_ECX_PDCM;
     const u32 hidden_1_edx =
         CPUID_1_EDX_MCE | CPUID_1_EDX_MCA | CPUID_1_EDX_ACPI | CPUID_1_EDX_HTT | CPUID_1_EDX_DS;
 
@@ -135,6 +135,12 @@ static void test_live_bits(void **state)
     build(all_ones, true);
     assert_false(ask(1, 0, 0, 1).ecx & CPUID_1_ECX_OSXSAVE);
     assert_true(ask(1, 0, CR4_OSXSAVE, 1).ecx & CPUID_1_ECX_OSXSAVE);
+    u32 live;
+    struct cpuid_answer off = *cpuid_find(&policy, 1, 0, &live);
+    assert_true(off.edx & CPUID_1_EDX_APIC);
+    assert_true(off.ecx & CPUID_1_ECX_X2APIC);
+    cpuid_touch_up(&policy, live, &(struct cpuid_view){.apic_off = true}, &off);
+    assert_false(off.edx & CPUID_1_EDX_APIC);
     assert_false(ask(7, 0, 0, 1).ecx & CPUID_7_ECX_OSPKE);
     assert_true(ask(7, 0, CR4_PKE, 1).ecx & CPUID_7_ECX_OSPKE);
     assert_int_equal(policy.xcr0_mask, 0x2e7);
@@ -269,7 +275,7 @@ static const struct {
     struct cpuid_answer a;
 } answers[] = {
     {0, 0, {0x16, ONES, ONES, ONES}},
-    {1, 0, {ONES, 0x1ffff, 0xf7da3203, 0x078bbb7f}},
+    {1, 0, {ONES, 0x1ffff, 0xf7fa3203, 0x078bbb7f}},
     {2, 0, {ONES, ONES, ONES, ONES}},
     {4, 0, {0x3fff, ONES, ONES, ONES}},
     {4, 1, {0x3fff, ONES, ONES, ONES}},

@@ -37,6 +37,23 @@ static void test_bitmap_is_the_table(void **state)
     assert_int_equal(passed, 14); /* TSC, SYSENTER x3, PAT, EFER, STAR x4, bases x3, TSC_AUX */
 }
 
+/* In x2APIC mode four bits are other ones. */
+static void test_x2apic_bitmap(void **state)
+{
+    u8 plain[4096], bitmap[4096];
+    u32 different = 0;
+
+    (void)state;
+    msr_bitmap_build(plain);
+    msr_bitmap_build(bitmap);
+    msr_bitmap_pass_x2apic(bitmap);
+    for (u32 i = 0; i < 4096; i++)
+        different += (u32)__builtin_popcount(plain[i] ^ bitmap[i]);
+    assert_int_equal(different, 4);
+    assert_false(exits(bitmap, 0x808, false) || exits(bitmap, 0x808, true));
+    assert_false(exits(bitmap, 0x80b, true) || exits(bitmap, 0x83f, true));
+}
+
 static void test_rows_are_sane(void **state)
 {
     u32 slots = 0;
@@ -69,7 +86,7 @@ static void test_every_row(void **state)
     // clang-format off
     static const struct { u32 first, last; u8 read, write; u64 reset, writable; } want[] = {
         {0x010,      0x010,      MSR_PASS, MSR_CALL,   0,                  0},
-        {0x01b,      0x01b,      MSR_HELD, MSR_HELD,   0xfee00900,         0},
+        {0x01b,      0x01b,      MSR_HELD, MSR_CALL,   0xfee00900,         0},
         {0x03a,      0x03a,      MSR_HELD, MSR_DENY,   1,                  0},
         {0x03b,      0x03b,      MSR_CALL, MSR_CALL,   0,                  0},
         {0x08b,      0x08b,      MSR_HELD, MSR_IGNORE, 0,                  0},
@@ -84,6 +101,7 @@ static void test_every_row(void **state)
         {0x277,      0x277,      MSR_PASS, MSR_CALL,   0,                  0},
         {0x2ff,      0x2ff,      MSR_HELD, MSR_HELD,   0xc06,              0xcff},
         {0x6e0,      0x6e0,      MSR_CALL, MSR_CALL,   0,                  0},
+        {0x800,      0x83f,      MSR_CALL, MSR_CALL,   0,                  0},
         {0xda0,      0xda0,      MSR_CALL, MSR_CALL,   0,                  0},
         {0xc0000080, 0xc0000080, MSR_PASS, MSR_CALL,   0,                  0},
         {0xc0000081, 0xc0000084, MSR_PASS, MSR_PASS,   0,                  0},
@@ -108,8 +126,9 @@ static void test_every_row(void **state)
 
 static void test_beyond_the_windows_is_denied(void **state)
 {
-    static const u32 none[] = {0x2000,     0x40000000,    0xbfffffff,    0xc0002000,    0xc0010114,
-                               0xffffffff, MSR_SPEC_CTRL, MSR_VMX_BASIC, MSR_X2APIC_EOI};
+    static const u32 none[] = {0x2000,     0x40000000, 0xbfffffff,    0xc0002000,
+                               0xc0010114, 0xffffffff, MSR_SPEC_CTRL, MSR_VMX_BASIC,
+                               0x7ff,      0x840,      0x8ff};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(none); i++)
@@ -127,6 +146,16 @@ static void test_held_values_reset(void **state)
     assert_int_equal(held[msr_find(MSR_MTRR_FIX4K_F8000)->slot + 7], 0x0606060606060606);
     assert_int_equal(held[msr_find(MSR_MTRR_DEF_TYPE)->slot], 0xc06);
     assert_int_equal(held[MSR_HELD_MAX - 1], 0);
+    msr_held_set(held, MSR_APIC_BASE, 0xfee00c00);
+    msr_held_set(held, MSR_MTRR_FIX4K_F8000, 7);
+    msr_held_set(held, MSR_TSC_DEADLINE, 8); /* not held */
+    assert_int_equal(held[msr_find(MSR_APIC_BASE)->slot], 0xfee00c00);
+    assert_int_equal(held[msr_find(MSR_MTRR_FIX4K_C0000)->slot + 7], 7);
+    msr_held_set(held, MSR_APIC_BASE, 0xfee00900);
+    msr_held_set(held, MSR_MTRR_FIX4K_F8000, 0x0606060606060606);
+    u64 again[MSR_HELD_MAX];
+    msr_held_reset(again);
+    assert_memory_equal(held, again, sizeof(held)); /* no neighbour's */
 }
 
 static int setup(void **state)
@@ -140,6 +169,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bitmap_is_the_table),
+        cmocka_unit_test(test_x2apic_bitmap),
         cmocka_unit_test(test_rows_are_sane),
         cmocka_unit_test(test_every_row),
         cmocka_unit_test(test_beyond_the_windows_is_denied),

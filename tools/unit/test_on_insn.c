@@ -62,12 +62,12 @@ static void test_cpuid(void **state)
     struct cpuid_policy *p = &vm.cpuid;
 
     p->max_basic = 0xd;
-    add_leaf(&p->basic[0], 1, CPUID_STATIC);       /* entry 0 */
-    add_leaf(&p->basic[1], 1, CPUID_LIVE_OSXSAVE); /* 1 */
-    add_leaf(&p->basic[4], 3, CPUID_STATIC);       /* 2, 3, 4 */
-    add_leaf(&p->basic[7], 1, CPUID_LIVE_OSPKE);   /* 5 */
-    add_leaf(&p->basic[0xd], 2, CPUID_LIVE_XSAVE); /* 6, 7 */
-    add_leaf(&p->extended[8], 1, CPUID_STATIC);    /* 8 */
+    add_leaf(&p->basic[0], 1, CPUID_STATIC);        /* entry 0 */
+    add_leaf(&p->basic[1], 1, CPUID_LIVE_FEATURES); /* 1 */
+    add_leaf(&p->basic[4], 3, CPUID_STATIC);        /* 2, 3, 4 */
+    add_leaf(&p->basic[7], 1, CPUID_LIVE_OSPKE);    /* 5 */
+    add_leaf(&p->basic[0xd], 2, CPUID_LIVE_XSAVE);  /* 6, 7 */
+    add_leaf(&p->extended[8], 1, CPUID_STATIC);     /* 8 */
     p->entry[1].ecx = 1;
     p->entry[5].ecx = 1;
     p->xsave_size[2] = 256, p->xsave_offset[2] = 576;

@@ -202,6 +202,180 @@ static void test_apic_write_and_eoi(void **state)
     assert_int_equal(on_apic_write(v, &x), KILL);
 }
 
+/* ---- x2APIC mode ---- */
+
+#define BASE_XAPIC  0xfee00900ull
+#define BASE_X2APIC 0xfee00d00ull
+#define BASE_OFF    0xfee00100ull
+
+static enum verdict wrmsr_of(u32 msr, u64 value)
+{
+    r[RCX] = msr, r[RAX] = (u32)value, r[RDX] = value >> 32;
+    return on_wrmsr(v, &x);
+}
+
+static enum verdict rdmsr_of(u32 msr, u64 *value)
+{
+    r[RCX] = msr;
+    const enum verdict verdict = on_rdmsr(v, &x);
+
+    *value = r[RDX] << 32 | (u32)r[RAX];
+    return verdict;
+}
+
+/* By the software model alone. */
+static void test_x2apic_without_a_page(void **state)
+{
+    u64 value;
+
+    (void)state;
+    msr_policy_init();
+    mapped(LONG);
+    lapic_reset(&v->lapic, 0);
+    msr_held_reset(v->msr_held);
+    v->deadline = ~0ull;
+    v->irq_planned = false;
+    v->todo = 0;
+    fake_cpu.apic_shows = 0;
+    assert_int_equal(wrmsr_of(0x808, 0), FAULT_GP); /* xAPIC mode has none */
+    assert_int_equal(rdmsr_of(0x802, &value), FAULT_GP);
+    assert_int_equal(wrmsr_of(0x1b, BASE_X2APIC | BIT(9)), FAULT_GP);
+    assert_int_equal(wrmsr_of(0x1b, BASE_XAPIC), NEXT);
+    assert_int_equal(v->todo, 0);
+    assert_int_equal(wrmsr_of(0x1b, BASE_X2APIC), NEXT);
+    assert_int_equal(v->todo, TODO_BOARD);
+    assert_int_equal(rdmsr_of(0x1b, &value), NEXT);
+    assert_int_equal(value, BASE_X2APIC);
+    assert_int_equal(wrmsr_of(0x1b, BASE_XAPIC), FAULT_GP);
+    assert_int_equal(rdmsr_of(0x803, &value), NEXT);
+    assert_int_equal(value, 0x50014);
+    assert_int_equal(rdmsr_of(0x80b, &value), FAULT_GP);
+    v->todo = 0;
+    assert_int_equal(wrmsr_of(0x83f, 0x55), NEXT);
+    assert_int_equal(v->todo, TODO_BOARD);
+    assert_int_equal(lapic_ack(&v->lapic), 0x55);
+    v->todo = 0;
+    assert_int_equal(wrmsr_of(0x80b, 0), NEXT);
+    assert_int_equal(wrmsr_of(0x80b, 1), FAULT_GP);
+    assert_int_equal(v->todo, 0);
+    assert_int_equal(wrmsr_of(0x830, 0x66), NEXT); /* to physical ID 0: oneself */
+    assert_int_equal(v->todo, TODO_BOARD);
+    vcpu_attend(v);
+    assert_int_equal(lapic_ack(&v->lapic), 0x66);
+    code(CODE("\x8b\x03")); /* the page does not answer */
+    vmcs(GS_RIP, RIP);
+    exited();
+    assert_int_equal(violation(LAPIC_BASE + 0x30, READ | LINEAR), RESUME);
+    assert_int_equal(r[RAX], 0xffffffff);
+    code(CODE("\x89\x03"));
+    vmcs(GS_RIP, RIP);
+    r[RAX] = 0x35;
+    assert_int_equal(violation(LAPIC_BASE + 0x80, WRITE | LINEAR), RESUME);
+    assert_int_equal(v->lapic.tpr, 0);
+    assert_int_equal(fake_cpu.apic_shows, 0); /* there is no page */
+}
+
+static void test_switched_off(void **state)
+{
+    u64 value;
+
+    (void)state;
+    mapped(LONG);
+    lapic_reset(&v->lapic, 0);
+    msr_held_reset(v->msr_held);
+    lapic_post(&v->lapic, 0x55);
+    assert_int_equal(wrmsr_of(0x1b, BASE_OFF), NEXT);
+    assert_int_equal(rdmsr_of(0x1b, &value), NEXT);
+    assert_int_equal(value, BASE_OFF);
+    assert_false(lapic_has_requests(&v->lapic));
+    assert_true(lapic_takes_extint(&v->lapic));
+    code(CODE("\x8b\x03"));
+    vmcs(GS_RIP, RIP);
+    exited();
+    assert_int_equal(violation(LAPIC_BASE + 0x30, READ | LINEAR), RESUME);
+    assert_int_equal(r[RAX], 0xffffffff);
+    assert_int_equal(wrmsr_of(0x1b, BASE_X2APIC), FAULT_GP);
+    assert_int_equal(wrmsr_of(0x1b, BASE_XAPIC), NEXT);
+    assert_int_equal(v->lapic.svr, 0xff);
+    assert_false(lapic_takes_extint(&v->lapic));
+}
+
+static void test_page_follows_the_mode(void **state)
+{
+    u64 value;
+
+    (void)state;
+    with_page();
+    msr_held_reset(v->msr_held);
+    v->vmx.cpu2 = 0x1010ea;
+    v->vmx.msr_bitmap.v = 0x1000, v->vmx.x2apic_msr_bitmap.v = 0x2000;
+    page[0x80 / 4] = 0x20;
+    lapic_message(&v->lapic, &(struct apic_message){.vector = 0x45, .level = true});
+    vcpu_post_interrupts(v);
+    assert_int_equal(fake_cpu.eoi_exits[1], BIT(5));
+    assert_int_equal(wrmsr_of(0x1b, BASE_X2APIC), NEXT);
+    assert_int_equal(fake_cpu.cpu2_controls, 0x1012fa);
+    assert_int_equal(fake_cpu.msr_bitmap, 0x2000);
+    assert_false(fake_cpu.apic_shown);
+    assert_int_equal(fake_cpu.interrupt_status, 0x45); /* what is requested stays */
+    assert_int_equal(rdmsr_of(0x808, &value), NEXT);
+    assert_int_equal(value, 0x20);
+    assert_int_equal(rdmsr_of(0x822, &value), NEXT);
+    assert_int_equal(value, BIT(5));
+    page[0x3f0 / 4] = 0x05; /* the processor leaves an illegal self-IPI to us */
+    x.qual = 0x3f0;
+    assert_int_equal(on_apic_write(v, &x), RESUME);
+    assert_int_equal(wrmsr_of(0x828, 0), NEXT);
+    assert_int_equal(rdmsr_of(0x828, &value), NEXT);
+    assert_int_equal(value, 0x60);
+    assert_int_equal(wrmsr_of(0x1b, BASE_OFF), NEXT);
+    assert_int_equal(fake_cpu.cpu2_controls, 0x1012ea);
+    assert_int_equal(fake_cpu.msr_bitmap, 0x1000);
+    assert_int_equal(fake_cpu.interrupt_status, 0);
+    assert_int_equal(fake_cpu.eoi_exits[1], 0);
+    assert_int_equal(page[0x80 / 4], 0);
+    assert_false(fake_cpu.apic_shown);
+    assert_int_equal(wrmsr_of(0x1b, BASE_XAPIC), NEXT);
+    assert_int_equal(fake_cpu.cpu2_controls, 0x1012eb);
+    assert_true(fake_cpu.apic_shown);
+    const u32 shows = fake_cpu.apic_shows;
+    assert_int_equal(wrmsr_of(0x1b, BASE_XAPIC), NEXT);
+    assert_int_equal(fake_cpu.apic_shows, shows);
+    v->apic_page = NULL;
+}
+
+/* The 8259s are set up, and IRQ 0 rises. */
+static void raise_irq0(struct vcpu *vcpu)
+{
+    struct pic_pair *p = &vcpu->vm->board.pic;
+
+    pic_reset(p);
+    pic_write(p, 0x20, 0x11), pic_write(p, 0x21, 0x20), pic_write(p, 0x21, 4),
+        pic_write(p, 0x21, 1);
+    pic_write(p, 0x21, 0xfe);
+    pic_toggle(p, 0);
+}
+
+/* The I/O APIC's ExtINT messages let one vector of the 8259s in. */
+static void test_extint_message(void **state)
+{
+    (void)state;
+    mapped(LONG);
+    lapic_reset(&v->lapic, 0);
+    v->lapic.lvt[LVT_LINT0] = 0x10700;
+    assert_false(lapic_takes_extint(&v->lapic));
+    vcpu_send_message(v->vm, NULL, &(struct apic_message){.mode = DELIVER_EXTINT});
+    assert_true(lapic_takes_extint(&v->lapic));
+    assert_false(vcpu_extint_pending(v)); /* nothing asks */
+    raise_irq0(v);
+    assert_true(vcpu_extint_pending(v));
+    assert_int_equal(vcpu_irq_ack(v), 0x20);
+    assert_false(lapic_takes_extint(&v->lapic)); /* one it was */
+    vcpu_send_message(v->vm, NULL, &(struct apic_message){.mode = DELIVER_INIT});
+    vcpu_send_message(v->vm, v, &(struct apic_message){.mode = DELIVER_STARTUP});
+    assert_int_equal(v->lapic.attention, 0); /* nobody waits (caveat) */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +384,10 @@ int main(void)
         cmocka_unit_test(test_posting),
         cmocka_unit_test(test_apic_access),
         cmocka_unit_test(test_apic_write_and_eoi),
+        cmocka_unit_test(test_x2apic_without_a_page),
+        cmocka_unit_test(test_switched_off),
+        cmocka_unit_test(test_page_follows_the_mode),
+        cmocka_unit_test(test_extint_message),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

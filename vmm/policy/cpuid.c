@@ -73,7 +73,7 @@ static void fix_widths(struct cpuid_policy *p, const struct cpuid_source *s, u32
 static const struct cpuid_row rows[] = {
 /* leaf        subleaves live               EAX          EBX         ECX          EDX          fix-up            what */
 { 0x00000000,  0, 0,   CPUID_STATIC,       0,           ALL,        ALL,         ALL,         fix_max_basic,    "vendor" },
-{ 0x00000001,  0, 0,   CPUID_LIVE_OSXSAVE, ALL,         0x0000ffff, KEEP_1_ECX,  KEEP_1_EDX,  fix_signature,    "signature, features" },
+{ 0x00000001,  0, 0,   CPUID_LIVE_FEATURES, ALL,         0x0000ffff, KEEP_1_ECX,  KEEP_1_EDX,  fix_signature,    "signature, features" },
 { 0x00000002,  0, 0,   CPUID_STATIC,       ALL,         ALL,        ALL,         ALL,         NULL,             "cache descriptors" },
 { 0x00000004,  0, 4,   CPUID_STATIC,       0x3fff,      ALL,        ALL,         ALL,         fix_caches,       "caches: cores share L3 alone" },
 { 0x00000006,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_power,        "power: the APIC timer never stops" },
@@ -124,7 +124,8 @@ static void fix_signature(struct cpuid_policy *p, const struct cpuid_source *s, 
 
     (void)sub;
     cpuid_put_package(a, s->cpus);
-    a->ecx |= CPUID_1_ECX_HYPERVISOR | CPUID_1_ECX_TSC_DEADLINE; /* a model, as the local APIC */
+    a->ecx |= CPUID_1_ECX_HYPERVISOR;
+    a->ecx |= CPUID_1_ECX_X2APIC | CPUID_1_ECX_TSC_DEADLINE; /* a model, as the local APIC */
     p->cr4_mask |= CR4_PCE;
     for (size_t i = 0; i < ARRAY_LEN(cr4_bits); i++)
         if ((a->edx & cr4_bits[i].edx) || (a->ecx & cr4_bits[i].ecx))
@@ -408,10 +409,12 @@ void cpuid_touch_up(const struct cpuid_policy *p, u32 live, const struct cpuid_v
                     struct cpuid_answer *a)
 {
     switch (live) {
-    case CPUID_LIVE_OSXSAVE:
+    case CPUID_LIVE_FEATURES:
         if (view->cr4 & CR4_OSXSAVE)
             a->ecx |= CPUID_1_ECX_OSXSAVE;
         a->ebx |= view->apic_id << 24;
+        if (view->apic_off)
+            a->edx &= ~(u32)CPUID_1_EDX_APIC;
         break;
     case CPUID_LIVE_OSPKE:
         if (view->cr4 & CR4_PKE)

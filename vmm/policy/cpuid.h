@@ -1,6 +1,6 @@
 /* The CPUID policy: what a guest's processor says of itself.  Pure: the host's leaves come
  * through a reader.  Answers are computed once per guest; only the few leaves that mirror
- * CR4 or XCR0 are touched up when asked. */
+ * CR4, XCR0 or IA32_APIC_BASE are touched up when asked. */
 #pragma once
 #include "lib/types.h"
 
@@ -17,7 +17,7 @@ struct cpuid_answer {
  * processors has its own. */
 enum cpuid_live {
     CPUID_STATIC,
-    CPUID_LIVE_OSXSAVE, /* and the initial APIC ID */
+    CPUID_LIVE_FEATURES, /* OSXSAVE, APIC, and the initial APIC ID */
     CPUID_LIVE_OSPKE,
     CPUID_LIVE_XSAVE,
     CPUID_LIVE_XSAVES,
@@ -52,6 +52,7 @@ struct cpuid_policy {
 struct cpuid_view {
     u64 cr4, xcr0;
     u32 apic_id; /* as it was at reset, 0 to 254 */
+    bool apic_off; /* by IA32_APIC_BASE */
 };
 
 struct cpuid_source {

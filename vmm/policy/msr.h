@@ -29,4 +29,9 @@ const struct msr_row *msr_find(u32 msr);
 const struct msr_row *msr_row(u32 index);
 /* Fills the 4 KiB MSR bitmap: 1 = exit.  SDM Vol. 3C, "MSR-Bitmap Address". */
 void msr_bitmap_build(u8 bitmap[4096]);
+/* For a guest in x2APIC mode on a processor that delivers its interrupts: TPR, and writes of EOI
+ * and SELF IPI, exit no more. */
+void msr_bitmap_pass_x2apic(u8 bitmap[4096]);
+/* The value of an MSR whose reads are HELD and whose writes are a model's. */
+void msr_held_set(u64 held[MSR_HELD_MAX], u32 msr, u64 value);
 void msr_held_reset(u64 held[MSR_HELD_MAX]);
