@@ -5,8 +5,10 @@
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/trap.h"
 #include "vmm/console.h"
-#include "vmm/vm.h"
+#include "vmm/cpu_share.h"
+#include "vmm/vm_end.h"
 #include "vmm/vm_memory.h"
+#include "vmm/wake.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 #include <stdio.h>
@@ -130,11 +132,35 @@ u64 console_deadline(void)
     return fake_cpu.console_deadline;
 }
 
-void vm_stop(struct vm *vm, const struct exit *x, const char *why)
+void vm_stop(struct vcpu *v, const struct exit *x, const char *why)
 {
     (void)x;
-    vm->end = VM_END_STOPPED;
+    vm_end(v->vm, VM_END_STOPPED, 0);
     fake_cpu.why = why;
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+    fake_cpu.woken = v;
+    fake_cpu.wakes++;
+}
+
+void vcpu_ask(struct vcpu *v, u64 bits)
+{
+    if ((atomic_or(&v->todo, bits) & bits) != bits)
+        vcpu_wake(v);
+}
+
+bool cpu_may_sleep(const struct vcpu *v)
+{
+    (void)v;
+    return !fake_cpu.wanted;
+}
+
+void cpu_sleep(const u64 *word, u64 until)
+{
+    (void)word;
+    fake_cpu.slept_until = until;
 }
 
 void panic(const char *format, ...)

@@ -18,6 +18,10 @@ struct fake_cpu {
     u32 traps, nmis;
     u8 trap; /* the last vector dispatched */
     u64 console_deadline;
+    struct vcpu *woken; /* the last one that another CPU would have been told of */
+    u32 wakes;
+    bool wanted; /* another vCPU would use this CPU */
+    u64 slept_until;
     const char *why;   /* of the last vm_stop() */
     jmp_buf *on_panic; /* NULL: a panic ends the test program */
 };

@@ -34,10 +34,10 @@ enum mode { REAL, FLAT32, PAGED32, PAE, COMPAT, LONG };
 
 static struct vm vm;
 static struct config_guest guest_config;
-static struct vcpu vcpu;
+static struct vcpu the_vcpu;
 static struct exit_stats stats;
-static struct vcpu *const v = &vcpu;
-static u64 *const r = vcpu.vmx.guest.regs.r;
+static struct vcpu *const v = &the_vcpu;
+static u64 *const r = the_vcpu.vmx.guest.regs.r;
 static struct exit x;
 static struct trace_ring ring;
 static enum mode mode;
@@ -188,7 +188,7 @@ static void guest_new(enum mode to)
     for (u32 i = 0; i < vm.extents; i++)
         munmap((u8 *)phys_to_virt(vm.extent[i].hpa) - PAGE_SIZE, vm.extent[i].len + 2 * PAGE_SIZE);
     memset(&vm, 0, sizeof(vm));
-    memset(&vcpu, 0, sizeof(vcpu));
+    memset(&the_vcpu, 0, sizeof(the_vcpu));
     memset(&stats, 0, sizeof(stats));
     vm.vcpu[vm.vcpus++] = v;
     memset(&guest_config, 0, sizeof(guest_config));
@@ -213,6 +213,7 @@ static void guest_new(enum mode to)
     v->trace = &ring;
     v->stats = &stats;
     v->deadline = 0;
+    v->turn_ends = v->outside = ~0ull;
     v->vmx.timer_most = UINT32_MAX; /* a preemption timer that counts ticks */
     put_mode(to);
     set_cpl(0);

@@ -1,9 +1,9 @@
 /* arch/x86_64/spinlock.h: one holder at a time, in the order of asking. */
 #include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <threads.h>
 
 #include <cmocka.h>
 
@@ -24,7 +24,7 @@ static void *add(void *arg)
         const u64 before = READ_ONCE(count);
 
         if (i % 64 == 0)
-            sched_yield();
+            thrd_yield();
         WRITE_ONCE(count, before + 1);
         spin_unlock(&lock);
     }
@@ -48,7 +48,7 @@ static void run(void *(*start)(void *), u32 wait_for_ticket)
         number[i] = i;
         assert_int_equal(pthread_create(&thread[i], NULL, start, &number[i]), 0);
         while (wait_for_ticket && load_acquire(&lock.next) != wait_for_ticket + i)
-            sched_yield();
+            thrd_yield();
     }
     if (wait_for_ticket)
         spin_unlock(&lock);
