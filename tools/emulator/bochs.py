@@ -126,12 +126,16 @@ class Debugger:
         self.ask(f"lb 0x{linear:x}")
 
     def write_code(self, linear, code):
-        """Changes instructions that have not run yet, at an address of the stopped CPU."""
+        """Changes instructions that the CPU has not run yet, at an address of the stopped CPU.
+        Returns what was there."""
         found = PHYSICAL_PAGE.search(self.ask(f"page 0x{linear:x}"))
         if not found:
             raise EmulatorError(f"Bochs knows no physical page of {linear:#x}")
+        physical = int(found[1], 16) + linear % 4096
+        before = self.read_physical(physical, len(code))
         for offset, byte in enumerate(code):
-            self.ask(f"setpmem 0x{int(found[1], 16) + linear % 4096 + offset:x} 1 0x{byte:x}")
+            self.ask(f"setpmem 0x{physical + offset:x} 1 0x{byte:x}")
+        return before
 
     def ask(self, text, timeout=60):
         """One debugger command's answer; the machine must be stopped."""

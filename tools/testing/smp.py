@@ -1,6 +1,8 @@
-"""Machines with several CPUs: all are found and start, and the guest runs as on one."""
+"""Machines with several CPUs: all are found and start, and the guest runs as on one; a CPU that does
+not start is left out."""
 import re
 import subprocess
+from dataclasses import dataclass
 
 from emulator import lintel, machine, session
 
@@ -10,7 +12,6 @@ from .machines import TAP_RESULT, Boot, guest_of, logs, read_guest_list
 COUNTS = (2, 4)
 MOST = 8       # with each other CPU model: once, since every CPU takes its share of the time
 GUEST = "fpu"
-UD2 = b"\x0f\x0b"
 TIMEOUT = 240
 COUNTED = re.compile(r"^[^\n]*smp: (\d+) CPUs?, ", re.MULTILINE)
 ANSWERS = re.compile(r"^[^\n]*smp: CPU (\d+) answers: APIC id (\d+), ", re.MULTILINE)
@@ -55,7 +56,31 @@ def boot(report, options, count, cpu_model=""):
          cpu_model, count).run(TIMEOUT, judge)
 
 
-# ---------------------------------------------------------------- panic
+# ---------------------------------------------------------------- planted faults
+
+@dataclass
+class Fault:
+    """What CPU 1 finds where `victim` begins; the CPUs after it find what belongs there."""
+    name: str
+    victim: str
+    code: bytes
+    cpus: int
+    says: tuple   # patterns for Lintel's log
+    status: int
+
+
+FAULTS = (
+    Fault("a fault on CPU 1", "cpu_main", b"\x0f\x0b", 2,  # UD2
+          (r"panic on CPU 1: #UD", r"  rip 0008:{victim:x} ", r"  1 of 1 other CPUs stopped"),
+          lintel.PANIC_STATUS),
+    Fault("a CPU that halts", "trap_init", b"\xf4\xeb\xfd", 3,  # HLT, and again
+          (r"smp: the CPU with APIC id 1 is left out: it does not start",
+           r"smp: CPU 1 answers: APIC id 2, ", r"smp: 2 CPUs, "), 0),
+    Fault("a CPU that is refused", "cpu_main", b"\xc3", 3,  # RET
+          (r"smp: the CPU with APIC id 1 is left out: see above",
+           r"smp: CPU 1 answers: APIC id 2, ", r"smp: 2 CPUs, "), 0),
+)
+
 
 def address_of(options, symbol):
     """The linked address of a function of hv.elf."""
@@ -64,46 +89,49 @@ def address_of(options, symbol):
     return int(re.search(rf"^([0-9a-f]+) [tT] {symbol}$", names, re.MULTILINE)[1], 16)
 
 
-class PlantUd2:
-    """Stops the machine when `at` is called, and writes UD2 where `victim` begins."""
+class Planted:
+    """Stops the machine whenever a CPU comes to `place`, and changes the code at `victim` for the
+    first one."""
 
-    def __init__(self, run, at, victim):
-        self.run, self.victim, self.done = run, victim, False
+    def __init__(self, run, place, victim, code):
+        self.run, self.victim, self.code = run, victim, code
+        self.stops = 0
         debugger = run.debugger()
         debugger.stop()
-        debugger.break_at(at)
+        debugger.break_at(place)
         debugger.resume()
         run.poll = self.look
 
     def look(self):
         debugger = self.run.debugger()
-        if not self.done and debugger.stopped():
-            debugger.write_code(self.victim, UD2)
-            self.done = True
-            debugger.resume()
+        if not debugger.stopped():
+            return
+        self.stops += 1
+        if self.stops <= 2:
+            self.code = debugger.write_code(self.victim, self.code)
+        debugger.resume()
 
 
-def panic(report, options):
-    """A fault on a CPU that has just started: its record, and the others stop."""
-    name = "panic on CPU 1"
-    at, victim = address_of(options, "ap_main"), address_of(options, "cpu_main")
+def boot_with(report, options, fault):
+    """One boot with a fault."""
+    name, victim = f"smp, {fault.name}", address_of(options, fault.victim)
     row = next(row for row in read_guest_list([GUEST]) if row.name == GUEST)
     volume = lintel.Volume()
     volume.add(guest_of(row, options.build / "guest_tests"))
-    with machine.RunDirectory("smp-panic") as directory:
+    with machine.RunDirectory("smp-fault") as directory:
         image = volume.make_image(directory.path / "lintel.img", options.build)
-        with session.Session(machine.Machine(image, cpus=2), directory) as run:
+        target = machine.Machine(image, cpus=fault.cpus)
+        with session.Session(target, directory, console=lintel.GuestConsole()) as run:
             run.wait([(session.COM1, ".")], TIMEOUT)  # Bochs runs
-            planted = PlantUd2(run, at, victim)
+            planted = Planted(run, address_of(options, "ap_main"), victim, fault.code)
             outcome = lintel.wait_for_end(run, TIMEOUT)
             log = lintel.strip_controls(run.text(session.COM1))
-            report.add(f"{name}: the fault is planted", planted.done, log=logs(run))
-            report.add(f"{name}: the record names it", "panic on CPU 1: #UD" in log, log=log)
-            report.add(f"{name}: its place", re.search(rf"rip 0008:{victim:x} ", log) is not None,
-                       f"{victim:#x}", log)
-            report.add(f"{name}: the other stops", "1 of 1 other CPUs stopped" in log, log=log)
-            report.add(f"{name}: status", outcome.status == lintel.PANIC_STATUS,
-                       f"{outcome.status}", log)
+            report.add(f"{name}: planted", planted.stops == fault.cpus - 1, f"{planted.stops}",
+                       logs(run))
+            for says in fault.says:
+                says = says.replace("{victim:x}", f"{victim:x}")
+                report.add(f"{name}: {says.strip()}", re.search(says, log) is not None, log=log)
+            report.add(f"{name}: ends", outcome.status == fault.status, outcome.text, logs(run))
 
 
 # ---------------------------------------------------------------- steps
@@ -114,7 +142,8 @@ def smp(report, options):
         return
     for count in COUNTS:
         boot(report, options, count)
-    panic(report, options)
+    for fault in FAULTS:
+        boot_with(report, options, fault)
 
 
 def models(report, options):
