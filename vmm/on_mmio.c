@@ -75,16 +75,15 @@ static err_t device(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
 {
     switch (mmio_find(gpa, len)) {
     case MMIO_NONE: return E_RANGE;
-    case MMIO_OPEN_BUS: open_bus(v, gpa, len, value, write); return OK;
+    case MMIO_IOAPIC: break;
     case MMIO_LAPIC:
-        if (unlikely(lapic_mode(&v->lapic) != LAPIC_XAPIC))
-            open_bus(v, gpa, len, value, write);
-        else
-            apic_access(v, gpa, len, value, write);
-        return OK;
-    case MMIO_IOAPIC: apic_access(v, gpa, len, value, write); return OK;
+        if (likely(lapic_mode(&v->lapic) == LAPIC_XAPIC))
+            break;
+        __attribute__((fallthrough)); /* off, or in MSRs: nobody is here */
+    case MMIO_OPEN_BUS: open_bus(v, gpa, len, value, write); return OK;
     }
-    return E_RANGE;
+    apic_access(v, gpa, len, value, write);
+    return OK;
 }
 
 /* One operand of an instruction: RAM through the gate, everything else through the MMIO table.

@@ -48,12 +48,17 @@ void vcpu_take_messages(struct vcpu *v)
         vcpu_send_message(v->vm, NULL, &m);
 }
 
-void vcpu_attend(struct vcpu *v)
+static void send_ipi(struct vcpu *v)
 {
     struct apic_message m;
 
-    while (lapic_take_ipi(&v->lapic, &m))
+    if (lapic_take_ipi(&v->lapic, &m))
         vcpu_send_message(v->vm, v, &m);
+}
+
+void vcpu_attend(struct vcpu *v)
+{
+    send_ipi(v);
     v->nmi_pending |= v->lapic.nmi;
     v->lapic.nmi = false;
 }
@@ -133,6 +138,7 @@ err_t vcpu_lapic_msr_write(struct vcpu *v, u32 msr, u64 value, u64 now)
     } else {
         TRY(lapic_msr_write(&v->lapic, msr, value, now));
     }
+    send_ipi(v); /* at once: then most need nothing more */
     after_write(v);
     return OK;
 }

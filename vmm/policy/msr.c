@@ -20,7 +20,7 @@
 static struct msr_row rows[] = {
 /*  first                  last                   read      write       slot reset                writable (HELD)                name              */
 { MSR_TSC,               MSR_TSC,               MSR_PASS, MSR_CALL,   0, 0,                   0,                               "TSC"               },
-{ MSR_APIC_BASE,         MSR_APIC_BASE,         MSR_HELD, MSR_CALL,   0, 0xfee00900 /* as the local APIC */, 0,                 "APIC_BASE"         },
+{ MSR_APIC_BASE,         MSR_APIC_BASE,         MSR_HELD, MSR_APIC,   0, 0xfee00900 /* as the local APIC */, 0,                 "APIC_BASE"         },
 { MSR_FEATURE_CONTROL,   MSR_FEATURE_CONTROL,   MSR_HELD, MSR_DENY,   0, FEATURE_CONTROL_LOCK /* no VMX, no SMX */, 0,         "FEATURE_CONTROL"   },
 { MSR_TSC_ADJUST,        MSR_TSC_ADJUST,        MSR_CALL, MSR_CALL,   0, 0,                   0,                               "TSC_ADJUST"        },
 { MSR_BIOS_SIGN_ID,      MSR_BIOS_SIGN_ID,      MSR_HELD, MSR_IGNORE, 0, 0,                   0,                               "BIOS_SIGN_ID"      },
@@ -35,7 +35,7 @@ static struct msr_row rows[] = {
 { MSR_PAT,               MSR_PAT,               MSR_PASS, MSR_CALL,   0, 0,                   0,                               "PAT"               },
 { MSR_MTRR_DEF_TYPE,     MSR_MTRR_DEF_TYPE,     MSR_HELD, MSR_HELD,   0, MTRR_ON_WB,          MTRR_DEF_TYPE_E | MTRR_DEF_TYPE_FE | MTRR_DEF_TYPE_TYPE, "MTRR_DEF_TYPE" },
 { MSR_TSC_DEADLINE,      MSR_TSC_DEADLINE,      MSR_CALL, MSR_CALL,   0, 0,                   0,                               "TSC_DEADLINE"      },
-{ MSR_X2APIC_BASE,       MSR_X2APIC_BASE+0x3f,  MSR_CALL, MSR_CALL,   0, 0,                   0,                               "X2APIC"            },
+{ MSR_X2APIC_BASE,       MSR_X2APIC_BASE+0x3f,  MSR_APIC, MSR_APIC,   0, 0,                   0,                               "X2APIC"            },
 { MSR_XSS,               MSR_XSS,               MSR_CALL, MSR_CALL,   0, 0,                   0,                               "XSS"               },
 { MSR_EFER,              MSR_EFER,              MSR_PASS, MSR_CALL,   0, 0,                   0,                               "EFER"              },
 { MSR_STAR,              MSR_FMASK,             MSR_PASS, MSR_PASS,   0, 0,                   0,                               "STAR/LSTAR/CSTAR/FMASK" },

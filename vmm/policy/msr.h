@@ -7,6 +7,7 @@ enum msr_action {
     MSR_PASS,   /* straight to the processor, no exit; switched by VMX or nobody else's */
     MSR_HELD,   /* a plain value per vCPU; writes may change the row's `writable` bits */
     MSR_CALL,   /* a model decides (vmm/msr_models.c) */
+    MSR_APIC,   /* the local APIC decides (vmm/vcpu_irq.c) */
     MSR_IGNORE, /* writes are dropped */
 };
 
