@@ -43,9 +43,9 @@ static void ioapic_write_register(struct vcpu *v, u32 offset, u32 value)
 
 /* Registers of both kinds of APIC are 32 bits wide and lie in the first of 16 bytes; the SDM leaves
  * other accesses undefined: they read zeros or the register's bytes, and write nothing. */
-static void apic_access(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
+static inline __attribute__((always_inline)) void apic_access(struct vcpu *v, gpa_t gpa, u32 len,
+                                                              u8 *value, bool write, bool is_local)
 {
-    const bool is_local = gpa.v >= LAPIC_BASE;
     const u32 offset = (u32)(gpa.v - (is_local ? LAPIC_BASE : IOAPIC_BASE)), within = offset & 3;
     const bool whole = len == sizeof(u32) && within == 0;
     u32 reg;
@@ -75,15 +75,16 @@ static err_t device(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
 {
     switch (mmio_find(gpa, len)) {
     case MMIO_NONE: return E_RANGE;
-    case MMIO_IOAPIC: break;
     case MMIO_LAPIC:
-        if (likely(lapic_mode(&v->lapic) == LAPIC_XAPIC))
-            break;
-        __attribute__((fallthrough)); /* off, or in MSRs: nobody is here */
+        if (unlikely(lapic_mode(&v->lapic) != LAPIC_XAPIC)) /* off, or in MSRs */
+            open_bus(v, gpa, len, value, write);
+        else
+            apic_access(v, gpa, len, value, write, true);
+        return OK;
+    case MMIO_IOAPIC: apic_access(v, gpa, len, value, write, false); return OK;
     case MMIO_OPEN_BUS: open_bus(v, gpa, len, value, write); return OK;
     }
-    apic_access(v, gpa, len, value, write);
-    return OK;
+    return E_RANGE;
 }
 
 /* One operand of an instruction: RAM through the gate, everything else through the MMIO table.
