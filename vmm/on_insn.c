@@ -104,7 +104,7 @@ static NOINLINE enum verdict wrmsr_apic(struct vcpu *v, const struct exit *x, u6
     const u32 msr = (u32)v->vmx.guest.regs.r[RCX];
     err_t err = E_INVAL;
 
-    if (msr_find(msr)->write == MSR_APIC)
+    if (msr_find(msr)->write == MSR_APIC || msr_find(msr)->other == MSR_APIC)
         err = msr == MSR_APIC_BASE ? vcpu_set_apic_base(v, value, x->tsc)
                                    : vcpu_lapic_msr_write(v, msr, value, x->tsc);
     return err == OK ? NEXT : refuse_msr(v, msr, true, value);
@@ -143,7 +143,7 @@ enum verdict on_wrmsr(struct vcpu *v, const struct exit *x)
         u64 *held = &v->msr_held[row->slot + (msr - row->first)];
 
         if ((*held ^ value) & ~row->writable)
-            return refuse_msr(v, msr, true, value);
+            return wrmsr_apic(v, x, value); /* or refused */
         *held = value;
         return NEXT;
     }

@@ -159,7 +159,7 @@ static void follow_mode(struct vcpu *v)
 
 err_t vcpu_set_apic_base(struct vcpu *v, u64 value, u64 now)
 {
-    if (likely(value == v->lapic.base))
+    if (value == v->lapic.base)
         return OK;
     TRY(v->apic_page ? lapic_page_write_base(&v->lapic, v->apic_page, value, now)
                      : lapic_write_base(&v->lapic, value, now));
