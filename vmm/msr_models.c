@@ -44,7 +44,7 @@ err_t msr_model_read(struct vcpu *v, u32 msr, u64 *value, u64 now)
         return OK;
     case MSR_DEBUGCTL: *value = gs_get(&v->vmx.guest, GS_DEBUGCTL); return OK;
     case MSR_XSS: *value = 0; return OK;
-    default: return vcpu_lapic_msr_read(v, msr, value, now);
+    default: return E_INVAL;
     }
 }
 
@@ -74,7 +74,6 @@ err_t msr_model_write(struct vcpu *v, u32 msr, u64 value, u64 now)
         gs_set(&v->vmx.guest, GS_EFER, efer);
         return OK;
     }
-    case MSR_APIC_BASE: return vcpu_set_apic_base(v, value, now);
-    default: return vcpu_lapic_msr_write(v, msr, value, now);
+    default: return E_INVAL;
     }
 }

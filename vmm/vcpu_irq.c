@@ -177,6 +177,7 @@ err_t vcpu_lapic_msr_write(struct vcpu *v, u32 msr, u64 value, u64 now)
     } else {
         TRY(lapic_msr_write(&v->lapic, msr, value, now));
     }
+    send_ipi(v); /* at once: then most need nothing more */
     after_write(v);
     return OK;
 }
@@ -199,7 +200,7 @@ static void follow_mode(struct vcpu *v)
 
 err_t vcpu_set_apic_base(struct vcpu *v, u64 value, u64 now)
 {
-    if (likely(value == v->lapic.base))
+    if (value == v->lapic.base)
         return OK;
     TRY(v->apic_page ? lapic_page_write_base(&v->lapic, v->apic_page, value, now)
                      : lapic_write_base(&v->lapic, value, now));

@@ -86,7 +86,7 @@ static void test_every_row(void **state)
     // clang-format off
     static const struct { u32 first, last; u8 read, write; u64 reset, writable; } want[] = {
         {0x010,      0x010,      MSR_PASS, MSR_CALL,   0,                  0},
-        {0x01b,      0x01b,      MSR_HELD, MSR_CALL,   0xfee00900,         0},
+        {0x01b,      0x01b,      MSR_HELD, MSR_HELD,   0xfee00900,         0},
         {0x03a,      0x03a,      MSR_HELD, MSR_DENY,   1,                  0},
         {0x03b,      0x03b,      MSR_CALL, MSR_CALL,   0,                  0},
         {0x08b,      0x08b,      MSR_HELD, MSR_IGNORE, 0,                  0},
@@ -101,7 +101,7 @@ static void test_every_row(void **state)
         {0x277,      0x277,      MSR_PASS, MSR_CALL,   0,                  0},
         {0x2ff,      0x2ff,      MSR_HELD, MSR_HELD,   0xc06,              0xcff},
         {0x6e0,      0x6e0,      MSR_CALL, MSR_CALL,   0,                  0},
-        {0x800,      0x83f,      MSR_CALL, MSR_CALL,   0,                  0},
+        {0x800,      0x83f,      MSR_APIC, MSR_APIC,   0,                  0},
         {0xda0,      0xda0,      MSR_CALL, MSR_CALL,   0,                  0},
         {0xc0000080, 0xc0000080, MSR_PASS, MSR_CALL,   0,                  0},
         {0xc0000081, 0xc0000084, MSR_PASS, MSR_PASS,   0,                  0},
@@ -118,6 +118,7 @@ static void test_every_row(void **state)
         assert_int_equal(row->last, want[r].last);
         assert_int_equal(row->read, want[r].read);
         assert_int_equal(row->write, want[r].write);
+        assert_int_equal(row->other, row->first == 0x1b ? MSR_APIC : MSR_DENY);
         assert_int_equal(row->reset, want[r].reset);
         assert_int_equal(row->writable, want[r].writable);
     }

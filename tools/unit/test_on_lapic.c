@@ -261,8 +261,10 @@ static void test_x2apic_without_a_page(void **state)
     assert_int_equal(v->todo, 0);
     assert_int_equal(wrmsr_of(0x830, 0x66), NEXT); /* to physical ID 0: oneself */
     assert_int_equal(v->todo, TODO_BOARD);
-    vcpu_attend(v);
     assert_int_equal(lapic_ack(&v->lapic), 0x66);
+    v->todo = 0;
+    assert_int_equal(wrmsr_of(0x830, 1ull << 32 | 0x66), NEXT); /* to nobody */
+    assert_int_equal(v->todo, 0);
     code(CODE("\x8b\x03")); /* the page does not answer */
     vmcs(GS_RIP, RIP);
     exited();

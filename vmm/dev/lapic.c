@@ -79,7 +79,8 @@ void lapic_power_up(struct lapic *l, u32 id, u64 base)
  * from the Local x2APIC ID". */
 void lapic_mode_changed(struct lapic *l)
 {
-    const bool x2apic = lapic_mode(l) == LAPIC_X2APIC;
+    l->mode = l->base >> 10 & 3;
+    const bool x2apic = l->mode == LAPIC_X2APIC;
 
     l->id_register = x2apic ? l->id : l->id << 24;
     if (x2apic)

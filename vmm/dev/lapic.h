@@ -23,6 +23,7 @@ enum lapic_mode { LAPIC_OFF = 0, LAPIC_XAPIC = 2, LAPIC_X2APIC = 3 };
 
 struct lapic {
     u64 base; /* IA32_APIC_BASE */
+    u8 mode;  /* enum lapic_mode, of base */
     u32 id;
     u32 id_register; /* as the guest reads it: shifted in xAPIC mode */
     u32 tpr, ldr, dfr, svr, esr, esr_pending;
@@ -64,7 +65,7 @@ void lapic_init(struct lapic *l);
 
 static inline enum lapic_mode lapic_mode(const struct lapic *l)
 {
-    return (enum lapic_mode)(l->base >> 10 & 3);
+    return (enum lapic_mode)l->mode;
 }
 
 /* A 32-bit register at `offset` (0..0xfff; only 16-byte-aligned offsets name one).  Reserved ones
