@@ -7,6 +7,7 @@
 #include "vmm/hypercall.h"
 #include "vmm/msr_models.h"
 #include "vmm/policy/cr.h"
+#include "vmm/pv.h"
 #include "vmm/vm.h"
 
 static void answer_cpuid(u64 *r, const struct cpuid_answer *a)
@@ -82,6 +83,27 @@ static NOINLINE enum verdict refuse_msr(struct vcpu *v, u32 msr, bool write, u64
     return FAULT_GP;
 }
 
+static NOINLINE enum verdict rdmsr_rare(struct vcpu *v, u32 msr)
+{
+    const struct msr_row *row = msr_find_beyond(msr);
+    u64 *r = v->vmx.guest.regs.r, value;
+
+    if (!row || row->read != MSR_CALL || pv_msr_read(v, msr, &value) != OK)
+        return refuse_msr(v, msr, false, 0);
+    r[RAX] = (u32)value;
+    r[RDX] = value >> 32;
+    return NEXT;
+}
+
+static NOINLINE enum verdict wrmsr_rare(struct vcpu *v, u32 msr, u64 value)
+{
+    const struct msr_row *row = msr_find_beyond(msr);
+
+    if (!row || row->write != MSR_CALL || pv_msr_write(v, msr, value) != OK)
+        return refuse_msr(v, msr, true, value);
+    return NEXT;
+}
+
 enum verdict on_rdmsr(struct vcpu *v, const struct exit *x)
 {
     u64 *r = v->vmx.guest.regs.r;
@@ -90,11 +112,11 @@ enum verdict on_rdmsr(struct vcpu *v, const struct exit *x)
     u64 value;
 
     if (!row)
-        return refuse_msr(v, msr, false, 0);
+        return rdmsr_rare(v, msr);
     if (row->read == MSR_HELD)
         value = v->msr_held[row->slot + (msr - row->first)];
     else if (row->read != MSR_CALL || msr_model_read(v, msr, &value, x->tsc) != OK)
-        return refuse_msr(v, msr, false, 0);
+        return rdmsr_rare(v, msr);
     r[RAX] = (u32)value;
     r[RDX] = value >> 32;
     return NEXT;
@@ -108,19 +130,19 @@ enum verdict on_wrmsr(struct vcpu *v, const struct exit *x)
     const struct msr_row *row = msr_find(msr);
 
     if (!row)
-        return refuse_msr(v, msr, true, value);
+        return wrmsr_rare(v, msr, value);
     if (row->write == MSR_HELD) {
         u64 *held = &v->msr_held[row->slot + (msr - row->first)];
 
         if ((*held ^ value) & ~row->writable)
-            return refuse_msr(v, msr, true, value);
+            return wrmsr_rare(v, msr, value);
         *held = value;
         return NEXT;
     }
     if (row->write == MSR_IGNORE)
         return NEXT;
     if (row->write != MSR_CALL || msr_model_write(v, msr, value, x->tsc) != OK)
-        return refuse_msr(v, msr, true, value);
+        return wrmsr_rare(v, msr, value);
     return NEXT;
 }
 

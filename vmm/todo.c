@@ -6,6 +6,7 @@
 #include "vmm/console.h"
 #include "vmm/irq.h"
 #include "vmm/live.h"
+#include "vmm/pv.h"
 #include "vmm/record.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
@@ -79,8 +80,12 @@ static void plan_events(struct vcpu *v)
     struct guest_state *g = &v->vmx.guest;
     const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
 
-    if (v->apic_page && lapic_has_requests(&v->lapic))
-        vcpu_post_interrupts(v);
+    if (lapic_has_requests(&v->lapic)) {
+        if (v->apic_page)
+            vcpu_post_interrupts(v);
+        else if (v->pv.eoi_vector)
+            pv_eoi_take(v);
+    }
     const struct irq_view view = {
         .exception = v->pending.info,
         .nmi = v->nmi_pending,
@@ -95,6 +100,8 @@ static void plan_events(struct vcpu *v)
     if (plan.ack_irq) {
         v->stats->injected++;
         inject(v, (struct event){.info = EVENT_VALID | EVENT_TYPE_EXT_INT << 8 | vcpu_irq_ack(v)});
+        if (!v->pv.eoi_vector)
+            pv_eoi_share(v);
     } else if (plan.inject) {
         inject(v, v->pending.info ? v->pending : (struct event){.info = plan.inject});
         if (v->pending.info)

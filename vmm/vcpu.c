@@ -27,6 +27,7 @@ void vcpu_reset(struct vcpu *v)
     v->xcr0 = XCR0_X87;
     v->tsc_adjust = 0;
     msr_held_reset(v->msr_held);
+    v->pv = (struct pv_vcpu){0};
     lapic_reset(&v->lapic, v->id);
     if (v->apic_page)
         lapic_page_reset(v->apic_page);

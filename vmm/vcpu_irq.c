@@ -3,6 +3,7 @@
 #include "lib/mem.h"
 #include "vmm/console.h"
 #include "vmm/dev/lapic_page.h"
+#include "vmm/pv.h"
 
 static bool board_moved(const struct vcpu *v)
 {
@@ -61,16 +62,22 @@ void vcpu_post_interrupts(struct vcpu *v)
 
 bool vcpu_irq_wakes(struct vcpu *v)
 {
-    if (!v->apic_page)
+    if (!v->apic_page) {
+        if (v->pv.eoi_vector)
+            pv_eoi_take(v);
         return vcpu_irq_pending(v);
+    }
     vcpu_post_interrupts(v);
     return vcpu_extint_pending(v) || lapic_page_pending(v->apic_page);
 }
 
 u32 vcpu_lapic_read(struct vcpu *v, u32 offset, u64 now)
 {
-    return v->apic_page ? lapic_page_read(&v->lapic, v->apic_page, offset, now)
-                        : lapic_read(&v->lapic, offset, now);
+    if (v->apic_page)
+        return lapic_page_read(&v->lapic, v->apic_page, offset, now);
+    if (v->pv.eoi_vector)
+        pv_eoi_take(v);
+    return lapic_read(&v->lapic, offset, now);
 }
 
 void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value, u64 now)
@@ -79,6 +86,8 @@ void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value, u64 now)
         lapic_page_write(&v->lapic, v->apic_page, offset, value, now);
         vmx_set_interrupt_status(&v->vmx, lapic_page_status(v->apic_page));
     } else {
+        if (v->pv.eoi_vector)
+            pv_eoi_take(v);
         lapic_write(&v->lapic, offset, value, now);
     }
     if (unlikely(v->lapic.eoi != LAPIC_NO_VECTOR)) {

@@ -37,7 +37,13 @@ static struct cpuid_answer read_host_cpuid(void *ctx, u32 leaf, u32 subleaf)
     return (struct cpuid_answer){r.eax, r.ebx, r.ecx, r.edx};
 }
 
-static void build_cpuid(struct vm *vm)
+/* The registers of the local APIC are in a page that the processor works with. */
+static bool wants_apic_page(void)
+{
+    return RECORD_APIC_PAGE && vmx_delivers_interrupts(vmx_caps());
+}
+
+static void build_cpuid(struct vm *vm, bool paravirt)
 {
     const struct vmx_controls *c = vmx_controls();
     const u64 xcr0 = fpu_supported_xcr0();
@@ -48,6 +54,8 @@ static void build_cpuid(struct vm *vm)
         .rdtscp = vmx_has_control(c, WORD_CPU2, CPU2_RDTSCP),
         .invpcid = vmx_has_control(c, WORD_CPU2, CPU2_INVPCID),
         .xsaves = vmx_has_control(c, WORD_CPU2, CPU2_XSAVES),
+        .paravirt = paravirt,
+        .pv_eoi = !wants_apic_page(),
     };
 
     if (xcr0) /* leaf 0xd speaks of what is enabled now; reset_processor() takes it back */
@@ -60,7 +68,7 @@ static void build_cpuid(struct vm *vm)
 static err_t setup_apic(struct vm *vm, hpa_t *access, hpa_t *page)
 {
     *access = *page = (hpa_t){0};
-    if (!RECORD_APIC_PAGE || !vmx_delivers_interrupts(vmx_caps()))
+    if (!wants_apic_page())
         return OK;
     TRY(vm_memory_map_apic(vm, access, page));
     vm->vcpu.apic_page = phys_to_virt(*page);
@@ -143,19 +151,18 @@ static void mark_by_port(void *ctx, u32 value)
     (void)ledger_write(&vm->ledger, &vm->stats, value);
 }
 
-static void start_clock(struct vcpu *v)
-{
-    v->tsc_offset = 0 - rdtsc();
-    vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
-}
-
-static void start_board(struct vm *vm, const struct board_host *host)
+/* All clocks begin now, the guest's TSC and its system time at 0. */
+static void start_time(struct vm *vm, const struct board_host *host)
 {
     const u64 now = rdtsc(), wall_time = bootinfo_wall_time();
+    struct vcpu *v = &vm->vcpu;
 
     record_board(vm, now, wall_time);
     board_init(&vm->board, host, tsc_hz, now, wall_time, vm->config->memory,
                (u16)vm->config->debug_exit);
+    pvclock_start(&vm->clock, tsc_hz, now, wall_time);
+    v->tsc_offset = 0 - now;
+    vmx_set_tsc_offset(&v->vmx, v->tsc_offset);
 }
 
 /* A debug-exit port is looked at only where nothing else is. */
@@ -187,7 +194,7 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
                   (unsigned long long)(hostmem()->free_frames >> 8));
         return err;
     }
-    build_cpuid(vm);
+    build_cpuid(vm, true);
     err = setup_vcpu(vm);
     if (err == OK)
         err = vm_image_load(vm);
@@ -204,9 +211,8 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
     board_host.ctx = vm;
     if (config->ledger == CONFIG_ON)
         board_host.mark = mark_by_port;
-    start_board(vm, &board_host);
+    start_time(vm, &board_host);
     this_vmm_cpu()->current = &vm->vcpu;
-    start_clock(&vm->vcpu);
     return OK;
 }
 

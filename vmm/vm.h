@@ -8,6 +8,7 @@
 #include "vmm/board.h"
 #include "vmm/ledger.h"
 #include "vmm/policy/cpuid.h"
+#include "vmm/pvclock.h"
 #include "vmm/vcpu.h"
 
 #define VM_EXTENTS_MAX 64u
@@ -37,6 +38,7 @@ struct vm {
     struct vm_extent extent[VM_EXTENTS_MAX];
     struct board board;
     struct cpuid_policy cpuid;
+    struct pvclock clock;
     struct vcpu vcpu;
     struct exit_stats stats; /* of the vCPU */
     struct ledger ledger;    /* of those */

@@ -123,10 +123,13 @@ bool player_create(const struct stream *s, const struct step *first)
                                                           .host_xcr0 = b->host_xcr0,
                                                           .rdtscp = b->features & 1,
                                                           .invpcid = b->features >> 1 & 1,
-                                                          .xsaves = b->features >> 2 & 1});
+                                                          .xsaves = b->features >> 2 & 1,
+                                                          .paravirt = b->features >> 3 & 1,
+                                                          .pv_eoi = b->features >> 4 & 1});
     create_vcpu(b, first);
     ledger_start(&vm->ledger);
     board_init(&vm->board, &host, b->tsc_hz, b->now, b->wall_time, b->memory, (u16)b->debug_exit);
+    pvclock_start(&vm->clock, b->tsc_hz, b->now, b->wall_time);
     return newborn_is_the_same(first);
 }
 
