@@ -2,6 +2,7 @@
 #include "vmm/msr_models.h"
 #include "arch/x86_64/msr.h"
 #include "vmm/policy/cr.h"
+#include "vmm/pv.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 #include "vmm/wake.h"
@@ -19,6 +20,8 @@ static void move_tsc(struct vcpu *v, u64 by, u64 now)
     lapic_tsc_moved(&v->lapic, guest_tsc(v, now), now);
     if (v->lapic.deadline < v->deadline)
         vcpu_todo(v, TODO_BOARD);
+    if (v->pv.system_time & KVM_MSR_ENABLED)
+        pv_tsc_moved(v);
 }
 
 /* Each of the eight bytes is a memory type that exists. */

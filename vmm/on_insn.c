@@ -7,6 +7,7 @@
 #include "vmm/hypercall.h"
 #include "vmm/msr_models.h"
 #include "vmm/policy/cr.h"
+#include "vmm/pv.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 #include "vmm/wake.h"
@@ -88,27 +89,36 @@ static NOINLINE enum verdict refuse_msr(struct vcpu *v, u32 msr, bool write, u64
 }
 
 /* By themselves: what they need would cost the other MSRs registers. */
-static NOINLINE enum verdict rdmsr_apic(struct vcpu *v, const struct exit *x)
+static NOINLINE enum verdict rdmsr_rare(struct vcpu *v, const struct exit *x)
 {
     u64 *r = v->vmx.guest.regs.r;
     const u32 msr = (u32)r[RCX];
+    const struct msr_row *row = msr_find(msr), *beyond = msr_find_beyond(msr);
+    err_t err = E_INVAL;
     u64 value;
 
-    if (msr_find(msr)->read != MSR_APIC || vcpu_lapic_msr_read(v, msr, &value, x->tsc) != OK)
+    if (row && row->read == MSR_APIC)
+        err = vcpu_lapic_msr_read(v, msr, &value, x->tsc);
+    else if (beyond && beyond->read == MSR_CALL)
+        err = pv_msr_read(v, msr, &value);
+    if (err != OK)
         return refuse_msr(v, msr, false, 0);
     r[RAX] = (u32)value;
     r[RDX] = value >> 32;
     return NEXT;
 }
 
-static NOINLINE enum verdict wrmsr_apic(struct vcpu *v, const struct exit *x, u64 value)
+static NOINLINE enum verdict wrmsr_rare(struct vcpu *v, const struct exit *x, u64 value)
 {
     const u32 msr = (u32)v->vmx.guest.regs.r[RCX];
+    const struct msr_row *row = msr_find(msr), *beyond = msr_find_beyond(msr);
     err_t err = E_INVAL;
 
-    if (msr_find(msr)->write == MSR_APIC || msr_find(msr)->other == MSR_APIC)
+    if (row && (row->write == MSR_APIC || row->other == MSR_APIC))
         err = msr == MSR_APIC_BASE ? vcpu_set_apic_base(v, value, x->tsc)
                                    : vcpu_lapic_msr_write(v, msr, value, x->tsc);
+    else if (beyond && beyond->write == MSR_CALL)
+        err = pv_msr_write(v, msr, value);
     return err == OK ? NEXT : refuse_msr(v, msr, true, value);
 }
 
@@ -120,11 +130,11 @@ enum verdict on_rdmsr(struct vcpu *v, const struct exit *x)
     u64 value;
 
     if (!row)
-        return refuse_msr(v, msr, false, 0);
+        return rdmsr_rare(v, x);
     if (row->read == MSR_HELD)
         value = v->msr_held[row->slot + (msr - row->first)];
     else if (row->read != MSR_CALL)
-        return rdmsr_apic(v, x); /* or refused */
+        return rdmsr_rare(v, x); /* or refused */
     else if (msr_model_read(v, msr, &value, x->tsc) != OK)
         return refuse_msr(v, msr, false, 0);
     r[RAX] = (u32)value;
@@ -140,19 +150,19 @@ enum verdict on_wrmsr(struct vcpu *v, const struct exit *x)
     const struct msr_row *row = msr_find(msr);
 
     if (!row)
-        return refuse_msr(v, msr, true, value);
+        return wrmsr_rare(v, x, value);
     if (row->write == MSR_HELD) {
         u64 *held = &v->msr_held[row->slot + (msr - row->first)];
 
         if ((*held ^ value) & ~row->writable)
-            return wrmsr_apic(v, x, value); /* or refused */
+            return wrmsr_rare(v, x, value); /* or refused */
         *held = value;
         return NEXT;
     }
     if (row->write == MSR_IGNORE)
         return NEXT;
     if (row->write != MSR_CALL)
-        return wrmsr_apic(v, x, value); /* or refused */
+        return wrmsr_rare(v, x, value); /* or refused */
     if (msr_model_write(v, msr, value, x->tsc) != OK)
         return refuse_msr(v, msr, true, value);
     return NEXT;

@@ -8,6 +8,7 @@
 #include "vmm/cpu_share.h"
 #include "vmm/irq.h"
 #include "vmm/live.h"
+#include "vmm/pv.h"
 #include "vmm/record.h"
 #include "vmm/vcpu_init.h"
 #include "vmm/vcpu_irq.h"
@@ -98,8 +99,12 @@ static void plan_events(struct vcpu *v)
     struct guest_state *g = &v->vmx.guest;
     const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
 
-    if (v->apic_page && lapic_has_requests(&v->lapic))
-        vcpu_post_interrupts(v);
+    if (lapic_has_requests(&v->lapic)) {
+        if (v->apic_page)
+            vcpu_post_interrupts(v);
+        else if (v->pv.eoi_vector)
+            pv_eoi_take(v);
+    }
     const struct irq_view view = {
         .exception = v->pending.info,
         .nmi = v->nmi_pending,
@@ -114,6 +119,8 @@ static void plan_events(struct vcpu *v)
     if (plan.ack_irq) {
         v->stats->injected++;
         inject(v, (struct event){.info = EVENT_VALID | EVENT_TYPE_EXT_INT << 8 | vcpu_irq_ack(v)});
+        if (!v->pv.eoi_vector)
+            pv_eoi_share(v);
     } else if (plan.inject) {
         inject(v, v->pending.info ? v->pending : (struct event){.info = plan.inject});
         if (v->pending.info)

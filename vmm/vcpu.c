@@ -33,6 +33,7 @@ void vcpu_init(struct vcpu *v)
 {
     reset_registers(v);
     lapic_init(&v->lapic);
+    v->pv.eoi = v->pv.eoi_vector = 0;
     if (v->apic_page)
         vmx_set_interrupt_status(&v->vmx, 0);
 }
@@ -44,6 +45,7 @@ void vcpu_reset(struct vcpu *v)
     v->xcr0 = XCR0_X87;
     v->tsc_adjust = 0;
     msr_held_reset(v->msr_held);
+    v->pv = (struct pv_vcpu){0};
     lapic_reset(&v->lapic, v->id);
     msr_held_set(v->msr_held, MSR_APIC_BASE, v->lapic.base);
     v->asleep = v->waits_for_sipi = v->id != 0;

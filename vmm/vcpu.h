@@ -47,6 +47,14 @@ struct event {
     u32 insn_len; /* software interrupts and exceptions */
 };
 
+/* KVM's MSRs (abi/kvm.h), as the guest wrote them; vmm/pv.h. */
+struct pv_vcpu {
+    u64 wall_clock, system_time, steal_time, eoi;
+    u32 wall_version, time_version, steal_version; /* even: of what is in guest memory */
+    u64 stolen;                                    /* TSC ticks */
+    u8 eoi_vector; /* in service, but not in the local APIC's ISR: the guest may end it in memory */
+};
+
 struct vcpu {
     struct vmx_vcpu vmx; /* first */
     struct vm *vm;
@@ -90,6 +98,8 @@ struct vcpu {
     struct vcpu_switched switched;
 
     struct lapic_mail mail; /* from others */
+
+    struct pv_vcpu pv;
 };
 
 #define EVENT_TYPE_EXT_INT     0u

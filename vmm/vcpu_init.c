@@ -35,11 +35,9 @@ static void take_startup(struct vcpu *v)
 void vcpu_attend(struct vcpu *v)
 {
     struct lapic *l = &v->lapic;
-    struct apic_message m;
 
-    if (lapic_take_ipi(l, &m)) /* which may be for itself, too */
-        vcpu_send_message(v, l, &m);
-    if (l->init) { /* before a STARTUP that came after it; it takes an NMI with it */
+    vcpu_send_ipi(v); /* which may be for itself, too */
+    if (l->init) {    /* before a STARTUP that came after it; it takes an NMI with it */
         l->init = l->nmi = false;
         take_init(v);
     }

@@ -4,6 +4,7 @@
 #include "lib/mem.h"
 #include "vmm/console.h"
 #include "vmm/dev/lapic_page.h"
+#include "vmm/pv.h"
 #include "vmm/vm_memory.h"
 #include "vmm/wake.h"
 
@@ -124,16 +125,30 @@ void vcpu_post_interrupts(struct vcpu *v)
 
 bool vcpu_irq_wakes(struct vcpu *v)
 {
-    if (!v->apic_page)
+    if (!v->apic_page) {
+        if (v->pv.eoi_vector)
+            pv_eoi_take(v);
         return vcpu_irq_pending(v);
+    }
     vcpu_post_interrupts(v);
     return vcpu_extint_pending(v) || lapic_page_pending(v->apic_page);
 }
 
 u32 vcpu_lapic_read(struct vcpu *v, u32 offset, u64 now)
 {
-    return v->apic_page ? lapic_page_read(&v->lapic, v->apic_page, offset, now)
-                        : lapic_read(&v->lapic, offset, now);
+    if (v->apic_page)
+        return lapic_page_read(&v->lapic, v->apic_page, offset, now);
+    if (v->pv.eoi_vector)
+        pv_eoi_take(v);
+    return lapic_read(&v->lapic, offset, now);
+}
+
+void vcpu_send_ipi(struct vcpu *v)
+{
+    struct apic_message m;
+
+    if (lapic_take_ipi(&v->lapic, &m))
+        vcpu_send_message(v, &v->lapic, &m);
 }
 
 static void after_write(struct vcpu *v)
@@ -155,6 +170,8 @@ void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value, u64 now)
         lapic_page_write(&v->lapic, v->apic_page, offset, value, now);
         vmx_set_interrupt_status(&v->vmx, lapic_page_status(v->apic_page));
     } else {
+        if (v->pv.eoi_vector)
+            pv_eoi_take(v);
         lapic_write(&v->lapic, offset, value, now);
     }
     after_write(v);
@@ -162,6 +179,8 @@ void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value, u64 now)
 
 err_t vcpu_lapic_msr_read(struct vcpu *v, u32 msr, u64 *value, u64 now)
 {
+    if (v->pv.eoi_vector)
+        pv_eoi_take(v);
     TRY(v->apic_page ? lapic_page_msr_read(&v->lapic, v->apic_page, msr, value, now)
                      : lapic_msr_read(&v->lapic, msr, value, now));
     if (vcpu_lapic_moved(v)) /* a timer that was due, or that goes on */
@@ -175,9 +194,11 @@ err_t vcpu_lapic_msr_write(struct vcpu *v, u32 msr, u64 value, u64 now)
         TRY(lapic_page_msr_write(&v->lapic, v->apic_page, msr, value, now));
         vmx_set_interrupt_status(&v->vmx, lapic_page_status(v->apic_page));
     } else {
+        if (v->pv.eoi_vector)
+            pv_eoi_take(v);
         TRY(lapic_msr_write(&v->lapic, msr, value, now));
     }
-    send_ipi(v); /* at once: then most need nothing more */
+    vcpu_send_ipi(v); /* at once: then most need nothing more */
     after_write(v);
     return OK;
 }

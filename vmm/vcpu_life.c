@@ -19,11 +19,16 @@ static u8 PAGE(msr_bitmap)[PAGE_SIZE];
 static u8 PAGE(x2apic_msr_bitmap)[PAGE_SIZE];
 static u8 PAGE(io_bitmap)[2][PAGE_SIZE];
 
-/* A page for the registers of the local APIC, if the processor can work with it. */
+bool vcpu_gets_apic_page(const struct vm *vm)
+{
+    return RECORD_APIC_PAGE && vmx_delivers_interrupts(vmx_caps()) &&
+           vm->config->apicv == CONFIG_APICV_AUTO;
+}
+
 static err_t setup_apic(struct vcpu *v, hpa_t *access, hpa_t *page)
 {
     *access = *page = (hpa_t){0};
-    if (!RECORD_APIC_PAGE || !vmx_delivers_interrupts(vmx_caps()))
+    if (!vcpu_gets_apic_page(v->vm))
         return OK;
     TRY(vm_memory_map_apic(v->vm, v->id, access, page));
     v->apic_page = phys_to_virt(*page);

@@ -135,7 +135,7 @@ Every MSR that a guest has (`vmm/policy/msr.c`); the VMCS's bitmap is computed f
 
 * no exit: the processor's own, switched by VMX or nobody else's
 * held: a value of the guest's own; a write may change the writable bits and no other
-* model: `vmm/msr_models.c` decides
+* model: `vmm/msr_models.c`, or `vmm/pv.c` for KVM's, decides
 {TESTS}{self.ticks_note()}
 {grid(["MSR", "name", "read", "write", "at reset", "writable", "guest tests", "unit tests",
        "ticks: RDMSR", "WRMSR"], rows)}"""

@@ -1,4 +1,5 @@
 /* The MSR table: the bitmap is the table, on all 16,384 MSRs that a bitmap can name. */
+#include "abi/kvm.h"
 #include "arch/x86_64/msr.h"
 #include "vmm/policy/msr.h"
 #include <setjmp.h>
@@ -103,6 +104,9 @@ static void test_every_row(void **state)
         {0x6e0,      0x6e0,      MSR_CALL, MSR_CALL,   0,                  0},
         {0x800,      0x83f,      MSR_APIC, MSR_APIC,   0,                  0},
         {0xda0,      0xda0,      MSR_CALL, MSR_CALL,   0,                  0},
+        {0x4b564d00, 0x4b564d01, MSR_CALL, MSR_CALL,   0,                  0},
+        {0x4b564d03, 0x4b564d03, MSR_CALL, MSR_CALL,   0,                  0},
+        {0x4b564d04, 0x4b564d04, MSR_CALL, MSR_CALL,   0,                  0},
         {0xc0000080, 0xc0000080, MSR_PASS, MSR_CALL,   0,                  0},
         {0xc0000081, 0xc0000084, MSR_PASS, MSR_PASS,   0,                  0},
         {0xc0000100, 0xc0000102, MSR_PASS, MSR_PASS,   0,                  0},
@@ -133,7 +137,31 @@ static void test_beyond_the_windows_is_denied(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(none); i++)
-        assert_null(msr_find(none[i]));
+        assert_true(!msr_find(none[i]) && !msr_find_beyond(none[i]));
+}
+
+/* They are where the handlers look for them alone, and in no bitmap. */
+static void test_beyond_the_windows_are_kvms(void **state)
+{
+    u32 found = 0;
+
+    (void)state;
+    for (u32 msr = 0x4b564000; msr < 0x4b565000; msr++) {
+        const struct msr_row *row = msr_find_beyond(msr);
+
+        assert_null(msr_find(msr));
+        assert_int_equal(row != NULL, msr == MSR_KVM_WALL_CLOCK || msr == MSR_KVM_SYSTEM_TIME ||
+                                          msr == MSR_KVM_STEAL_TIME || msr == MSR_KVM_PV_EOI);
+        if (!row)
+            continue;
+        assert_in_range(msr, row->first, row->last);
+        assert_int_equal(row->read, MSR_CALL);
+        assert_int_equal(row->write, MSR_CALL);
+        found++;
+    }
+    assert_int_equal(found, 4);
+    assert_null(msr_find_beyond(MSR_APIC_BASE));
+    assert_null(msr_find_beyond(0x12));
 }
 
 static void test_held_values_reset(void **state)
@@ -174,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_rows_are_sane),
         cmocka_unit_test(test_every_row),
         cmocka_unit_test(test_beyond_the_windows_is_denied),
+        cmocka_unit_test(test_beyond_the_windows_are_kvms),
         cmocka_unit_test(test_held_values_reset),
     };
 

@@ -108,6 +108,11 @@ static inline bool lapic_has_requests(const struct lapic *l)
 {
     return l->irr[0] | l->irr[1] | l->irr[2] | l->irr[3];
 }
+/* Takes the only interrupt in service out of ISR, if its end is nobody else's matter: it is
+ * edge-triggered, and no request waits behind it.  0: there is no such one.  The caller knows when
+ * it ends, and if something looks at ISR before, puts it back. */
+u8 lapic_lend(struct lapic *l);
+void lapic_take_back(struct lapic *l, u8 vector);
 u8 lapic_ack(struct lapic *l); /* takes lapic_pending()'s vector from IRR to ISR */
 /* Whether the 8259s' INTR reaches the processor: through LINT0, for an ExtINT message, or because
  * the local APIC is off. */

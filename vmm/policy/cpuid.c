@@ -2,6 +2,7 @@
  * not named here is 0; a leaf that is not here is empty.  Pure.
  * SDM Vol. 2A, "CPUID -- CPU Identification". */
 #include "vmm/policy/cpuid.h"
+#include "abi/kvm.h"
 #include "arch/x86_64/cpuid_bits.h"
 #include "arch/x86_64/cr.h"
 #include "lib/mem.h"
@@ -40,7 +41,10 @@
     (CPUID_80000001_EDX_SYSCALL | CPUID_80000001_EDX_NX | CPUID_80000001_EDX_1G |                  \
      CPUID_80000001_EDX_RDTSCP | CPUID_80000001_EDX_LM)
 #define XCR0_AVX512 (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
-#define KEEP_XCR0   (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
+#define KVM_FEATURES                                                                               \
+    (KVM_FEATURE_NOP_IO_DELAY | KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_STEAL_TIME |                \
+     KVM_FEATURE_CLOCKSOURCE_STABLE_BIT)
+#define KEEP_XCR0 (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
 
 static void fix_max_basic(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
                           struct cpuid_answer *a);
@@ -60,8 +64,8 @@ static void fix_tsc_ratio(struct cpuid_policy *p, const struct cpuid_source *s, 
                           struct cpuid_answer *a);
 static void fix_frequency(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
                           struct cpuid_answer *a);
-static void fix_lintel(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
-                       struct cpuid_answer *a);
+static void fix_hypervisor(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                           struct cpuid_answer *a);
 static void fix_max_extended(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
                              struct cpuid_answer *a);
 static void fix_features_81(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
@@ -82,8 +86,10 @@ static const struct cpuid_row rows[] = {
 { 0x0000000d,  0, 63,  CPUID_LIVE_XSAVE,   ALL,         ALL,        ALL,         ALL,         fix_xsave,        "extended state" },
 { 0x00000015,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_tsc_ratio,    "TSC / crystal, made true" },
 { 0x00000016,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_frequency,    "core MHz, made true" },
-{ 0x40000000,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_lintel,       "who runs this guest" },
-{ 0x40000001,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_lintel,       "its interface" },
+{ 0x40000000,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_hypervisor,   "who runs this guest" },
+{ 0x40000001,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_hypervisor,   "its interface" },
+{ 0x40000100,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_hypervisor,   "KVM's interface; not with paravirt = off" },
+{ 0x40000101,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_hypervisor,   "what there is of it" },
 { 0x80000000,  0, 0,   CPUID_STATIC,       0,           ALL,        ALL,         ALL,         fix_max_extended, "highest extended leaf" },
 { 0x80000001,  0, 0,   CPUID_STATIC,       ALL,         0,          KEEP_81_ECX, KEEP_81_EDX, fix_features_81,  "extended signature, features" },
 { 0x80000002,  0, 0,   CPUID_STATIC,       ALL,         ALL,        ALL,         ALL,         NULL,             "brand string" },
@@ -232,20 +238,28 @@ static void fix_frequency(struct cpuid_policy *p, const struct cpuid_source *s, 
     a->eax = a->ebx = (u32)((s->tsc_hz + 500000) / 1000000);
 }
 
-static void fix_lintel(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
-                       struct cpuid_answer *a)
+/* The first leaf of an interface: its last leaf and its 12 characters. */
+static void sign(struct cpuid_answer *a, u32 last, const char *name)
 {
-    static const char name[13] = "LintelLintel";
+    a->eax = last;
+    memcpy(&a->ebx, name, 4);
+    memcpy(&a->ecx, name + 4, 4);
+    memcpy(&a->edx, name + 8, 4);
+}
 
-    (void)s, (void)sub;
-    if (p->lintel[0].count == 0) {
-        a->eax = CPUID_LINTEL_BASE + 1;
-        memcpy(&a->ebx, name, 4);
-        memcpy(&a->ecx, name + 4, 4);
-        memcpy(&a->edx, name + 8, 4);
-    } else {
+/* Its rows follow each other: which of them is made is seen from those that are there. */
+static void fix_hypervisor(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                           struct cpuid_answer *a)
+{
+    (void)sub;
+    if (p->lintel[0].count == 0)
+        sign(a, CPUID_LINTEL_BASE + 1, "LintelLintel");
+    else if (p->lintel[1].count == 0)
         a->eax = 1; /* hypercall interface version: include/abi/hypercalls.def */
-    }
+    else if (p->kvm[0].count == 0)
+        sign(a, KVM_CPUID_FEATURES, KVM_SIGNATURE);
+    else
+        p->kvm_features = a->eax = KVM_FEATURES | (s->pv_eoi ? KVM_FEATURE_PV_EOI : 0u);
 }
 
 static void fix_max_extended(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
@@ -284,6 +298,8 @@ static struct cpuid_leaf *leaf_of(struct cpuid_policy *p, u32 leaf)
         return &p->basic[leaf];
     if (leaf - CPUID_LINTEL_BASE < ARRAY_LEN(p->lintel))
         return &p->lintel[leaf - CPUID_LINTEL_BASE];
+    if (leaf - KVM_CPUID_SIGNATURE < ARRAY_LEN(p->kvm))
+        return &p->kvm[leaf - KVM_CPUID_SIGNATURE];
     return &p->extended[leaf - 0x80000000u];
 }
 
@@ -355,6 +371,8 @@ void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *s)
         struct cpuid_leaf *leaf = leaf_of(p, row->leaf);
         const u32 first = p->entries;
 
+        if (row->leaf - KVM_CPUID_SIGNATURE < ARRAY_LEN(p->kvm) && !s->paravirt)
+            continue;
         leaf->first = (u8)first;
         leaf->live = row->live;
         for (u32 sub = row->first_sub; sub <= row->last_sub; sub++) {
@@ -392,6 +410,8 @@ const struct cpuid_answer *cpuid_find(const struct cpuid_policy *p, u32 leaf, u3
     else if (leaf - CPUID_LINTEL_BASE < 0x100)
         l = leaf - CPUID_LINTEL_BASE < ARRAY_LEN(p->lintel) ? &p->lintel[leaf - CPUID_LINTEL_BASE]
                                                             : NULL;
+    else if (leaf - KVM_CPUID_SIGNATURE < ARRAY_LEN(p->kvm) && p->kvm_features)
+        l = &p->kvm[leaf - KVM_CPUID_SIGNATURE];
     else
         l = &p->basic[p->max_basic];
     if (!l || l->count == 0)

@@ -25,8 +25,11 @@ struct msr_row {
 
 /* Gives the HELD rows their slots and builds the lookup tables. Once, before anything else. */
 void msr_policy_init(void);
-/* NULL: not in the table, hence denied. Constant time. */
+/* NULL: not in the table, hence denied, unless msr_find_beyond() knows it. Constant time. */
 const struct msr_row *msr_find(u32 msr);
+/* Of MSRs that the bitmap cannot name, which always exit: rows with CALL or DENY alone.  Apart,
+ * since the others must not pay for it. */
+const struct msr_row *msr_find_beyond(u32 msr);
 /* The rows, for tests and documents: NULL after the last. */
 const struct msr_row *msr_row(u32 index);
 /* Fills the 4 KiB MSR bitmap: 1 = exit.  SDM Vol. 3C, "MSR-Bitmap Address". */
