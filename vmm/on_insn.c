@@ -83,6 +83,13 @@ static NOINLINE enum verdict refuse_msr(struct vcpu *v, u32 msr, bool write, u64
     return FAULT_GP;
 }
 
+static void answer_rdmsr(u64 *r, u64 value)
+{
+    r[RAX] = (u32)value;
+    r[RDX] = value >> 32;
+}
+
+/* An MSR beyond the windows of the bitmap, or one that is refused. */
 static NOINLINE enum verdict rdmsr_rare(struct vcpu *v, u32 msr)
 {
     const struct msr_row *row = msr_find_beyond(msr);
@@ -90,8 +97,7 @@ static NOINLINE enum verdict rdmsr_rare(struct vcpu *v, u32 msr)
 
     if (!row || row->read != MSR_CALL || pv_msr_read(v, msr, &value) != OK)
         return refuse_msr(v, msr, false, 0);
-    r[RAX] = (u32)value;
-    r[RDX] = value >> 32;
+    answer_rdmsr(r, value);
     return NEXT;
 }
 
@@ -117,8 +123,7 @@ enum verdict on_rdmsr(struct vcpu *v, const struct exit *x)
         value = v->msr_held[row->slot + (msr - row->first)];
     else if (row->read != MSR_CALL || msr_model_read(v, msr, &value, x->tsc) != OK)
         return rdmsr_rare(v, msr);
-    r[RAX] = (u32)value;
-    r[RDX] = value >> 32;
+    answer_rdmsr(r, value);
     return NEXT;
 }
 
