@@ -88,6 +88,12 @@ static NOINLINE enum verdict refuse_msr(struct vcpu *v, u32 msr, bool write, u64
     return FAULT_GP;
 }
 
+static void answer_rdmsr(u64 *r, u64 value)
+{
+    r[RAX] = (u32)value;
+    r[RDX] = value >> 32;
+}
+
 /* By themselves: what they need would cost the other MSRs registers. */
 static NOINLINE enum verdict rdmsr_rare(struct vcpu *v, const struct exit *x)
 {
@@ -103,8 +109,7 @@ static NOINLINE enum verdict rdmsr_rare(struct vcpu *v, const struct exit *x)
         err = pv_msr_read(v, msr, &value);
     if (err != OK)
         return refuse_msr(v, msr, false, 0);
-    r[RAX] = (u32)value;
-    r[RDX] = value >> 32;
+    answer_rdmsr(r, value);
     return NEXT;
 }
 
@@ -137,8 +142,7 @@ enum verdict on_rdmsr(struct vcpu *v, const struct exit *x)
         return rdmsr_rare(v, x); /* or refused */
     else if (msr_model_read(v, msr, &value, x->tsc) != OK)
         return refuse_msr(v, msr, false, 0);
-    r[RAX] = (u32)value;
-    r[RDX] = value >> 32;
+    answer_rdmsr(r, value);
     return NEXT;
 }
 

@@ -136,6 +136,8 @@ bool vcpu_irq_wakes(struct vcpu *v)
 
 u32 vcpu_lapic_read(struct vcpu *v, u32 offset, u64 now)
 {
+    if (unlikely(now >= v->lapic.deadline)) /* the look at the register makes it come */
+        vcpu_todo(v, TODO_BOARD);
     if (v->apic_page)
         return lapic_page_read(&v->lapic, v->apic_page, offset, now);
     if (v->pv.eoi_vector)
@@ -237,8 +239,11 @@ void vcpu_set_tsc_deadline(struct vcpu *v, u64 value, u64 now)
     lapic_set_tsc_deadline(&v->lapic, value, now + v->tsc_offset, now);
     const u64 deadline = v->lapic.deadline;
 
-    if (deadline >= v->deadline) /* the timer is set for something earlier */
+    if (deadline >= v->deadline) { /* the timer is set for something earlier, which may have come */
+        if (unlikely(v->deadline <= now))
+            vcpu_todo(v, TODO_BOARD);
         return;
+    }
     if (unlikely(deadline <= now)) {
         vcpu_todo(v, TODO_BOARD);
         return;

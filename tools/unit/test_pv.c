@@ -55,15 +55,17 @@ static void test_values(void **state)
                             enabling(i, MID_BEGIN),
                             enabling(i, HIGH_END - ALIGN_UP(sizes[i], aligns[i])),
                             0};
-        const u64 bad[] = {enabling(i, LOW_END), /* the VGA window */
-                           enabling(i, LOW_END - aligns[i] + 64 - sizes[i] % 64),
-                           enabling(i, MID_BEGIN - aligns[i]),
-                           enabling(i, MID_END),
-                           enabling(i, HIGH_END),
-                           enabling(i, 0xfffffffffffff000),
-                           enabling(i, BIT(63)),
-                           enabling(i, AT) | 2,
-                           AT | 2};
+        const u64 bad[] = {
+            enabling(i, LOW_END),                                              /* the VGA window */
+            enabling(i, sizes[i] > aligns[i] ? LOW_END - aligns[i] : LOW_END), /* in part */
+            enabling(i, MID_BEGIN - aligns[i]),
+            enabling(i, sizes[i] > aligns[i] ? HIGH_END - aligns[i] : HIGH_END),
+            enabling(i, MID_END),
+            enabling(i, HIGH_END),
+            enabling(i, 0xfffffffffffff000),
+            enabling(i, BIT(63)),
+            enabling(i, AT) | 2,
+            AT | 2};
 
         for (u32 n = 0; n < ARRAY_LEN(good); n++) {
             fresh();

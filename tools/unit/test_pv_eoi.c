@@ -61,6 +61,13 @@ static void enter(void)
     assert_int_equal(lapic_pending(&plain), LAPIC_NO_VECTOR);
 }
 
+static void write_eoi(void)
+{
+    lapic_write(&plain, 0xb0, 0, x.tsc);
+    plain.eoi = LAPIC_NO_VECTOR;
+    vcpu_lapic_write(v, 0xb0, 0, x.tsc);
+}
+
 /* As Linux ends an interrupt: test and clear the bit, or write EOI.  True: without an exit. */
 static bool end(void)
 {
@@ -116,6 +123,10 @@ static void test_eoi_in_memory(void **state)
     enter();
     assert_same(); /* not ended: the guest has to write */
     assert_false(end());
+    assert_same();
+    post(VECTOR, false);
+    enter();
+    write_eoi(); /* though it need not */
     assert_same();
     post(VECTOR, true); /* the I/O APIC has to know */
     enter();
@@ -215,7 +226,8 @@ static void test_eoi_at_random(void **state)
         case 0: post((u8)(0x30 + pick / 8 % 0x80), pick >> 20 & 1); break;
         case 1: post((u8)(0x30 + pick / 8 % 0x80), false); break;
         case 2: assert_same(); break;
-        case 3:
+        case 3: write_eoi(); break; /* though it need not */
+        case 4:
             vcpu_lapic_write(v, 0x80, pick >> 10 & 0x70, x.tsc); /* TPR */
             lapic_write(&plain, 0x80, pick >> 10 & 0x70, x.tsc);
             break;
