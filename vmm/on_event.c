@@ -109,6 +109,14 @@ enum verdict on_timer(struct vcpu *v, const struct exit *x)
     return RESUME;
 }
 
+/* A loop of PAUSE: it waits, most likely for a vCPU that has no CPU now. */
+enum verdict on_pause(struct vcpu *v, const struct exit *x)
+{
+    (void)x;
+    vcpu_todo(v, TODO_YIELD);
+    return NEXT;
+}
+
 /* INIT was sent to this physical CPU by nobody in Lintel: firmware or a stray agent.  In VMX
  * root mode it stays blocked; the guest goes on. */
 enum verdict on_host_init(struct vcpu *v, const struct exit *x)

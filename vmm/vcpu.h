@@ -92,9 +92,10 @@ struct vcpu {
     bool pinned;             /* stays where it is */
     bool tsc_offset_changed; /* while its VMCS was not current */
     enum vcpu_leave leave;
-    u64 wake;      /* LEAVE_ASLEEP: TSC, ~0: never */
-    u64 turn_ends; /* TSC by which it has to leave */
-    u64 left;      /* TSC when it left; 0: it never ran */
+    u32 yielded_to; /* the last one of its guest's */
+    u64 wake;       /* LEAVE_ASLEEP: TSC, ~0: never */
+    u64 turn_ends;  /* TSC by which it has to leave */
+    u64 left;       /* TSC when it left; 0: it never ran */
     struct vcpu_switched switched;
 
     struct lapic_mail mail; /* from others */

@@ -35,6 +35,12 @@ static err_t setup_apic(struct vcpu *v, hpa_t *access, hpa_t *page)
     return OK;
 }
 
+/* A vCPU that spins may wait for another of its guest, which could have this CPU meanwhile. */
+static bool yields(const struct vcpu *v)
+{
+    return v->vm->config->vcpus > 1 && !v->pinned && vmx_exits_on_pause_loops(vmx_caps());
+}
+
 static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
 {
     const struct vm *vm = v->vm;
@@ -58,6 +64,7 @@ static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
                                 .apic_page = apic_page,
                                 .apic_access = access,
                                 .cr4_mask = cr4_owned(vm->cpuid.cr4_mask),
+                                .pause_loops = yields(v),
                                 .mitigations = vmx_mitigation_plan()->flags,
                             });
     return OK;

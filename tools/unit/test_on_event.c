@@ -70,6 +70,18 @@ static void test_timer_put_off(void **state)
     }
 }
 
+/* One that spins gives its CPU away, and does not spin on the same PAUSE again. */
+static void test_pause_loop(void **state)
+{
+    (void)state;
+    guest_new(LONG);
+    x.insn_len = 2;
+    x.reason = EXIT_PAUSE;
+    assert_true(exit_handle(v, on_pause, &x));
+    assert_int_equal(v->todo, TODO_YIELD);
+    assert_int_equal(now(GS_RIP), RIP + 2);
+}
+
 static void test_machine_checks_panic(void **state)
 {
     jmp_buf env;
@@ -267,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host_events),
         cmocka_unit_test(test_timer_put_off),
+        cmocka_unit_test(test_pause_loop),
         cmocka_unit_test(test_machine_checks_panic),
         cmocka_unit_test(test_debug_exception),
         cmocka_unit_test(test_debug_exception_in_a_shadow),
