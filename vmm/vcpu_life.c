@@ -3,6 +3,7 @@
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/paging.h"
+#include "arch/x86_64/tsc.h"
 #include "vmm/hostmem.h"
 #include "vmm/percpu.h"
 #include "vmm/policy/cr.h"
@@ -75,6 +76,10 @@ static void place(struct vcpu *v)
     const struct config_guest *c = v->vm->config;
 
     v->sched = (struct sched_entity){.priority = (u8)c->priority, .weight = c->weight};
+    if (c->cap) {
+        v->sched.period = c->period * (tsc_hz / 1000);
+        v->sched.budget = v->sched.period / 100 * c->cap;
+    }
     v->cpus = c->cpus ? c->cpus : ~0ull;
     v->pinned = c->schedule == CONFIG_SCHEDULE_PINNED;
     v->cpu = v->loaded_on = CPU_NONE;

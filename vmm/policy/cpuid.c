@@ -7,10 +7,10 @@
 #include "arch/x86_64/cr.h"
 #include "lib/mem.h"
 #include "vmm/policy/cpuid_topology.h"
+#include "vmm/policy/cpuid_xsave.h"
 
-#define ALL               0xffffffffu
-#define MAX_BASIC         0x16u
-#define XSAVE_LEGACY_SIZE (512u + 64u)
+#define ALL       0xffffffffu
+#define MAX_BASIC 0x16u
 
 #define KEEP_1_ECX                                                                                 \
     (CPUID_1_ECX_SSE3 | CPUID_1_ECX_PCLMULQDQ | CPUID_1_ECX_SSSE3 | CPUID_1_ECX_FMA |              \
@@ -309,60 +309,6 @@ static bool host_has(const struct cpuid_source *s, u32 leaf)
     return leaf <= s->read(s->ctx, leaf & 0x80000000u, 0).eax;
 }
 
-/* Bytes that XSAVE (standard) or XSAVEC (compacted) needs for the components in `states`. */
-static u32 xsave_bytes(const struct cpuid_policy *p, u64 states, bool compacted)
-{
-    u32 end = XSAVE_LEGACY_SIZE;
-
-    for (u64 left = states & ~(XCR0_X87 | XCR0_SSE); left; left &= left - 1) {
-        const u32 i = (u32)__builtin_ctzll(left);
-        const bool aligned = p->xsave_aligned & BIT(i);
-
-        if (!compacted)
-            end = MAX(end, p->xsave_offset[i] + p->xsave_size[i]);
-        else
-            end = (aligned ? ALIGN_UP(end, 64u) : end) + p->xsave_size[i];
-    }
-    return end;
-}
-
-/* A processor whose own size of the compacted format is not what its components add up to cannot
- * be trusted with it (Bochs with AVX-512: XRSTORS faults on what XSAVES wrote). */
-static void check_compacted_format(struct cpuid_policy *p, u64 host_xcr0)
-{
-    const u32 compacted = CPUID_D_1_EAX_XSAVEC | CPUID_D_1_EAX_XSAVES;
-
-    if (p->host_compacted && p->host_compacted != xsave_bytes(p, host_xcr0, true))
-        p->entry[p->basic[0xd].first + 1].eax &= ~compacted;
-}
-
-/* A component that has no size cannot be saved: it is not there, nor is what needs it (Bochs
- * reports PKRU so).  The sizes of what is left are added up anew. */
-static void drop_empty_components(struct cpuid_policy *p)
-{
-    struct cpuid_answer *sizes = &p->entry[p->basic[0xd].first];
-
-    for (u64 left = p->xcr0_mask & ~(XCR0_X87 | XCR0_SSE); left; left &= left - 1) {
-        const u32 i = (u32)__builtin_ctzll(left);
-
-        if (p->xsave_size[i])
-            continue;
-        p->xcr0_mask &= ~BIT(i);
-        p->entry[p->basic[0xd].first + i] = (struct cpuid_answer){0};
-    }
-    if (!(p->xcr0_mask & XCR0_PKRU)) {
-        p->entry[p->basic[7].first].ecx &= ~(u32)CPUID_7_ECX_PKU;
-        p->cr4_mask &= ~(u64)CR4_PKE;
-    }
-    if (!p->xcr0_mask) { /* no XSAVE */
-        *sizes = (struct cpuid_answer){0};
-        return;
-    }
-    sizes->eax = (u32)p->xcr0_mask;
-    sizes->edx = (u32)(p->xcr0_mask >> 32);
-    sizes->ecx = xsave_bytes(p, p->xcr0_mask, false);
-}
-
 void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *s)
 {
     *p = (struct cpuid_policy){.max_basic = MAX_BASIC, .xcr0_mask = XCR0_X87};
@@ -392,8 +338,7 @@ void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *s)
         if (row->leaf < CPUID_BASIC_MAX && leaf->count == 1 && row->live == CPUID_STATIC)
             p->plain[row->leaf] = &p->entry[first];
     }
-    check_compacted_format(p, s->host_xcr0);
-    drop_empty_components(p);
+    cpuid_check_xsave(p, s->host_xcr0);
 }
 
 const struct cpuid_answer *cpuid_find(const struct cpuid_policy *p, u32 leaf, u32 subleaf,
@@ -440,10 +385,10 @@ void cpuid_touch_up(const struct cpuid_policy *p, u32 live, const struct cpuid_v
         if (view->cr4 & CR4_PKE)
             a->ecx |= CPUID_7_ECX_OSPKE;
         break;
-    case CPUID_LIVE_XSAVE: a->ebx = xsave_bytes(p, view->xcr0, false); break;
+    case CPUID_LIVE_XSAVE: a->ebx = cpuid_xsave_bytes(p, view->xcr0, false); break;
     case CPUID_LIVE_XSAVES:
         if (a->eax & CPUID_D_1_EAX_XSAVEC)
-            a->ebx = xsave_bytes(p, view->xcr0, true);
+            a->ebx = cpuid_xsave_bytes(p, view->xcr0, true);
         break;
     case CPUID_LIVE_X2APIC_ID: a->edx = view->apic_id; break;
     default: break;
