@@ -57,7 +57,10 @@ static void put_back(struct cpu_share *c, struct vcpu *v)
         break;
     case LEAVE_YIELD: yield(c, v, now); break;
     case LEAVE_TURN_OVER: break;
-    case LEAVE_ENDED: sched_remove(&c->queue, &v->sched, now); break;
+    case LEAVE_ENDED:
+        c->pinned -= v->pinned;
+        sched_remove(&c->queue, &v->sched, now);
+        break;
     }
     spin_unlock(&c->lock);
 }
@@ -69,10 +72,12 @@ static bool may_run_on(const struct vcpu *v, u32 cpu)
     return v->cpus >> cpu & 1;
 }
 
-/* Nobody wants to run there. */
+/* Nobody wants to run there, and nobody owns it. */
 static bool is_idle(u32 cpu)
 {
-    return READ_ONCE(cpu_share[cpu].asleep) && !READ_ONCE(cpu_share[cpu].running);
+    const struct cpu_share *c = &cpu_share[cpu];
+
+    return READ_ONCE(c->asleep) && !READ_ONCE(c->running) && !READ_ONCE(c->pinned);
 }
 
 static u32 idle_cpu_for(const struct vcpu *v)

@@ -30,7 +30,7 @@ LEDGER_LINE = re.compile(r"^LINTEL-LEDGER guest=\S+ op=(\S+) count=(\d+) exits=(
 LEDGER_LIMITS = {"boot": 90000, "timer_tick": 5, "context_switch": 0.25, "page_fault": 0.25,
                  "syscall": 0.02, "console_char": 3}
 
-GUESTS_A_BOOT = 40  # lintel.conf takes CONFIG_GUESTS_MAX
+GUESTS_A_BOOT = 40  # lintel.conf takes CONFIG_GUESTS_MAX, and a log has its length
 DEBUG_EXIT_PORT = 0xF4
 GUESTS_TIMEOUT = 600
 LINUX_TIMEOUT = 240
