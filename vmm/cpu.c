@@ -40,7 +40,7 @@ static void yield(struct cpu_share *c, struct vcpu *v, u64 now)
             return;
         }
     }
-    sched_yield(&c->queue, now);
+    sched_yield_turn(&c->queue, now);
 }
 
 /* Why it has left decides where it is until its next turn. */
