@@ -21,8 +21,7 @@ bool vcpu_board_moved(const struct vcpu *v)
 
 bool vcpu_lapic_moved(const struct vcpu *v)
 {
-    return vcpu_irq_pending(v) != v->irq_planned || v->lapic.deadline < v->deadline ||
-           v->lapic.attention;
+    return vcpu_irq_pending(v) != v->irq_planned || v->lapic.deadline < v->deadline;
 }
 
 /* There is one processor: nobody waits for a STARTUP, and INIT does nothing (caveat). */
@@ -48,19 +47,17 @@ void vcpu_take_messages(struct vcpu *v)
         vcpu_send_message(v->vm, NULL, &m);
 }
 
-static void send_ipi(struct vcpu *v)
+void vcpu_attend(struct vcpu *v)
 {
     struct apic_message m;
 
     if (lapic_take_ipi(&v->lapic, &m))
         vcpu_send_message(v->vm, v, &m);
-}
-
-void vcpu_attend(struct vcpu *v)
-{
-    send_ipi(v);
-    v->nmi_pending |= v->lapic.nmi;
-    v->lapic.nmi = false;
+    if (v->lapic.nmi) {
+        v->lapic.nmi = false;
+        v->nmi_pending = true;
+        v->todo |= TODO_BOARD;
+    }
 }
 
 /* The EOI of a level-triggered interrupt has to exit; levels come and go seldom. */
@@ -101,6 +98,8 @@ u32 vcpu_lapic_read(struct vcpu *v, u32 offset, u64 now)
 
 static void after_write(struct vcpu *v)
 {
+    if (unlikely(v->lapic.attention))
+        vcpu_attend(v);
     if (unlikely(v->lapic.eoi != LAPIC_NO_VECTOR)) {
         board_eoi(&v->vm->board, (u8)v->lapic.eoi);
         v->lapic.eoi = LAPIC_NO_VECTOR;
@@ -138,7 +137,6 @@ err_t vcpu_lapic_msr_write(struct vcpu *v, u32 msr, u64 value, u64 now)
     } else {
         TRY(lapic_msr_write(&v->lapic, msr, value, now));
     }
-    send_ipi(v); /* at once: then most need nothing more */
     after_write(v);
     return OK;
 }

@@ -38,7 +38,8 @@ bool vcpu_lapic_moved(const struct vcpu *v);
 
 /* A message to the local APICs that it is for; `from` sent it, NULL: the I/O APIC. */
 void vcpu_send_message(struct vm *vm, const struct vcpu *from, const struct apic_message *m);
-/* Takes what the local APIC has for its processor and for others: while lapic.attention. */
+/* Takes what the local APIC has for its processor and for others: if lapic.attention, which may
+ * be after a write and after a message. */
 void vcpu_attend(struct vcpu *v);
 /* The I/O APIC's messages go to the local APICs that they are for. */
 void vcpu_take_messages(struct vcpu *v);
