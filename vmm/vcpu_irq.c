@@ -50,8 +50,7 @@ bool vcpu_board_moved(const struct vcpu *v)
 
 bool vcpu_lapic_moved(const struct vcpu *v)
 {
-    return vcpu_irq_pending(v) != v->irq_planned || v->lapic.deadline < v->deadline ||
-           v->lapic.attention;
+    return vcpu_irq_pending(v) != v->irq_planned || v->lapic.deadline < v->deadline;
 }
 
 /* To one of the guest's local APICs.  That of `self` is at hand. */
@@ -71,10 +70,14 @@ static void deliver_lowest(struct vcpu *self, const struct lapic *from,
     u16 priority[VM_VCPUS_MAX];
     int winner;
 
-    for (u32 i = 0; i < vm->vcpus; i++)
-        priority[i] = lapic_is_destination(&vm->vcpu[i]->lapic, m, from)
-                          ? lapic_candidate(&vm->vcpu[i]->lapic)
-                          : LAPIC_NO_CANDIDATE;
+    for (u32 i = 0; i < vm->vcpus; i++) {
+        const struct vcpu *v = vm->vcpu[i];
+
+        priority[i] = LAPIC_NO_CANDIDATE;
+        if (lapic_is_destination(&v->lapic, m, from))
+            priority[i] = v->apic_page ? lapic_page_candidate(&v->lapic, v->apic_page)
+                                       : lapic_candidate(&v->lapic);
+    }
     winner = lapic_arbitrate(priority, vm->vcpus, &vm->arbiter);
     if (winner >= 0)
         deliver(self, vm->vcpu[winner], m);
@@ -155,6 +158,11 @@ void vcpu_send_ipi(struct vcpu *v)
 
 static void after_write(struct vcpu *v)
 {
+    if (unlikely(v->lapic.attention)) {
+        vcpu_send_ipi(v); /* at once: then most need nothing more */
+        if (v->lapic.attention)
+            vcpu_todo(v, TODO_BOARD);
+    }
     if (unlikely(v->lapic.eoi != LAPIC_NO_VECTOR)) {
         board_lock(v);
         board_eoi(&v->vm->board, (u8)v->lapic.eoi);
@@ -200,7 +208,6 @@ err_t vcpu_lapic_msr_write(struct vcpu *v, u32 msr, u64 value, u64 now)
             pv_eoi_take(v);
         TRY(lapic_msr_write(&v->lapic, msr, value, now));
     }
-    vcpu_send_ipi(v); /* at once: then most need nothing more */
     after_write(v);
     return OK;
 }
