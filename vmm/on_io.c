@@ -127,27 +127,36 @@ static __attribute__((noinline)) enum verdict settle(struct vcpu *v, u8 after)
     return NEXT;
 }
 
-/* Nearly all are IN and OUT of one byte, which is never split between rows. */
-static inline __attribute__((always_inline)) enum verdict io(struct vcpu *v, const struct exit *x)
+static inline __attribute__((always_inline)) enum verdict look(struct vcpu *v, u8 after)
 {
-    const struct io_row *row = io_find((u16)(x->qual >> 16));
-    u8 *al = (u8 *)&v->vmx.guest.regs.r[RAX];
-    u8 after;
-
-    if (unlikely(x->qual & (QUAL_IO_SIZE | QUAL_IO_STRING)) || unlikely(!(row->sizes & 1)))
-        return io_rare(v, x);
-    if (x->qual & QUAL_IO_IN) {
-        *al = (u8)row->read(&v->vm->board, (u16)(x->qual >> 16), 1, x->tsc);
-        after = row->after_read;
-    } else {
-        row->write(&v->vm->board, (u16)(x->qual >> 16), 1, *al, x->tsc);
-        after = row->after_write;
-    }
     if (after > AFTER_IRQ)
         return settle(v, after);
     if (after == AFTER_IRQ && unlikely(vcpu_irq_moved(v)))
         vcpu_todo(v, TODO_BOARD);
     return NEXT;
+}
+
+/* Bits 31:16 of the qualification, in one load. */
+static inline u16 port_of(const struct exit *x)
+{
+    return ((const u16 *)(const void *)&x->qual)[1];
+}
+
+/* Nearly all are IN and OUT of one byte, which is never split between rows. */
+static inline __attribute__((always_inline)) enum verdict io(struct vcpu *v, const struct exit *x)
+{
+    const u16 port = port_of(x);
+    const struct io_row *row = io_find(port);
+    u8 *al = (u8 *)&v->vmx.guest.regs.r[RAX];
+
+    if (unlikely(x->qual & (QUAL_IO_SIZE | QUAL_IO_STRING)) || unlikely(!(row->sizes & 1)))
+        return io_rare(v, x);
+    if (x->qual & QUAL_IO_IN) {
+        *al = (u8)row->read(&v->vm->board, port, 1, x->tsc);
+        return look(v, row->after_read);
+    }
+    row->write(&v->vm->board, port, 1, *al, x->tsc);
+    return look(v, row->after_write);
 }
 
 /* Of a guest with several vCPUs. */
@@ -161,5 +170,5 @@ static NOINLINE enum verdict io_shared(struct vcpu *v, const struct exit *x)
 
 enum verdict on_io(struct vcpu *v, const struct exit *x)
 {
-    return unlikely(v->vm->vcpus > 1) ? io_shared(v, x) : io(v, x);
+    return unlikely(v->shares_board) ? io_shared(v, x) : io(v, x);
 }

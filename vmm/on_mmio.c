@@ -35,7 +35,7 @@ static void open_bus(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
         memset(value, 0xff, len);
 }
 
-static u32 ioapic_read_register(struct vcpu *v, u32 offset)
+static NOINLINE u32 ioapic_read_register(struct vcpu *v, u32 offset)
 {
     board_lock(v);
     const u32 value = board_ioapic_read(&v->vm->board, offset);
@@ -43,7 +43,7 @@ static u32 ioapic_read_register(struct vcpu *v, u32 offset)
     return value;
 }
 
-static void ioapic_write_register(struct vcpu *v, u32 offset, u32 value)
+static NOINLINE void ioapic_write_register(struct vcpu *v, u32 offset, u32 value)
 {
     board_lock(v);
     board_ioapic_write(&v->vm->board, offset, value);

@@ -60,6 +60,7 @@ struct vcpu {
     struct vm *vm;
     u32 id;
     u64 todo;             /* enum vcpu_todo; atomic */
+    bool shares_board;    /* with other vCPUs */
     struct event pending; /* an exception, or an interrupted delivery to repeat */
     u64 deadline;         /* TSC that the preemption timer was last set for */
     u64 outside; /* the part of it that is not the local APIC's: board, console, its turn */

@@ -106,6 +106,7 @@ err_t vcpu_create(struct vm *vm, u32 id)
     }
     v->vm = vm;
     v->id = id;
+    v->shares_board = vm->config->vcpus > 1;
     v->vpid = (u16)(vm->id + 1);
     v->trace = &this_vmm_cpu()->trace; /* until a CPU loads it */
     place(v);
