@@ -391,12 +391,29 @@ static void test_init_and_startup(void **state)
     v->lapic.nmi = true;
     v->pending.info = EVENT_VALID;
     v->xcr0 = 7;
+    fake_cpu.cr2 = 0x1234;
+    for (u32 i = 0; i < 4; i++)
+        fake_cpu.dr[i] = 0x1000 + i;
+    fake_cpu.dr6 = 0xffff0ff1;
+    vmcs(GS_PAT, 0x0407050600070106);
+    vmcs(GS_SYSENTER_CS, 0x10), vmcs(GS_SYSENTER_ESP, 0x20), vmcs(GS_SYSENTER_EIP, 0x30);
+    vmcs(GS_CR0_SHADOW, CR0_PE | CR0_ET | CR0_CD | CR0_NW);
     vcpu_send_message(v, &v->lapic, &(struct apic_message){.mode = init.mode, .destination = 1});
     vcpu_attend(v);
     assert_true(v->waits_for_sipi && v->asleep);
     assert_false(v->nmi_pending);
     assert_int_equal(v->pending.info, 0);
     assert_int_equal(v->xcr0, 7); /* INIT leaves extended state alone */
+    assert_int_equal(fake_cpu.cr2, 0);
+    for (u32 i = 0; i < 4; i++)
+        assert_int_equal(fake_cpu.dr[i], 0);
+    assert_int_equal(fake_cpu.dr6, DR6_INIT);
+    assert_int_equal(now(GS_PAT), 0x0407050600070106); /* and MSRs */
+    assert_int_equal(now(GS_SYSENTER_CS), 0x10);
+    assert_int_equal(now(GS_SYSENTER_ESP), 0x20);
+    assert_int_equal(now(GS_SYSENTER_EIP), 0x30);
+    assert_int_equal(now(GS_CR0_SHADOW), CR0_ET | CR0_CD | CR0_NW);
+    assert_int_equal(now(GS_EFER), 0);
     assert_int_equal(v->lapic.attention, 0);
     v->lapic.nmi = true; /* reaches nobody */
     vcpu_attend(v);
