@@ -37,6 +37,8 @@ void vcpu_attend(struct vcpu *v)
     struct lapic *l = &v->lapic;
     struct apic_message m;
 
+    while (lapic_take_ipi(l, &m)) /* first: it may be for this one */
+        vcpu_send_message(v, l, &m);
     if (l->init) { /* before a STARTUP that came after it; it takes an NMI with it */
         l->init = l->nmi = false;
         take_init(v);
@@ -49,6 +51,4 @@ void vcpu_attend(struct vcpu *v)
         l->nmi = false;
         v->nmi_pending |= !v->waits_for_sipi;
     }
-    while (lapic_take_ipi(l, &m))
-        vcpu_send_message(v, l, &m);
 }
