@@ -113,8 +113,9 @@ struct vcpu {
 
 #define NO_ERROR_CODE          (-1)
 
-/* What INIT leaves: registers and local APIC as after a reset; extended state, the TSC and the MSRs
- * that are held stay.  SDM Vol. 3A, "Processor State After Reset". */
+/* What INIT leaves: registers and local APIC as after a reset; CR0.CD and NW, extended state, the
+ * TSC and the MSRs that are no control registers stay.  The vCPU is loaded.  SDM Vol. 3A,
+ * "Processor State After Reset". */
 void vcpu_init(struct vcpu *v);
 /* Power-up state: everything that INIT or RESET defines and the reset values of the MSR table. */
 void vcpu_reset(struct vcpu *v);

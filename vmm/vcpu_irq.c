@@ -62,6 +62,12 @@ static void deliver(struct vcpu *self, struct vcpu *to, const struct apic_messag
         vcpu_ask(to, TODO_MAIL);
 }
 
+static u16 candidate(const struct vcpu *v)
+{
+    return v->apic_page ? lapic_page_candidate(&v->lapic, v->apic_page)
+                        : lapic_candidate(&v->lapic);
+}
+
 /* To the one with the lowest priority of those that it is for. */
 static void deliver_lowest(struct vcpu *self, const struct lapic *from,
                            const struct apic_message *m)
@@ -70,14 +76,9 @@ static void deliver_lowest(struct vcpu *self, const struct lapic *from,
     u16 priority[VM_VCPUS_MAX];
     int winner;
 
-    for (u32 i = 0; i < vm->vcpus; i++) {
-        const struct vcpu *v = vm->vcpu[i];
-
-        priority[i] = LAPIC_NO_CANDIDATE;
-        if (lapic_is_destination(&v->lapic, m, from))
-            priority[i] = v->apic_page ? lapic_page_candidate(&v->lapic, v->apic_page)
-                                       : lapic_candidate(&v->lapic);
-    }
+    for (u32 i = 0; i < vm->vcpus; i++)
+        priority[i] = lapic_is_destination(&vm->vcpu[i]->lapic, m, from) ? candidate(vm->vcpu[i])
+                                                                         : LAPIC_NO_CANDIDATE;
     winner = lapic_arbitrate(priority, vm->vcpus, &vm->arbiter);
     if (winner >= 0)
         deliver(self, vm->vcpu[winner], m);
