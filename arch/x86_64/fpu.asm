@@ -1,7 +1,8 @@
-; Initial FPU state from constant memory.  SDM Vol. 1, "Operation of XRSTOR": with XSTATE_BV = 0
+; The extended state to and from memory, and the initial one from constant memory.  SDM Vol. 1, "Operation of XRSTOR": with XSTATE_BV = 0
 ; every requested component goes to its initial configuration; MXCSR alone is always loaded.
 
         global  fpu_xrstor_initial, fpu_fxrstor_initial
+        global  fpu_xsave, fpu_xsaveopt, fpu_xrstor, fpu_fxsave, fpu_fxrstor
 
 FCW_INITIAL   equ 0x037f                ; all exceptions masked, 64-bit mantissa, as FNINIT
 MXCSR_INITIAL equ 0x1f80                ; all exceptions masked
@@ -28,4 +29,30 @@ fpu_xrstor_initial:
 ; void fpu_fxrstor_initial(void)
 fpu_fxrstor_initial:
         fxrstor64 [initial]
+        ret
+
+; void fpu_xsave(void *area, u64 mask), and likewise fpu_xsaveopt(), fpu_xrstor()
+%macro STATE_INSN 1
+        mov     eax, esi
+        mov     rdx, rsi
+        shr     rdx, 32
+        %1      [rdi]
+        ret
+%endmacro
+
+fpu_xsave:
+        STATE_INSN xsave64
+fpu_xsaveopt:
+        STATE_INSN xsaveopt64
+fpu_xrstor:
+        STATE_INSN xrstor64
+
+; void fpu_fxsave(void *area)
+fpu_fxsave:
+        fxsave64 [rdi]
+        ret
+
+; void fpu_fxrstor(const void *area)
+fpu_fxrstor:
+        fxrstor64 [rdi]
         ret

@@ -1,6 +1,8 @@
 /* The x87/SSE/AVX/... state, which belongs to the guest all the time: the hypervisor is compiled
- * without vector registers and only gives a new guest a clean set.
- * SDM Vol. 1, "Managing State Using the XSAVE Feature Set". */
+ * without vector registers, gives a new guest a clean set, and saves and loads all of it when
+ * another guest gets the CPU -- always, and all: a state that is left in place for laziness can be
+ * read by a speculating guest (Lazy FP State Restore).  CR0.TS is clear in the host. SDM Vol. 1,
+ * "Managing State Using the XSAVE Feature Set". */
 #pragma once
 #include "lib/types.h"
 
@@ -10,3 +12,15 @@ void fpu_init(void);
 u64 fpu_supported_xcr0(void);
 /* Every state component in its initial configuration; XCR0 = xcr0, a subset of the above. */
 void fpu_init_guest(u64 xcr0);
+
+/* Bytes of an area for the whole state of a guest, in the standard format; it is aligned to
+ * FPU_AREA_ALIGN. */
+#define FPU_AREA_ALIGN 64u
+size_t fpu_area_bytes(void);
+/* Every state component in its initial configuration. */
+void fpu_area_init(void *area);
+/* This CPU's state to an area, and back.  Each leaves XCR0 with all that this CPU has: the caller
+ * sets the next guest's.  What fpu_restore() loaded is to be saved to the same area, which nothing
+ * has changed meanwhile: XSAVEOPT leaves out what it believes to be there. */
+void fpu_save(void *area);
+void fpu_restore(const void *area);
