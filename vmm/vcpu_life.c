@@ -3,8 +3,10 @@
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/paging.h"
+#include "arch/x86_64/panic.h"
 #include "arch/x86_64/tsc.h"
 #include "vmm/hostmem.h"
+#include "vmm/idalloc.h"
 #include "vmm/percpu.h"
 #include "vmm/policy/cr.h"
 #include "vmm/policy/io.h"
@@ -86,39 +88,71 @@ static void place(struct vcpu *v)
     v->turn_ends = v->wake = SCHED_NEVER;
 }
 
-static void release(struct vcpu *v, void *vmcs)
+/* VPID 0 is the hypervisor's. */
+#define VPID_LAST 0xffffu
+
+static u64 vpid_bitmap[IDALLOC_WORDS(VPID_LAST)];
+static struct idalloc vpids;
+
+static err_t take_vpid(u16 *vpid)
 {
+    u32 id;
+
+    if (vpids.last == 0)
+        idalloc_init(&vpids, vpid_bitmap, 1, VPID_LAST);
+    TRY(idalloc_take(&vpids, &id));
+    *vpid = (u16)id;
+    return OK;
+}
+
+static void release(struct vcpu *v)
+{
+    if (v->vpid && idalloc_give_back(&vpids, v->vpid) != OK)
+        panic("vm %u: VPID %u was not its own", v->vm->id, v->vpid);
+    if (v->vmx.vmcs.v)
+        hostmem_page_free(phys_to_virt(v->vmx.vmcs));
     hostmem_pages_free(v->switched.fpu, fpu_area_bytes());
-    hostmem_page_free(vmcs);
     hostmem_pages_free(v->stats, sizeof(*v->stats));
     hostmem_pages_free(v, sizeof(*v));
 }
 
-err_t vcpu_create(struct vm *vm, u32 id)
+/* All that it needs, or nothing of it. */
+static struct vcpu *allocate(struct vm *vm)
 {
     struct vcpu *v = hostmem_pages(sizeof(*v));
-    void *vmcs = hostmem_page();
+    void *vmcs;
 
-    if (!v || !vmcs) {
-        hostmem_page_free(vmcs);
-        hostmem_pages_free(v, sizeof(*v));
-        return E_NOMEM;
-    }
+    if (!v)
+        return NULL;
     v->vm = vm;
-    v->id = id;
-    v->shares_board = vm->config->vcpus > 1;
-    v->vpid = (u16)(vm->id + 1);
-    v->trace = &this_vmm_cpu()->trace; /* until a CPU loads it */
-    place(v);
-    v->trace_id = (u16)(vm->id << 8 | id);
-    v->trace_exit = (u64)v->trace_id << 16 | TRACE_EXIT;
     v->stats = hostmem_pages(sizeof(*v->stats));
     v->switched.fpu = hostmem_pages(fpu_area_bytes());
-    if (!v->stats || !v->switched.fpu || setup_vmx(v, virt_to_phys(vmcs)) != OK) {
-        release(v, vmcs);
+    vmcs = hostmem_page();
+    if (vmcs)
+        v->vmx.vmcs = virt_to_phys(vmcs);
+    if (v->stats && v->switched.fpu && vmcs && take_vpid(&v->vpid) == OK)
+        return v;
+    release(v);
+    return NULL;
+}
+
+err_t vcpu_create(struct vm *vm, u32 id)
+{
+    struct vcpu *v = allocate(vm);
+
+    if (!v)
+        return E_NOMEM;
+    v->id = id;
+    v->shares_board = vm->config->vcpus > 1;
+    v->trace = &this_vmm_cpu()->trace; /* until a CPU loads it */
+    v->trace_id = (u16)(vm->id << 8 | id);
+    v->trace_exit = (u64)v->trace_id << 16 | TRACE_EXIT;
+    place(v);
+    if (setup_vmx(v, v->vmx.vmcs) != OK) {
+        release(v);
         return E_NOMEM;
     }
-    vcpu_switch_init(&v->switched);
+    vcpu_switch_init(&v->switched, v->switched.fpu);
     exit_stats_reset(v->stats);
     vcpu_reset(v);
     vmx_vcpu_release(&v->vmx); /* no CPU's yet */
@@ -126,10 +160,13 @@ err_t vcpu_create(struct vm *vm, u32 id)
     return OK;
 }
 
+u32 vcpu_vpids_in_use(void)
+{
+    return vpids.used;
+}
+
 void vcpu_destroy(struct vcpu *v)
 {
-    struct vm *vm = v->vm;
-
-    vm->vcpu[--vm->vcpus] = NULL;
-    release(v, phys_to_virt(v->vmx.vmcs));
+    v->vm->vcpu[--v->vm->vcpus] = NULL;
+    release(v);
 }
