@@ -57,15 +57,16 @@ static void show_table(const struct vcpu *v, const struct exit_times *t)
 
     if (v->vm->vcpus > 1)
         fmt_buf(which, sizeof(which), ", vCPU %u", v->id);
-    log_info("guest %s%s: %llu exits; MSR accesses refused: %llu, ports: %llu",
-             v->vm->config->name, which, X(count), X(v->msr_refused), X(v->vm->board.refused));
+    log_info("guest %s%s: %llu exits; MSR accesses refused: %llu, ports: %llu", v->vm->config->name,
+             which, X(count), X(v->msr_refused), X(v->vm->board.refused));
     log_info("  %-22s %10s %6s %8s %8s %8s %10s %6s", "exit", "count", "share", "mean", "median",
              "p99", "max", "time");
     show_reasons(v->stats, count, t->lintel);
-    log_info("  of %llu ticks: guest %llu.%llu%%, Lintel %llu.%llu%%, waiting %llu.%llu%%, for others "
-             "%llu.%llu%%",
-             X(t->total), X(guest.percent), X(guest.tenth), X(lintel.percent), X(lintel.tenth),
-             X(waiting.percent), X(waiting.tenth), X(stolen.percent), X(stolen.tenth));
+    log_info(
+        "  of %llu ticks: guest %llu.%llu%%, Lintel %llu.%llu%%, waiting %llu.%llu%%, for others "
+        "%llu.%llu%%",
+        X(t->total), X(guest.percent), X(guest.tenth), X(lintel.percent), X(lintel.tenth),
+        X(waiting.percent), X(waiting.tenth), X(stolen.percent), X(stolen.tenth));
 }
 
 /* As many lines as the buckets take; each begins in the same way. */
