@@ -4,6 +4,7 @@
 #include "arch/x86_64/paging.h"
 #include "tools/unit/fake_cpu.h"
 #include "vmm/console.h"
+#include "vmm/keys.h"
 #include "vmm/live.h"
 #include "vmm/policy/exit.h"
 #include "vmm/record/record.h"
@@ -85,6 +86,7 @@ static void create_vcpu(const struct birth *b, const struct step *first)
     exit_stats_reset(v->stats);
     msr_policy_init();
     vcpu_reset(v);
+    v->turn_ends = v->outside = ~0ull; /* nobody else wanted its CPU */
     v->tsc_offset = first->word[WORD_VMCS_TSC_OFFSET];
 }
 
@@ -208,13 +210,25 @@ void console_poll(u64 now)
     take_deadlines("the console was looked at when it had not been");
 }
 
-void live_poll(const struct vcpu *v, u64 now)
+void keys_poll(u64 now)
 {
-    (void)v, (void)now;
+    (void)now;
 }
 
-bool live_get(u8 *byte)
+void live_poll(u64 now)
 {
+    (void)now;
+}
+
+/* The recorded guest had what the recording says; it is asked for that whenever it looks. */
+struct vm *console_front(u32 n)
+{
+    return n == 0 ? &player.vm : NULL;
+}
+
+bool console_typed(struct vm *vm, u8 *byte)
+{
+    (void)vm;
     if (!next_is(RECORD_TYPED))
         return false;
     *byte = (u8)player.step->input[player.taken++].value;
