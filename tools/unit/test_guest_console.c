@@ -1,10 +1,11 @@
 /* The queues of a guest's console, with one CPU and with two. */
 #include "vmm/guest_console.h"
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -158,48 +159,57 @@ static void test_typed(void **state)
 #define SENT 2000000ull
 
 /* Waits for room, if there is a reader. */
-static void *sender(void *unused)
+static void send_all(struct guest_console *shared)
 {
     for (u64 n = 0; n < SENT;)
-        if (guest_console_room(&g))
-            guest_console_put(&g, nth(n++));
+        if (guest_console_room(shared))
+            guest_console_put(shared, nth(n++));
         else
             (void)usleep(1);
-    return unused;
 }
 
 /* Comes and goes.  Whatever a look gives is a run of what was sent, behind all before, up to the
  * last byte.  While it stays nothing is left out, but for a byte that the sender had begun with. */
 static void test_two_cpus(void **state)
 {
-    pthread_t thread;
+    struct guest_console *shared =
+        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     u64 next = 0;
+    pid_t child;
 
     (void)state;
-    assert_int_equal(pthread_create(&thread, NULL, sender, NULL), 0);
+    assert_ptr_not_equal(shared, MAP_FAILED);
+    guest_console_init(shared);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        send_all(shared);
+        _exit(0);
+    }
     for (u32 visit = 0; next < SENT; visit++) {
         u64 lost = 0;
 
-        guest_console_attend(&g, READER_PORT, true);
+        guest_console_attend(shared, READER_PORT, true);
         for (u32 look = 0; look < 200 + visit % 7; look++) {
             u8 bytes[16];
-            const u32 got = guest_console_peek(&g, READER_PORT, bytes, sizeof(bytes));
-            const u64 at = g.tail[READER_PORT];
+            const u32 got = guest_console_peek(shared, READER_PORT, bytes, sizeof(bytes));
+            const u64 at = shared->tail[READER_PORT];
 
             assert_true(at >= next);
             lost += look ? at - next : 0;
             for (u32 i = 0; i < got; i++)
                 assert_int_equal(bytes[i], nth(at + i));
-            guest_console_take(&g, READER_PORT, got);
+            guest_console_take(shared, READER_PORT, got);
             next = at + got;
         }
         assert_true(lost <= 1);
-        guest_console_attend(&g, READER_PORT, false);
+        guest_console_attend(shared, READER_PORT, false);
         for (u32 i = 0; i < visit % 5; i++)
             (void)usleep(1);
     }
-    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
     assert_int_equal(next, SENT);
+    munmap(shared, sizeof(*shared));
 }
 
 int main(void)
