@@ -1,319 +1,298 @@
-/* Consoles.  A guest's output waits in a ring for the port: the guest never waits for a baud
- * rate, unless it fills the ring. */
+/* See console.h.  A guest's output waits in a ring for the port: the guest never waits for a baud
+ * rate, unless it is in front and fills the ring. */
 #include "vmm/console.h"
 #include "arch/x86_64/insn.h"
-#include "arch/x86_64/log.h"
-#include "arch/x86_64/paging.h"
 #include "arch/x86_64/tsc.h"
-#include "drivers/platform/fbcon.h"
 #include "drivers/platform/uart.h"
-#include "lib/fmt.h"
-#include "vmm/board.h"
+#include "vmm/cpu_share.h"
+#include "vmm/outlet.h"
 #include "vmm/record.h"
+#include "vmm/vm.h"
+#include "vmm/wake.h"
 
-#define RING_SIZE    65536u /* a power of two */
 #define BAUD         115200u
 #define BITS_A_CHAR  10u
 #define INPUT_HZ     100u /* how often a silent port is looked at, if that costs no exit ... */
 #define INPUT_MIN_HZ 10u  /* ... and if it does */
 #define SCREEN_BATCH 512u
-#define VIEW_SWITCH  64u   /* bytes that switch a terminal's page to and fro */
-#define REPLAY_MAX   4096u /* bytes of log, on the screen again */
+#define PATIENCE     3u /* seconds; a full ring takes 1.4, a dead port is left */
 
-static struct {
-    u16 port[BOOT_UARTS_MAX];
-    struct log_sink port_sink[BOOT_UARTS_MAX];
-    u32 ports;
-    bool has_screen;
-    struct fbcon screen;
-    struct log_sink screen_sink;
-} host;
+static struct vm *front[OUTLETS]; /* NULL: the log's */
+static u32 kept_for[OUTLETS];     /* id + 1 of a guest that restarts; 0: nobody */
 
-/* What is connected to the running guest. */
-static struct {
-    struct vm *vm;
-    u32 port; /* index; host.ports: none */
-    bool on_screen;
-    u64 due, deadline;
-    u32 head, port_tail, screen_tail; /* counters; modulo RING_SIZE in ring[] */
-    u8 ring[RING_SIZE];
-} guest = {.port = BOOT_UARTS_MAX};
+/* Those with a console, the one that is there for the longest time first. */
+static struct vm *connected[CONFIG_GUESTS_MAX];
+static u32 connections;
 
-/* The live view.  A terminal keeps the guest's text in its other page (xterm's alternate screen).
- */
-static struct {
-    bool on_port, on_screen;
-    u32 len, sent;
-    char text[4096]; /* for the port */
-} view;
-
-static void write_port(void *ctx, const char *text, size_t len)
-{
-    const u16 port = *(const u16 *)ctx;
-
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '\n' && !uart_put(port, '\r'))
-            return;
-        if (!uart_put(port, (u8)text[i]))
-            return;
-    }
-}
-
-/* Whatever Lintel has to say is worth more than the live view. */
-static void write_screen(void *ctx, const char *text, size_t len)
-{
-    fbcon_uncover(ctx);
-    fbcon_write(ctx, text, len);
-}
-
-/* The loader's lines again: fbcon scrolls only text that it has written itself. */
-static void replay_log(const struct log_ring *ring)
-{
-    fbcon_clear(&host.screen);
-    log_ring_replay(ring, REPLAY_MAX, write_screen, &host.screen);
-}
+static u64 due, deadline;
 
 void console_init(const struct boot_info *info)
 {
-    host.ports = MIN(info->uart_count, BOOT_UARTS_MAX);
-    for (u32 i = 0; i < host.ports; i++) {
-        host.port[i] = info->uart[i];
-        host.port_sink[i] = (struct log_sink){.write = write_port, .ctx = &host.port[i]};
-        log_add_sink(&host.port_sink[i]);
-    }
-    if (info->fb.format != BOOT_FB_NONE) {
-        void *pixels = paging_map_device((hpa_t){info->fb.base}, info->fb.size, PAGING_WC);
-
-        if (fbcon_init(&host.screen, &info->fb, pixels) == OK) {
-            host.has_screen = true;
-            replay_log(phys_to_virt((hpa_t){info->log_ring}));
-            host.screen_sink =
-                (struct log_sink){.write = write_screen, .ctx = &host.screen, .people = true};
-            log_add_sink(&host.screen_sink);
-        }
-    }
-    guest.port = host.ports;
-    log_info("console: %u serial ports, %s", host.ports,
-             host.has_screen ? "one screen" : "no screen");
-    if (host.has_screen)
-        log_info("console: framebuffer %ux%u stride %u at 0x%llx", info->fb.width, info->fb.height,
-                 info->fb.stride, (unsigned long long)info->fb.base);
+    outlet_init(info);
 }
 
-static u32 find_port(u32 number)
+/* ------------------------------------------------------------ who is in front */
+
+static enum guest_console_reader reader_at(u32 o)
 {
-    for (u32 i = 0; i < host.ports; i++)
-        if (host.port[i] == uart_bases[number])
-            return i;
-    return host.ports;
+    return o == OUTLET_SCREEN ? READER_SCREEN : READER_PORT;
 }
+
+static bool wants(const struct vm *vm, u32 o)
+{
+    return vm->console.outlet[reader_at(o)] == o;
+}
+
+static void give(u32 n, struct vm *vm)
+{
+    struct log_sink *sink = &outlet[n].sink;
+    struct vm *before = front[n];
+
+    front[n] = NULL;
+    if (before) {
+        log_to(sink, "LINTEL-CONSOLE log"); /* what follows is the log */
+        guest_console_attend(&before->console, reader_at(n), false);
+        vcpu_ask(before->vcpu[0], TODO_CONSOLE); /* it may wait for room */
+    }
+    sink->paused = vm != NULL;
+    if (!vm)
+        return;
+    log_to(sink, "LINTEL-CONSOLE guest name=%s", vm->config->name);
+    front[n] = vm;
+    guest_console_attend(&vm->console, reader_at(n), true);
+    console_wake(0);
+}
+
+/* The one that has waited longest. */
+static void give_to_next(u32 n)
+{
+    for (u32 i = 0; i < connections; i++)
+        if (wants(connected[i], n)) {
+            give(n, connected[i]);
+            return;
+        }
+    give(n, NULL);
+}
+
+void console_make_front(struct vm *vm)
+{
+    for (u32 n = 0; n < OUTLETS; n++)
+        if (wants(vm, n) && front[n] != vm)
+            give(n, vm);
+}
+
+struct vm *console_front(u32 n)
+{
+    return front[n];
+}
+
+/* ------------------------------------------------------------ guests come and go */
 
 static u32 choose_port(u32 which)
 {
     if (which >= CONFIG_CONSOLE_COM1 && which <= CONFIG_CONSOLE_COM4)
-        return find_port(which - CONFIG_CONSOLE_COM1);
+        return outlet_of_com(which - CONFIG_CONSOLE_COM1);
     if (which != CONFIG_CONSOLE_AUTO)
-        return host.ports;
-    return find_port(1) < host.ports ? find_port(1) : 0; /* 0 is host.ports if there is none */
+        return OUTLET_NONE;
+    if (outlet_of_com(1) != OUTLET_NONE)
+        return outlet_of_com(1);
+    return outlet[0].exists ? 0 : OUTLET_NONE;
 }
 
-static bool has_port(void)
+static u32 choose_screen(u32 which)
 {
-    return guest.port < host.ports;
-}
-
-/* Characters that the slower consumer has not taken yet. */
-static u32 waiting(void)
-{
-    const u32 to_port = has_port() ? guest.head - guest.port_tail : 0;
-    const u32 to_screen = guest.on_screen ? guest.head - guest.screen_tail : 0;
-
-    return MAX(to_port, to_screen);
+    if (which != CONFIG_CONSOLE_AUTO && which != CONFIG_CONSOLE_SCREEN)
+        return OUTLET_NONE;
+    return outlet[OUTLET_SCREEN].exists ? OUTLET_SCREEN : OUTLET_NONE;
 }
 
 static bool tx_room(void *ctx)
 {
-    (void)ctx;
-    return record_tx_room(waiting() < RING_SIZE);
+    const struct vm *vm = ctx;
+
+    return record_tx_room(guest_console_room(&vm->console));
 }
 
 static void tx(void *ctx, u8 byte)
 {
-    const u64 soon = rdtsc() + tsc_hz * BITS_A_CHAR / BAUD;
+    struct vm *vm = ctx;
 
-    (void)ctx;
-    guest.ring[guest.head++ % RING_SIZE] = byte;
-    guest.due = MIN(guest.due, soon); /* a few more may come and share the FIFO */
-    guest.deadline = MIN(guest.deadline, soon);
-    record_tx(byte, guest.due, guest.deadline);
+    guest_console_put(&vm->console, byte);
+    if (this_cpu()->id != 0) {
+        if (guest_console_wakes(&vm->console))
+            cpu_ask(0, CPU_CONSOLE);
+        return;
+    }
+    if (vm->console.attended) /* a few more may come and share the FIFO */
+        console_wake(rdtsc() + tsc_hz * BITS_A_CHAR / BAUD);
+    record_tx(byte, due, deadline);
 }
 
-void console_attach(struct vm *vm, struct board_host *board, u32 which)
+static bool is_free_for(u32 n, const struct vm *vm)
 {
-    guest.vm = vm;
-    guest.port = choose_port(which);
-    guest.on_screen =
-        host.has_screen && (which == CONFIG_CONSOLE_AUTO || which == CONFIG_CONSOLE_SCREEN);
-    guest.head = guest.port_tail = guest.screen_tail = 0;
-    view.on_port = view.on_screen = false;
-    view.len = view.sent = 0;
-    guest.due = guest.deadline = 0;
-    log_info("LINTEL-CONSOLE guest"); /* what follows on its port is the guest's */
-    if (has_port())
-        host.port_sink[guest.port].paused = true;
-    else if (which != CONFIG_CONSOLE_NONE && which != CONFIG_CONSOLE_SCREEN)
-        log_warning("console: this machine does not have the serial port that the guest wants");
-    if (guest.on_screen)
-        host.screen_sink.paused = true;
-    *board = (struct board_host){.tx = tx, .tx_room = tx_room};
+    return !front[n] && (!kept_for[n] || kept_for[n] == vm->id + 1);
 }
 
-static void drain_view(void)
+void console_attach(struct vm *vm, struct board_host *host)
 {
-    while (view.sent != view.len) {
-        const u32 sent = uart_fill(host.port[guest.port], (const u8 *)&view.text[view.sent],
-                                   view.len - view.sent);
+    const u32 which = vm->config->console;
+    const u32 port = choose_port(which), on_screen = choose_screen(which);
 
-        if (sent == 0)
-            return;
-        view.sent += sent;
+    if (port == OUTLET_NONE && which != CONFIG_CONSOLE_NONE && which != CONFIG_CONSOLE_SCREEN)
+        log_warning("guest %s: this machine does not have the serial port that it wants",
+                    vm->config->name);
+    guest_console_init(&vm->console);
+    vm->console.outlet[READER_PORT] = port;
+    vm->console.outlet[READER_SCREEN] = on_screen;
+    *host = (struct board_host){.ctx = vm, .tx = tx, .tx_room = tx_room};
+    connected[connections++] = vm;
+    due = deadline = 0;
+    for (u32 n = 0; n < OUTLETS; n++) {
+        if (!wants(vm, n))
+            continue;
+        if (is_free_for(n, vm)) {
+            kept_for[n] = 0;
+            give(n, vm);
+        } else {
+            log_info("guest %s: its console waits behind another guest's", vm->config->name);
+        }
     }
 }
 
-static void drain_port(void)
+void console_forget(u32 id)
 {
-    if (has_port())
-        drain_view();
-    while (has_port() && !view.on_port && view.sent == view.len && guest.port_tail != guest.head) {
-        const u32 at = guest.port_tail % RING_SIZE;
-        const u32 count = MIN(guest.head - guest.port_tail, RING_SIZE - at);
-        const u32 sent = uart_fill(host.port[guest.port], &guest.ring[at], count);
-
-        if (sent == 0)
-            return;
-        guest.port_tail += sent;
+    for (u32 n = 0; n < OUTLETS; n++) {
+        if (kept_for[n] != id + 1)
+            continue;
+        kept_for[n] = 0;
+        if (!front[n])
+            give_to_next(n);
     }
 }
 
-static void drain_screen(void)
+static bool has_unsent(const struct vm *vm)
 {
-    u32 budget = SCREEN_BATCH;
+    for (u32 n = 0; n < OUTLETS; n++)
+        if (front[n] == vm && guest_console_has_output(&vm->console, reader_at(n)))
+            return true;
+    return false;
+}
 
-    while (guest.on_screen && guest.screen_tail != guest.head && budget) {
-        const u32 at = guest.screen_tail % RING_SIZE;
-        const u32 count = MIN(MIN(guest.head - guest.screen_tail, RING_SIZE - at), budget);
+static void disconnect(const struct vm *vm)
+{
+    u32 kept = 0;
 
-        fbcon_write(&host.screen, (const char *)&guest.ring[at], count);
-        guest.screen_tail += count;
-        budget -= count;
+    for (u32 i = 0; i < connections; i++)
+        if (connected[i] != vm)
+            connected[kept++] = connected[i];
+    connections = kept;
+}
+
+/* Who looks there sees why the guest was stopped, whoever comes next. */
+static void leave(u32 n, const struct vm *vm, bool comes_back)
+{
+    give(n, NULL);
+    if (vm->stopped_at)
+        log_again(&outlet[n].sink, vm->stopped_at - 1);
+    if (comes_back)
+        kept_for[n] = vm->id + 1;
+    else
+        give_to_next(n);
+}
+
+void console_detach(struct vm *vm, bool comes_back)
+{
+    const u64 patience = rdtsc() + PATIENCE * tsc_hz;
+
+    while (has_unsent(vm) && rdtsc() < patience) {
+        console_poll(rdtsc());
+        cpu_pause();
     }
+    disconnect(vm);
+    for (u32 n = 0; n < OUTLETS; n++)
+        if (front[n] == vm)
+            leave(n, vm, comes_back);
+}
+
+/* ------------------------------------------------------------ characters */
+
+/* What covers the screen does not keep the guest from writing. */
+static bool shows_front(u32 n)
+{
+    return front[n] && (!outlet[n].covered || n == OUTLET_SCREEN);
+}
+
+/* From the guest in front to the device, as much as that takes now. */
+static void drain(u32 n, u32 most)
+{
+    u8 bytes[SCREEN_BATCH];
+    u32 count, sent;
+
+    if (!outlet_send_text(n) || !shows_front(n))
+        return;
+    do {
+        struct guest_console *g = &front[n]->console;
+
+        count = guest_console_peek(g, reader_at(n), bytes, MIN(most, SCREEN_BATCH));
+        sent = count ? outlet_send(n, bytes, count) : 0;
+        guest_console_take(g, reader_at(n), sent);
+    } while (sent && n != OUTLET_SCREEN);
 }
 
 /* Is there something that can be sent? */
 static bool busy(void)
 {
-    if (has_port() && (view.sent != view.len || (!view.on_port && guest.port_tail != guest.head)))
-        return true;
-    return guest.on_screen && guest.screen_tail != guest.head;
+    for (u32 n = 0; n < OUTLETS; n++)
+        if (outlet[n].sent != outlet[n].len ||
+            (shows_front(n) && guest_console_has_output(&front[n]->console, reader_at(n))))
+            return true;
+    return false;
 }
 
 void console_poll(u64 now)
 {
-    drain_port();
-    drain_screen();
-    guest.due = now + tsc_hz / INPUT_HZ;
-    guest.deadline = now + tsc_hz / INPUT_MIN_HZ;
+    for (u32 n = 0; n < OUTLETS; n++)
+        if (outlet[n].exists)
+            drain(n, n == OUTLET_SCREEN ? SCREEN_BATCH : UART_TX_FIFO);
+    due = now + tsc_hz / INPUT_HZ;
+    deadline = now + tsc_hz / INPUT_MIN_HZ;
     if (busy())
-        guest.due = guest.deadline = now + tsc_hz * (UART_TX_FIFO * BITS_A_CHAR) / BAUD;
+        due = deadline = now + tsc_hz * (UART_TX_FIFO * BITS_A_CHAR) / BAUD;
 }
 
 void console_wake(u64 tsc)
 {
-    guest.due = MIN(guest.due, tsc);
-    guest.deadline = MIN(guest.deadline, tsc);
-}
-
-static void view_append(const char *text)
-{
-    if (!has_port())
-        return;
-    if (view.sent == view.len)
-        view.sent = view.len = 0;
-
-    const size_t room = sizeof(view.text) - view.len;
-
-    view.len += (u32)MIN(fmt_buf(view.text + view.len, room, "%s", text), room - 1);
-}
-
-void console_view(bool on_port, bool on_screen)
-{
-    if (on_port && !view.on_port)
-        view_append("\x1b[?1049h\x1b[?25l");
-    if (!on_port && view.on_port)
-        view_append("\x1b[?25h\x1b[?1049l");
-    view.on_port = on_port;
-    view.on_screen = on_screen && host.has_screen;
-    if (!view.on_screen)
-        fbcon_uncover(&host.screen);
-    console_wake(0);
-}
-
-void console_view_draw(const char *rows, u32 count, size_t stride, u32 headings)
-{
-    const bool to_port = view.on_port && view.len - view.sent < VIEW_SWITCH;
-
-    if (to_port)
-        view_append("\x1b[H");
-    for (u32 i = 0; i < count; i++) {
-        const bool heading = headings & BIT32(i);
-
-        if (view.on_screen)
-            fbcon_paint(&host.screen, i, rows + i * stride, heading);
-        if (!to_port)
-            continue;
-        view_append(heading ? "\x1b[7m" : "");
-        view_append(rows + i * stride);
-        view_append(heading ? "\x1b[m" : "");
-        view_append(i + 1 < count ? "\x1b[K\r\n" : "\x1b[J");
-    }
+    due = MIN(due, tsc);
+    deadline = MIN(deadline, tsc);
 }
 
 u64 console_due(void)
 {
-    return guest.due;
+    return due;
 }
 
 u64 console_deadline(void)
 {
-    return guest.deadline;
+    return deadline;
 }
 
-bool console_get(u8 *byte)
+bool console_get(u32 n, u8 *byte)
 {
-    return has_port() && uart_get(host.port[guest.port], byte);
+    return outlet_get(n, byte);
 }
 
-void console_detach(void)
+bool console_typed(struct vm *vm, u8 *byte)
 {
-    const u64 patience = rdtsc() + 10 * tsc_hz; /* a full ring takes 6 s; a dead port is left */
-
-    console_view(false, false);
-    while (busy() && rdtsc() < patience) {
-        drain_port();
-        drain_screen();
-        cpu_pause();
-    }
-    if (has_port())
-        host.port_sink[guest.port].paused = false;
-    if (guest.on_screen)
-        host.screen_sink.paused = false;
-    log_info("LINTEL-CONSOLE log");
-    guest.port = host.ports;
-    guest.on_screen = false;
-    guest.vm = NULL;
+    return guest_console_get(&vm->console, byte);
 }
 
-struct vm *console_guest(void)
+void console_cover(u32 n, bool covered)
 {
-    return guest.vm;
+    outlet_cover(n, covered);
+    console_wake(0);
+}
+
+void console_draw(u32 n, const char *rows, u32 count, size_t stride, u32 headings)
+{
+    outlet_draw(n, rows, count, stride, headings);
 }

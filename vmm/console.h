@@ -1,5 +1,7 @@
-/* Consoles: Lintel's log goes to every serial port and the screen; a guest's COM1 goes to
- * one port of its own (and the screen), which the log leaves alone meanwhile. */
+/* Consoles.  An outlet (vmm/outlet.h) shows the text of one guest, its front; without one it shows
+ * Lintel's log.  Other guests that are to use the same outlet wait behind it, and lose what they
+ * say beyond GUEST_CONSOLE_SIZE.  The boot CPU alone touches the devices; the functions are for it,
+ * but console_typed(). */
 #pragma once
 #include "boot_info.h"
 #include "lib/types.h"
@@ -10,28 +12,36 @@ struct vm;
 /* Registers the log's sinks: the UARTs and framebuffer that the loader found. */
 void console_init(const struct boot_info *info);
 
-/* Connects a guest's COM1: fills the board's callbacks.  `which` is an enum config_console. */
-void console_attach(struct vm *vm, struct board_host *host, u32 which);
-/* The guest that has the console, or NULL. */
-struct vm *console_guest(void);
-/* Sends what is left of the guest's output and gives the port back to the log. */
-void console_detach(void);
+/* Connects a guest's COM1 as its configuration says: fills the board's callbacks, whose context is
+ * the guest. */
+void console_attach(struct vm *vm, struct board_host *host);
+/* Sends what is left of the guest's output where it is in front, and gives these outlets to the
+ * guests that wait for them, or back to the log.  comes_back: they are kept for a guest of the same
+ * id. */
+void console_detach(struct vm *vm, bool comes_back);
+/* It does not come back after all. */
+void console_forget(u32 id);
 
-/* Moves characters from the ring to the port and the screen. */
+/* The guest in front, or NULL. */
+struct vm *console_front(u32 outlet);
+/* Of a guest that is connected: to the front, wherever it waits. */
+void console_make_front(struct vm *vm);
+
+/* Moves characters from the guests to ports and screen. */
 void console_poll(u64 now);
-/* The TSC from which on console_poll() and console_get() are worth a call, and the one by which
- * they have to be called even if that costs a VM exit: later, as long as only input can come. */
+/* The TSC from which on console_turn() is worth a call, and the one by which it has to be called
+ * even if that costs a VM exit: later, as long as only input can come. */
 u64 console_due(void);
 u64 console_deadline(void);
-/* They are due at this TSC, too. */
+/* It is due at this TSC, too. */
 void console_wake(u64 tsc);
 
-/* What the live view has of the guest's port and of the screen.  Meanwhile the guest's output for
- * the port waits in the ring, and what the screen would show is remembered. */
-void console_view(bool on_port, bool on_screen);
-/* `count` rows of ASCII, `stride` bytes from one to the next; bit n of `headings`: row n is one.
- * The port leaves a picture out while it still sends the one before. */
-void console_view_draw(const char *rows, u32 count, size_t stride, u32 headings);
+/* Something else has the outlet: the guest's text for a port waits, and what the screen would show
+ * is remembered. */
+void console_cover(u32 outlet, bool covered);
+void console_draw(u32 outlet, const char *rows, u32 count, size_t stride, u32 headings);
 
-/* One character typed at the guest's port. */
-bool console_get(u8 *byte);
+/* One character typed at a port. */
+bool console_get(u32 outlet, u8 *byte);
+/* One that was typed for the guest.  With its board's lock, on any CPU. */
+bool console_typed(struct vm *vm, u8 *byte);

@@ -1,8 +1,8 @@
-/* The console's turn: characters move between the host's port and screen and the guest that has
- * them. The boot CPU's business, from console_due() on. */
+/* The console's turn: characters move between the machine's ports and screen and the guests in
+ * front of them.  The boot CPU's business, from console_due() on. */
 #pragma once
 #include "vmm/vcpu.h"
 
-/* self: the vCPU whose turn it is, or NULL.  True: it has to look at its serial port; another one
- * is told (TODO_CONSOLE) if it has a reason. */
+/* self: the vCPU whose turn it is, or NULL.  True: it has to look at its guest's serial port;
+ * other guests are told (TODO_CONSOLE) if they have a reason. */
 bool console_turn(const struct vcpu *self, u64 now);

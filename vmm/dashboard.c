@@ -19,6 +19,11 @@ static u64 per_second(u64 count, u64 ticks, u64 hz)
     return (count * hz + ticks / 2) / ticks;
 }
 
+static u64 less(u64 a, u64 b)
+{
+    return a > b ? a - b : 0;
+}
+
 static const struct trace_record *record(const struct trace_ring *ring, u64 number)
 {
     return &ring->record[number % TRACE_RECORDS];
@@ -26,35 +31,47 @@ static const struct trace_record *record(const struct trace_ring *ring, u64 numb
 
 /* ------------------------------------------------------------ samples */
 
-void dashboard_take(struct dashboard_sample *s, const struct exit_stats *stats,
-                    const struct trace_ring *ring, bool asleep, u64 now)
+void dashboard_begin(struct dashboard_sample *s, u64 now)
 {
-    const u64 oldest = ring->written - MIN(ring->written, (u64)TRACE_RECORDS);
-
+    memset(s, 0, sizeof(*s));
     s->tsc = now;
-    s->waiting = stats->waiting;
-    s->injected = stats->injected;
-    for (u32 i = 0; i < EXIT_REASONS; i++) {
-        s->count[i] = stats->reason[i].count;
-        s->ticks[i] = stats->reason[i].sum;
-    }
-    for (u64 n = ring->written; asleep && n > oldest; n--) {
-        if (record(ring, n - 1)->event < TRACE_EXIT)
-            continue;
-        s->waiting += now - record(ring, n - 1)->tsc;
-        return;
-    }
 }
 
-static u64 less(u64 a, u64 b)
+/* Ticks since its last exit. */
+static u64 sleeping(const struct dashboard_vcpu *v, u64 now)
 {
-    return a > b ? a - b : 0;
+    const u64 written = v->ring->written;
+    const u64 oldest = written - MIN(written, (u64)TRACE_RECORDS);
+
+    for (u64 n = written; n > oldest; n--) {
+        const struct trace_record *r = record(v->ring, n - 1);
+
+        if (r->event >= TRACE_EXIT && r->vcpu == v->trace_id)
+            return less(now, r->tsc);
+    }
+    return 0;
+}
+
+void dashboard_add(struct dashboard_sample *s, const struct dashboard_vcpu *v)
+{
+    s->waiting += v->stats->waiting;
+    s->stolen += v->stats->stolen;
+    s->injected += v->stats->injected;
+    for (u32 i = 0; i < EXIT_REASONS; i++) {
+        s->count[i] += v->stats->reason[i].count;
+        s->ticks[i] += v->stats->reason[i].sum;
+    }
+    if (v->asleep)
+        s->waiting += v->absent_since ? less(s->tsc, v->absent_since) : sleeping(v, s->tsc);
+    else if (v->absent_since)
+        s->stolen += less(s->tsc, v->absent_since);
 }
 
 static void subtract(struct dashboard_change *c, const struct dashboard_sample *before,
-                     const struct dashboard_sample *after, u64 since)
+                     const struct dashboard_sample *after, u64 since, u32 vcpus)
 {
-    c->ticks = less(after->tsc, since);
+    c->elapsed = less(after->tsc, since);
+    c->ticks = c->elapsed * vcpus;
     c->exits = c->lintel = 0;
     c->injected = less(after->injected, before->injected);
     for (u32 i = 0; i < EXIT_REASONS; i++) {
@@ -66,7 +83,8 @@ static void subtract(struct dashboard_change *c, const struct dashboard_sample *
     /* An exit or a sleep that began before is counted when it ends: never more than there was. */
     c->waiting = MIN(less(after->waiting, before->waiting), c->ticks);
     c->lintel = MIN(c->lintel, c->ticks - c->waiting);
-    c->guest = c->ticks - c->waiting - c->lintel;
+    c->stolen = MIN(less(after->stolen, before->stolen), c->ticks - c->waiting - c->lintel);
+    c->guest = c->ticks - c->waiting - c->lintel - c->stolen;
 }
 
 /* ------------------------------------------------------------ the trace ring */
@@ -86,16 +104,19 @@ static void count_rip(struct dashboard_seen *s, u64 rip)
     }
 }
 
-static void look_through(struct dashboard_seen *s, const struct trace_ring *ring, u64 since)
+static void look_through(struct dashboard_seen *s, const struct trace_ring *ring, u32 guest,
+                         u64 since)
 {
-    const u64 oldest = ring->written - MIN(ring->written, (u64)TRACE_RECORDS);
+    const u64 written = ring->written;
+    const u64 oldest = written - MIN(written, (u64)TRACE_RECORDS);
 
-    memset(s, 0, sizeof(*s));
-    for (u64 n = ring->written; n > oldest && record(ring, n - 1)->tsc >= since; n--) {
-        if (record(ring, n - 1)->event < TRACE_EXIT)
+    for (u64 n = written; n > oldest && record(ring, n - 1)->tsc >= since; n--) {
+        const struct trace_record *r = record(ring, n - 1);
+
+        if (r->event < TRACE_EXIT || r->vcpu >> 8 != guest)
             continue;
         s->exits++;
-        count_rip(s, record(ring, n - 1)->b);
+        count_rip(s, r->b);
     }
 }
 
@@ -104,17 +125,23 @@ static void look_through(struct dashboard_seen *s, const struct trace_ring *ring
 static void show_times(struct dashboard *d, u32 row, const struct dashboard_change *c)
 {
     const struct share guest = share_of(c->guest, c->ticks), lintel = share_of(c->lintel, c->ticks),
-                       waiting = share_of(c->waiting, c->ticks);
+                       waiting = share_of(c->waiting, c->ticks),
+                       others = share_of(c->stolen, c->ticks);
     const u64 for_guest = c->ticks ? c->guest * BAR_COLUMNS / c->ticks : 0;
     const u64 for_lintel = c->ticks ? (c->guest + c->lintel) * BAR_COLUMNS / c->ticks : 0;
+    const u64 for_others = c->ticks ? c->stolen * BAR_COLUMNS / c->ticks : 0;
     char bar[BAR_COLUMNS + 1] = "";
 
     for (u64 i = 0; i < BAR_COLUMNS; i++)
-        bar[i] = i < for_guest ? '=' : i < for_lintel ? '#' : '.';
+        bar[i] = i < for_guest                   ? '='
+                 : i < for_lintel                ? '#'
+                 : i >= BAR_COLUMNS - for_others ? '-'
+                                                 : '.';
     fmt_buf(d->row[row], sizeof(d->row[row]),
-            "time    = guest %3llu.%llu%%   # Lintel %3llu.%llu%%   . waiting %3llu.%llu%%",
+            "time    = guest %3llu.%llu%%   # Lintel %3llu.%llu%%   . waiting %3llu.%llu%%   "
+            "- others %3llu.%llu%%",
             X(guest.percent), X(guest.tenth), X(lintel.percent), X(lintel.tenth),
-            X(waiting.percent), X(waiting.tenth));
+            X(waiting.percent), X(waiting.tenth), X(others.percent), X(others.tenth));
     fmt_buf(d->row[row + 1], sizeof(d->row[row + 1]), "        [%s]", bar);
 }
 
@@ -148,7 +175,7 @@ static void show_reasons(struct dashboard *d, u32 row, const struct dashboard_ch
 
         fmt_buf(d->row[row + i], sizeof(d->row[row + i]),
                 "%-24s %10llu %5llu.%llu%% %10llu %5llu.%llu%%", exit_reason_name(last),
-                X(per_second(below, c->ticks, hz)), X(share.percent), X(share.tenth),
+                X(per_second(below, c->elapsed, hz)), X(share.percent), X(share.tenth),
                 X(c->spent[last] / below), X(time.percent), X(time.tenth));
     }
 }
@@ -174,29 +201,42 @@ static void show_rips(struct dashboard *d, u32 row, struct dashboard_seen *s)
     }
 }
 
+static void show_head(struct dashboard *d, const struct dashboard_guest *g, u64 now,
+                      bool since_start)
+{
+    const struct dashboard_change *c = &d->change;
+    const u64 hz = MAX(g->tsc_hz, 1ull), seconds = less(now, g->start) / hz;
+    char vcpus[24] = "";
+
+    if (g->vcpus > 1)
+        fmt_buf(vcpus, sizeof(vcpus), " of %u vCPUs", g->vcpus);
+    fmt_buf(d->row[0], sizeof(d->row[0]), "Lintel: guest %-31s up %3llu:%02llu:%02llu", g->name,
+            X(seconds / 3600), X(seconds / 60 % 60), X(seconds % 60));
+    if (since_start)
+        fmt_buf(d->row[1], sizeof(d->row[1]), "since its start%s; Ctrl-T: back to the guest",
+                vcpus);
+    else
+        fmt_buf(d->row[1], sizeof(d->row[1]), "the last %llu.%llu s%s; Ctrl-T: back to the guest",
+                X(c->elapsed / hz), X(c->elapsed % hz * 10 / hz), vcpus);
+}
+
 void dashboard_draw(struct dashboard *d, const struct dashboard_guest *g,
-                    const struct dashboard_sample *before, const struct dashboard_sample *after,
-                    const struct trace_ring *ring)
+                    const struct dashboard_sample *before, const struct dashboard_sample *after)
 {
     static const struct dashboard_sample none;
-    const u64 hz = MAX(g->tsc_hz, 1ull), seconds = less(after->tsc, g->start) / hz;
-    const u64 since = before->tsc ? before->tsc : g->start;
+    const u64 hz = MAX(g->tsc_hz, 1ull), since = before->tsc ? before->tsc : g->start;
     struct dashboard_change *c = &d->change;
     struct dashboard_seen *s = &d->seen;
 
     memset(d->row, 0, sizeof(d->row));
-    subtract(c, before->tsc ? before : &none, after, since);
-    look_through(s, ring, since);
-    fmt_buf(d->row[0], sizeof(d->row[0]), "Lintel: guest %-31s up %3llu:%02llu:%02llu", g->name,
-            X(seconds / 3600), X(seconds / 60 % 60), X(seconds % 60));
-    if (before->tsc)
-        fmt_buf(d->row[1], sizeof(d->row[1]), "the last %llu.%llu s; Ctrl-T: back to the guest",
-                X(c->ticks / hz), X(c->ticks % hz * 10 / hz));
-    else
-        fmt_buf(d->row[1], sizeof(d->row[1]), "since its start; Ctrl-T: back to the guest");
+    memset(s, 0, sizeof(*s));
+    subtract(c, before->tsc ? before : &none, after, since, g->vcpus);
+    for (u32 i = 0; i < g->rings; i++)
+        look_through(s, g->ring[i], g->id, since);
+    show_head(d, g, after->tsc, before->tsc == 0);
     show_times(d, 3, c);
     fmt_buf(d->row[6], sizeof(d->row[6]), "exits %llu a second, interrupts injected %llu a second",
-            X(per_second(c->exits, c->ticks, hz)), X(per_second(c->injected, c->ticks, hz)));
+            X(per_second(c->exits, c->elapsed, hz)), X(per_second(c->injected, c->elapsed, hz)));
     show_reasons(d, 8, c, hz);
     show_rips(d, 8 + REASONS_SHOWN + 1, s);
 }

@@ -1,6 +1,6 @@
 /* The live view of a running guest: what a second's counters and trace records say, as rows of
- * text.  Nothing is counted for it: it subtracts two copies of the counters of exits, and looks
- * through the trace ring.  vmm/live.h shows it.  Pure. */
+ * text.  What several vCPUs did is added up.  Nothing is counted for it: it subtracts two copies of
+ * the counters of exits, and looks through the trace ring.  vmm/live.h shows it.  Pure. */
 #pragma once
 #include "abi/trace.h"
 #include "vmm/exit_stats.h"
@@ -15,19 +15,36 @@ struct dashboard_sample {
     u64 tsc; /* 0: there is no sample */
     u64 count[EXIT_REASONS];
     u64 ticks[EXIT_REASONS]; /* exit to entry */
-    u64 waiting;
-    u64 injected; /* interrupts */
+    u64 waiting;             /* asleep */
+    u64 stolen;              /* it wanted to run, and others did */
+    u64 injected;            /* interrupts */
 };
+
+/* A vCPU that may run meanwhile. */
+struct dashboard_vcpu {
+    const struct exit_stats *stats;
+    const struct trace_ring *ring;
+    u16 trace_id;
+    bool asleep;      /* in HLT, or before its STARTUP */
+    u64 absent_since; /* TSC at which it left its CPU; 0: it has the turn */
+};
+
+#define DASHBOARD_RINGS 8u
 
 struct dashboard_guest {
     const char *name;
     u64 tsc_hz;
     u64 start; /* TSC at its first entry */
+    u32 id, vcpus;
+    u32 rings; /* with exits of its vCPUs, and of others */
+    const struct trace_ring *ring[DASHBOARD_RINGS];
 };
 
 /* Between two samples. */
 struct dashboard_change {
-    u64 ticks, exits, injected, lintel, waiting, guest;
+    u64 elapsed; /* TSC ticks */
+    u64 ticks;   /* of all vCPUs; in parts: lintel, waiting, stolen, guest */
+    u64 exits, injected, lintel, waiting, stolen, guest;
     u64 count[EXIT_REASONS];
     u64 spent[EXIT_REASONS];
 };
@@ -47,13 +64,12 @@ struct dashboard {
     struct dashboard_seen seen;
 };
 
-/* asleep: the guest is in HLT; its waiting is in the counters only when it wakes, but the ring has
- * the exit with which it began. */
-void dashboard_take(struct dashboard_sample *s, const struct exit_stats *stats,
-                    const struct trace_ring *ring, bool asleep, u64 now);
+void dashboard_begin(struct dashboard_sample *s, u64 now);
+/* One vCPU more.  Its absence and its sleep are in the counters only when it comes back; of a sleep
+ * on its CPU the ring has the exit with which it began. */
+void dashboard_add(struct dashboard_sample *s, const struct dashboard_vcpu *v);
 
 /* What was between two samples, the later one just taken; since the guest's start if there is none
  * before. */
 void dashboard_draw(struct dashboard *d, const struct dashboard_guest *g,
-                    const struct dashboard_sample *before, const struct dashboard_sample *after,
-                    const struct trace_ring *ring);
+                    const struct dashboard_sample *before, const struct dashboard_sample *after);

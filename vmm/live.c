@@ -1,102 +1,136 @@
-/* The live view: its key, its clock, and where it is shown; see live.h. */
+/* The live view: whose it is, where it is shown, and its clock; see live.h. */
 #include "vmm/live.h"
 #include "arch/x86_64/tsc.h"
-#include "lib/atomic.h"
 #include "vmm/console.h"
+#include "vmm/cpu_share.h"
 #include "vmm/dashboard.h"
+#include "vmm/outlet.h"
 #include "vmm/vm.h"
 
-#define KEY        0x14u /* Ctrl-T */
-#define TYPED_SIZE 64u   /* a power of two */
-
 static struct {
-    bool by_key;    /* shown on the port and on the screen */
-    bool on_screen; /* shown on the screen always */
-    u64 shown_at, next;
+    u32 port; /* + 1: the key was typed there; 0: nowhere */
+    const struct vm *shown;
+    u64 next;
     struct dashboard_sample before, after;
     struct dashboard dashboard;
-    u8 typed[TYPED_SIZE]; /* for the guest */
-    u32 head, tail;       /* counters; modulo TYPED_SIZE in typed[] */
 } live;
 
-static void place(void)
+static const struct vm *subject(void)
 {
-    console_view(live.by_key, live.by_key || live.on_screen);
+    const struct vm *on_screen = console_front(OUTLET_SCREEN);
+
+    if (live.port)
+        return console_front(live.port - 1);
+    return on_screen && on_screen->config->live == CONFIG_ON ? on_screen : NULL;
+}
+
+static void show(const struct vm *vm)
+{
+    live.shown = vm;
     live.before.tsc = 0;
     live.next = 0;
+    console_cover(OUTLET_SCREEN, vm != NULL);
 }
 
-void live_attach(bool on_screen)
+bool live_is_at(u32 port)
 {
-    live.by_key = false;
-    live.on_screen = on_screen;
-    live.head = live.tail = 0;
-    place();
+    return live.port == port + 1;
 }
 
-static void keep(u8 byte)
+static void leave_port(void)
 {
-    live.typed[live.head % TYPED_SIZE] = byte;
-    store_release(&live.head, live.head + 1);
+    if (live.port)
+        console_cover(live.port - 1, false);
+    live.port = 0;
 }
 
-/* The key twice within half a second is one such character for the guest. */
-static void take_key(u64 now)
+bool live_toggle(u32 port)
 {
-    if (live.by_key && now - live.shown_at < tsc_hz / 2)
-        keep(KEY);
-    live.by_key = !live.by_key;
-    live.shown_at = now;
-    place();
+    const bool here = live_is_at(port);
+
+    leave_port();
+    if (!here && console_front(port)) {
+        live.port = port + 1;
+        console_cover(port, true);
+    }
+    show(subject());
+    return live.port != 0;
 }
 
-/* Also when the guest does not read: that may be why somebody looks. */
-static void read_typed(u64 now)
+void live_forget(const struct vm *vm)
 {
-    u8 byte;
+    if (live.shown != vm)
+        return;
+    leave_port();
+    show(NULL);
+}
 
-    while (live.head - load_acquire(&live.tail) < TYPED_SIZE && console_get(&byte)) {
-        if (byte == KEY)
-            take_key(now);
-        else if (!live.by_key) /* nobody types into what he does not see */
-            keep(byte);
+/* Since when it is not on a CPU; 0: it is. */
+static u64 absent_since(const struct vcpu *v)
+{
+    if (v->cpu == CPU_NONE || READ_ONCE(cpu_share[v->cpu].running) == v)
+        return 0;
+    return READ_ONCE(v->left);
+}
+
+static void take_sample(const struct vm *vm, u64 now)
+{
+    dashboard_begin(&live.after, now);
+    for (u32 i = 0; i < vm->vcpus; i++) {
+        const struct vcpu *v = vm->vcpu[i];
+
+        dashboard_add(&live.after, &(struct dashboard_vcpu){.stats = v->stats,
+                                                            .ring = v->trace,
+                                                            .trace_id = v->trace_id,
+                                                            .asleep = v->asleep,
+                                                            .absent_since = absent_since(v)});
     }
 }
 
-static void refresh(const struct vcpu *v, u64 now)
+/* Each CPU's ring once. */
+static u32 rings_of(const struct vm *vm, const struct trace_ring **ring)
 {
-    const struct dashboard_guest guest = {v->vm->config->name, tsc_hz, v->stats->start};
+    u32 rings = 0;
 
-    dashboard_take(&live.after, v->stats, v->trace, v->asleep, now);
-    dashboard_draw(&live.dashboard, &guest, &live.before, &live.after, v->trace);
-    console_view_draw(live.dashboard.row[0], DASHBOARD_ROWS, sizeof(live.dashboard.row[0]),
-                      DASHBOARD_HEADINGS);
+    for (u32 i = 0; i < vm->vcpus; i++) {
+        u32 k = 0;
+
+        while (k < rings && ring[k] != vm->vcpu[i]->trace)
+            k++;
+        ring[k] = vm->vcpu[i]->trace;
+        rings = MAX(rings, k + 1);
+    }
+    return rings;
+}
+
+static void refresh(const struct vm *vm, u64 now)
+{
+    struct dashboard_guest guest = {.name = vm->config->name,
+                                    .tsc_hz = tsc_hz,
+                                    .start = vm->vcpu[0]->stats->start,
+                                    .id = vm->id,
+                                    .vcpus = vm->vcpus};
+
+    guest.rings = rings_of(vm, guest.ring);
+    take_sample(vm, now);
+    dashboard_draw(&live.dashboard, &guest, &live.before, &live.after);
+    for (u32 n = 0; n < OUTLETS; n++)
+        if (n == OUTLET_SCREEN || live_is_at(n))
+            console_draw(n, live.dashboard.row[0], DASHBOARD_ROWS, sizeof(live.dashboard.row[0]),
+                         DASHBOARD_HEADINGS);
     live.before = live.after;
     live.next = now + tsc_hz;
 }
 
-void live_poll(const struct vcpu *v, u64 now)
+void live_poll(u64 now)
 {
-    read_typed(now);
-    if (!live.by_key && !live.on_screen)
+    const struct vm *vm = subject();
+
+    if (vm != live.shown)
+        show(vm);
+    if (!vm)
         return;
     if (now >= live.next)
-        refresh(v, now);
+        refresh(vm, now);
     console_wake(live.next);
-}
-
-bool live_waiting(void)
-{
-    return load_acquire(&live.head) != READ_ONCE(live.tail);
-}
-
-bool live_get(u8 *byte)
-{
-    const u32 tail = live.tail;
-
-    if (!live_waiting())
-        return false;
-    *byte = live.typed[tail % TYPED_SIZE];
-    store_release(&live.tail, tail + 1);
-    return true;
 }

@@ -1,14 +1,16 @@
-/* The live view (vmm/dashboard.h) on the guest's serial port and on the screen.  Ctrl-T, typed at
- * the port, shows it and takes it away; `live = on` in lintel.conf shows it on the screen from the
- * start.  It is refreshed once a second by whoever polls the console. */
+/* The live view (vmm/dashboard.h) of a guest, on a serial port and on the screen.  Its key, typed
+ * at a port, shows the guest in front there, on the port and on the screen, and takes the view away
+ * again; a guest with `live = on` is shown on the screen as long as it is in front there.  It is
+ * refreshed once a second by whoever polls the consoles: the boot CPU. */
 #pragma once
-#include "vmm/vcpu.h"
+#include "lib/types.h"
 
-/* A guest has got the console.  on_screen: the screen shows the view for all of its life. */
-void live_attach(bool on_screen);
-/* After console_poll(): reads what was typed, and draws anew if it is time. */
-void live_poll(const struct vcpu *v, u64 now);
-/* Whether live_get() would give one. */
-bool live_waiting(void);
-/* One character typed for the guest.  Any CPU's, but one at a time. */
-bool live_get(u8 *byte);
+struct vm;
+
+/* The key was typed at this port.  True: the view is there now. */
+bool live_toggle(u32 port);
+bool live_is_at(u32 port);
+/* After keys_poll(): draws anew if it is time. */
+void live_poll(u64 now);
+/* A guest is about to end. */
+void live_forget(const struct vm *vm);

@@ -65,6 +65,7 @@ static void never_began(struct slot *s, const struct config_guest *guest)
 {
     s->done = true;
     s->status = STATUS_STOPPED;
+    console_forget((u32)(s - slot));
     say_end(guest, VM_END_STOPPED, s->status);
 }
 
@@ -111,8 +112,10 @@ static void finish(u32 n)
     struct vm *vm = s->vm;
     const u32 end = vm->end;
 
+    const bool again = end == VM_END_REBOOT && guest->on_reboot == CONFIG_REBOOT_RESTART;
+
     trace_state(vm);
-    vm_disconnect(vm);
+    vm_disconnect(vm, again);
     report(guest, vm);
     audit(vm);
     s->status = end == VM_END_DEBUG_EXIT ? vm->end_value : end_of[end].status;
@@ -120,7 +123,7 @@ static void finish(u32 n)
     hostmem_pages_free(vm, sizeof(*vm));
     s->vm = NULL;
     say_end(guest, end, s->status);
-    if (end == VM_END_REBOOT && guest->on_reboot == CONFIG_REBOOT_RESTART)
+    if (again)
         begin(n);
     else
         s->done = true;

@@ -7,7 +7,6 @@
 #include "vmm/console_turn.h"
 #include "vmm/cpu_share.h"
 #include "vmm/irq.h"
-#include "vmm/live.h"
 #include "vmm/pv.h"
 #include "vmm/record.h"
 #include "vmm/vcpu_init.h"
@@ -37,12 +36,13 @@ static void obey_wish(struct vm *vm)
 }
 
 /* With the board's lock. */
-static void take_typed(struct board *b, u64 now)
+static void take_typed(struct vm *vm, u64 now)
 {
+    struct board *b = &vm->board;
     u8 byte;
 
     board_console_drained(b, now);
-    while (board_console_room(b) && live_get(&byte)) {
+    while (board_console_room(b) && console_typed(vm, &byte)) {
         record_typed(byte);
         board_console_input(b, byte);
     }
@@ -57,7 +57,7 @@ static void run_board(struct vcpu *v, u64 now, bool typed)
 
     board_lock(v);
     if (typed)
-        take_typed(b, now);
+        take_typed(vm, now);
     if (now >= b->deadline) {
         board_tick(b, now);
         vcpu_take_messages(v);

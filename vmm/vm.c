@@ -124,27 +124,26 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
         vm_destroy(vm);
         return err;
     }
-    console_attach(vm, &board_host, config->console);
-    live_attach(config->live == CONFIG_ON);
+    console_attach(vm, &board_host);
     vm->at_console = true;
     ledger_start(&vm->ledger);
-    board_host.ctx = vm;
     if (config->ledger == CONFIG_ON)
         board_host.mark = mark_by_port;
     start_time(vm, &board_host);
     return OK;
 }
 
-void vm_disconnect(struct vm *vm)
+void vm_disconnect(struct vm *vm, bool comes_back)
 {
+    live_forget(vm);
     if (vm->at_console)
-        console_detach();
+        console_detach(vm, comes_back);
     vm->at_console = false;
 }
 
 void vm_destroy(struct vm *vm)
 {
-    vm_disconnect(vm);
+    vm_disconnect(vm, false);
     destroy_vcpus(vm);
     vm_memory_destroy(vm);
 }

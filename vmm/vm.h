@@ -7,6 +7,7 @@
 #include "ept/ept.h"
 #include "lib/types.h"
 #include "vmm/board.h"
+#include "vmm/guest_console.h"
 #include "vmm/ledger.h"
 #include "vmm/policy/cpuid.h"
 #include "vmm/pvclock.h"
@@ -52,14 +53,16 @@ struct vm {
     u32 end_value;   /* VM_END_DEBUG_EXIT: the byte */
     u32 arbiter;     /* lapic_arbitrate()'s turn: a hint, whoever writes it */
     bool at_console; /* its COM1 is connected */
+    u64 stopped_at;  /* log_written() + 1 when vm_stop() began to say why; 0: it did not */
+    struct guest_console console;
 };
 
 /* Memory, EPT, board, vCPU; the image is loaded and the vCPU stands at its first instruction.
  * Errors are logged with their reason; nothing stays allocated. */
 err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config);
 void vm_destroy(struct vm *vm);
-/* Sends what is left of its output and gives the console back to the log. */
-void vm_disconnect(struct vm *vm);
+/* Sends what is left of its output and gives up the console; comes_back: to its next life. */
+void vm_disconnect(struct vm *vm, bool comes_back);
 
 /* How often all of its vCPUs together have exited, by reason. */
 void vm_exit_counts(const struct vm *vm, u64 counts[EXIT_REASONS]);

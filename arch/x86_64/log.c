@@ -123,6 +123,37 @@ void log_bulk(const char *format, ...)
     unlock();
 }
 
+void log_to(struct log_sink *sink, const char *format, ...)
+{
+    char line[LINE_MAX];
+    va_list args;
+
+    va_start(args, format);
+
+    const size_t len = MIN(fmt_vbuf(line, sizeof(line) - 1, format, args), sizeof(line) - 2);
+
+    va_end(args);
+    line[len] = '\n';
+    lock();
+    if (log_memory != NULL)
+        log_ring_put(log_memory, line, len + 1);
+    sink->write(sink->ctx, line, len + 1);
+    unlock();
+}
+
+u64 log_written(void)
+{
+    return log_memory != NULL ? READ_ONCE(log_memory->written) : 0;
+}
+
+void log_again(struct log_sink *sink, u64 since)
+{
+    lock();
+    if (log_memory != NULL)
+        log_ring_replay(log_memory, log_memory->written - since, sink->write, sink->ctx);
+    unlock();
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     va_list args;

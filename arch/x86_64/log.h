@@ -26,6 +26,12 @@ void log_line(enum log_level level, const char *format, ...)
 void log_vline(enum log_level level, const char *format, va_list args);
 /* A line "LINTEL-..." out of many for programs: neither the memory ring nor a screen takes it. */
 void log_bulk(const char *format, ...) PRINTF_LIKE(1, 2);
+/* A line for programs to one sink alone, whether it is paused or not; the memory ring takes it,
+ * too. After it nothing but what others had begun to write before goes to a sink that is paused. */
+void log_to(struct log_sink *sink, const char *format, ...) PRINTF_LIKE(2, 3);
+/* How many bytes the memory ring ever got, and once more for one sink what it got since then. */
+u64 log_written(void);
+void log_again(struct log_sink *sink, u64 since);
 void log_set_clock(u64 hz); /* TSC ticks per second */
 void log_seize(void); /* panic: from now on nobody else begins a line; gives up after a while, as
                        * when this CPU itself was writing one */

@@ -36,8 +36,7 @@ vgaromimage: file={vga_bios}
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: {disk}
 boot: disk
-com1: enabled=1, mode=socket-client, dev=127.0.0.1:{ports[0]}
-com2: enabled=1, mode=socket-client, dev=127.0.0.1:{ports[1]}
+{serial}
 log: {directory}/bochs.log
 panic: action=fatal
 error: action=report
@@ -59,8 +58,10 @@ def configuration(machine, directory, image, ports):
         display, vga = 'rfb, options="timeout=0"', "pci: enabled=1, chipset=i440fx"
     disk = (f"type=cdrom, path={image}, status=inserted" if machine.cdrom
             else f"type=disk, mode=flat, path={image}")
+    serial = "\n".join(f"com{n}: enabled=1, mode=socket-client, dev=127.0.0.1:{port}"
+                       for n, port in enumerate(ports, 1))
     return TEMPLATE.format(
-        display=display, vga=vga, disk=disk, ports=ports, directory=directory,
+        display=display, vga=vga, disk=disk, serial=serial, directory=directory,
         model=machine.cpu_model or CPU_MODEL, cpus=machine.cpus, memory=machine.memory,
         host_memory=min(machine.memory, HOST_MEMORY_MAX), ips=INSTRUCTIONS_PER_SECOND,
         firmware=FIRMWARE, vga_bios=VGA_BIOS)

@@ -25,7 +25,8 @@ EXIT_SEEN = re.compile(EXIT_LINE, re.MULTILINE)
 GUEST_LINE = re.compile(r"^LINTEL-GUEST name=(\S+) end=(\S+) status=(\d+)\r?$", re.MULTILINE)
 
 # The last line before a serial port is the guest's, and how the first one after it begins.
-CONSOLE_GUEST = re.compile(rb"^(LINTEL-CONSOLE guest|LINTEL-MARK kernel-entry)[^\n]*\n",
+# Group 1, if it is there: that guest's name.
+CONSOLE_GUEST = re.compile(rb"^LINTEL-(?:CONSOLE guest(?: name=(\S+))?|MARK kernel-entry)[^\n]*\n",
                            re.MULTILINE)
 CONSOLE_LOG = (b"LINTEL-CONSOLE log", b"LINTEL-GUEST name=")
 
@@ -135,14 +136,15 @@ class Volume:
 
 
 class GuestConsole:
-    """The guest's part of what a serial port prints."""
+    """The guests' part of what a serial port prints."""
 
-    def __init__(self, native=False):
-        self.port = COM1 if native else COM2
+    def __init__(self, native=False, port=None):
+        self.port = (COM1 if native else COM2) if port is None else port
         self.open = False
         self.pending = b""
         self.given = 0    # bytes
-        self.starts = []  # what `given` was when a guest got the port
+        self.starts = []  # what `given` was when a guest got the port ...
+        self.names = []   # ... and which one
 
     def feed(self, data):
         """The guest's part of `data` and of what was held back before."""
@@ -155,6 +157,7 @@ class GuestConsole:
                     break
                 self.pending = self.pending[begin.end():]
                 self.starts.append(self.given + len(out))
+                self.names.append((begin[1] or b"").decode("ascii", "replace"))
                 self.open = True
             end, closed = self._end_of_guest()
             out += self.pending[:end]
@@ -178,6 +181,11 @@ class GuestConsole:
         """The guest stream's bytes, cut where a guest got the port."""
         return [text[start:end] for start, end in
                 zip(self.starts, self.starts[1:] + [len(text)])]
+
+    def text_of(self, name, text):
+        """The guest stream's bytes that are of the guest with this name."""
+        return b"".join(section for who, section in zip(self.names, self.sections(text))
+                        if who == name)
 
 
 @dataclass

@@ -20,13 +20,14 @@ class EmulatorError(Exception):
 
 @dataclass
 class Machine:
-    """A machine that boots `image` through UEFI.  Its COM1 and COM2 are ports 0 and 1."""
+    """A machine that boots `image` through UEFI.  Its serial ports are COM1, COM2, ..."""
     image: Path
     emulator: str = "bochs"     # bochs, qemu (TCG) or kvm (QEMU with nested VMX)
     cdrom: bool = False         # the image is an ISO, not a disk
     cpu_model: str = ""         # empty: CPU_MODEL on Bochs, max on QEMU, host on KVM
     cpus: int = 1
     memory: int = 512           # MiB
+    serial_ports: int = 2       # 2 to 4
     gop: bool = False           # with a framebuffer (QEMU always has one)
     debugger: bool = False      # QEMU: open the monitor (Bochs: always there)
 

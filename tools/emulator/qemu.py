@@ -53,10 +53,10 @@ def command(machine, directory, image, ports):
             "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
             "-drive", f"if=ide,index=0,media={medium},format=raw,file={image}",
             "-device", "VGA", "-display", "none", "-no-reboot"]
-    for port in ports[:2]:
+    for port in ports[:machine.serial_ports]:
         argv += ["-serial", f"tcp:127.0.0.1:{port}"]
     if machine.debugger:
-        argv += ["-monitor", f"tcp:127.0.0.1:{ports[2]}"]
+        argv += ["-monitor", f"tcp:127.0.0.1:{ports[machine.serial_ports]}"]
     return argv, dict(os.environ)
 
 

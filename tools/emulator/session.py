@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from . import bochs, qemu
 from .machine import EmulatorError
 
-COM1, COM2, GUEST = 0, 1, 2
+COM1, COM2, GUEST, COM3, COM4, GUEST_COM3, GUEST_COM4 = range(7)
+PORTS = (COM1, COM2, COM3, COM4)
+GUEST_AT = {COM1: GUEST, COM2: GUEST, COM3: GUEST_COM3, COM4: GUEST_COM4}
 CONNECT_TIMEOUT = 20  # seconds until the emulator has opened its serial ports
 TAIL = 8192           # bytes: a match that arrives in pieces is at most this long
 
@@ -26,6 +28,8 @@ class Ended:
 
 class Stream:
     """What one source has printed, in a file and in `text`."""
+
+    connection = None  # of a port
 
     def __init__(self, path):
         self.log = open(path, "wb")
@@ -58,6 +62,7 @@ class Port(Stream):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1)
         self.connection = None
         self.queue = b""
+        self.held = b""  # for the guest, which does not have the port yet
 
     @property
     def number(self):
@@ -113,24 +118,31 @@ def die_with_parent(argv):
 class Session:
     """A machine that runs inside a `with`, in a RunDirectory.
 
-    Streams are COM1, COM2 and, with a `console`, GUEST: that part of a serial port which
-    is the guest's.  console.port is that port; console.feed(bytes) gives the guest's part;
-    while console.open is false, what is typed waits.  on_data(stream, bytes) is called for
-    all that arrives; `watch` maps file descriptors to functions that are called when there
-    is something to read; poll() is called often while the session waits."""
+    Streams are COM1, COM2 and, if the machine has them, COM3 and COM4.  With a `console` there
+    is GUEST, too: that part of a serial port which is the guest's.  console.port is that port;
+    console.feed(bytes) gives the guest's part; while console.open is false, what is typed for
+    GUEST waits.  A list of consoles, at most one a port, gives GUEST, GUEST_COM3 and GUEST_COM4.
+    on_data(stream, bytes) is called for all that arrives; `watch` maps file descriptors to
+    functions that are called when there is something to read; poll() is called often while the
+    session waits."""
 
     def __init__(self, machine, run_directory, on_data=None, console=None):
         self.machine = machine
         self.run_directory = run_directory
         self.path = run_directory.path
         self.on_data = on_data or (lambda stream, data: None)
-        self.console = console
+        consoles = console if isinstance(console, (list, tuple)) else [console] * bool(console)
+        self.consoles = {one.port: one for one in consoles}
+        self.console = consoles[0] if consoles else None
         self.watch = {}
         self.poll = None
-        self.ports = [Port(self.path / "com1.log"), Port(self.path / "com2.log")]
-        self.streams = list(self.ports)
-        if console:
-            self.streams.append(Stream(self.path / "guest.log"))
+        self.streams = {number: Port(self.path / f"com{place + 1}.log")
+                        for place, number in enumerate(PORTS[:machine.serial_ports])}
+        self.ports = list(self.streams.values())
+        for port in self.consoles:
+            number = GUEST_AT[port]
+            name = "guest.log" if number == GUEST else f"guest-com{PORTS.index(port) + 1}.log"
+            self.streams[number] = Stream(self.path / name)
         self.process = None
         self.started = time.monotonic()
         self._monitor = None
@@ -181,7 +193,7 @@ class Session:
             self.process.wait()
         for port in self.ports + ([self._monitor] if self._monitor else []):
             port.close()
-        for stream in self.streams:
+        for stream in self.streams.values():
             stream.log.close()
 
     def emulator_log(self, lines=12):
@@ -192,8 +204,12 @@ class Session:
     # ------------------------------------------------------------ input, output, waiting
 
     def send(self, stream, data):
-        """Types bytes into a serial port, or into the guest's."""
-        self.ports[self.console.port if stream == GUEST else stream].queue += data
+        """Types bytes into a serial port, or into a guest's when it has the port."""
+        for port in self.consoles:
+            if GUEST_AT[port] == stream:
+                self.streams[port].held += data
+                return
+        self.streams[stream].queue += data
 
     def text(self, stream):
         """All that a stream has printed, as text."""
@@ -223,26 +239,29 @@ class Session:
                 self.poll()
 
     def _may_send(self, number):
-        return bool(self.ports[number].queue) and (
-            self.console is None or self.console.port != number or self.console.open)
+        port, console = self.streams[number], self.consoles.get(number)
+        if console is None or console.open:
+            port.queue, port.held = port.queue + port.held, b""
+        return bool(port.queue)
 
     def _arrived(self, number, data):
         self.on_data(number, data)
-        if self.console and self.console.port == number:
-            data = self.console.feed(data)
+        if number in self.consoles:
+            data = self.consoles[number].feed(data)
             if data:
-                self.streams[GUEST].append(data)
-                self.on_data(GUEST, data)
+                self.streams[GUEST_AT[number]].append(data)
+                self.on_data(GUEST_AT[number], data)
 
     def _step(self, timeout):
-        live = {p.connection: i for i, p in enumerate(self.ports) if p.connection}
+        live = {stream.connection: number for number, stream in self.streams.items()
+                if stream.connection}
         sending = [c for c, number in live.items() if self._may_send(number)]
         readable, writable, _ = select.select([*live, *self.watch], sending, [], timeout)
         for connection in writable:
-            self.ports[live[connection]].send()
+            self.streams[live[connection]].send()
         for thing in readable:
             if thing in live:
-                data = self.ports[live[thing]].receive()
+                data = self.streams[live[thing]].receive()
                 if data:
                     self._arrived(live[thing], data)
             elif thing in self.watch:

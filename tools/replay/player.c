@@ -86,6 +86,7 @@ static void create_vcpu(const struct birth *b, const struct step *first)
     exit_stats_reset(v->stats);
     msr_policy_init();
     vcpu_reset(v);
+    v->turn_ends = v->outside = ~0ull; /* nobody else wanted its CPU */
     v->tsc_offset = first->word[WORD_VMCS_TSC_OFFSET];
 }
 
@@ -214,8 +215,9 @@ bool console_turn(const struct vcpu *self, u64 now)
     return true;
 }
 
-bool live_get(u8 *byte)
+bool console_typed(struct vm *vm, u8 *byte)
 {
+    (void)vm;
     if (!next_is(RECORD_TYPED))
         return false;
     *byte = (u8)player.step->input[player.taken++].value;

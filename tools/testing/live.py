@@ -12,7 +12,7 @@ PICTURES = 3  # that are waited for
 TIMEOUT = 120
 PICTURE = re.compile(r"\x1b\[H(.*?)\x1b\[J", re.DOTALL)
 REASON = re.compile(r"^([A-Z_]+) +(\d+) +([\d.]+)% +(\d+) +([\d.]+)%$", re.MULTILINE)
-TIMES = re.compile(r"guest +([\d.]+)% .*Lintel +([\d.]+)% .*waiting +([\d.]+)%")
+TIMES = re.compile(r"guest +([\d.]+)% .*Lintel +([\d.]+)% .*waiting +([\d.]+)% .*others +([\d.]+)%")
 RATES = re.compile(r"^exits (\d+) a second, interrupts injected (\d+) a second$", re.MULTILINE)
 TOP_RIP = re.compile(r"^guest RIP .*\n([0-9a-f]{16}) ", re.MULTILINE)
 

@@ -16,6 +16,7 @@
 #include <string.h>
 
 struct fake_cpu fake_cpu;
+struct cpu_share cpu_share[CPUS_MAX];
 
 u64 guest_state_load(struct guest_state *g, enum guest_field f)
 {

@@ -15,7 +15,7 @@ static struct exit_stats *stats;
 static struct trace_ring *ring;
 static struct dashboard d;
 static struct dashboard_sample before, after;
-static const struct dashboard_guest guest = {"g", HZ, START};
+static struct dashboard_guest guest = {.name = "g", .tsc_hz = HZ, .start = START, .vcpus = 1};
 
 static int setup(void **state)
 {
@@ -25,6 +25,8 @@ static int setup(void **state)
     memset(&d, 0x55, sizeof(d));
     memset(&before, 0, sizeof(before));
     memset(&after, 0, sizeof(after));
+    guest.rings = 1;
+    guest.ring[0] = ring;
     return 0;
 }
 
@@ -49,14 +51,20 @@ static void record(u64 tsc, u16 event, u64 rip)
     *r = (struct trace_record){.tsc = tsc, .event = event, .b = rip};
 }
 
+static void take_asleep(struct dashboard_sample *s, bool asleep, u64 now)
+{
+    dashboard_begin(s, now);
+    dashboard_add(s, &(struct dashboard_vcpu){.stats = stats, .ring = ring, .asleep = asleep});
+}
+
 static void take(struct dashboard_sample *s, u64 now)
 {
-    dashboard_take(s, stats, ring, false, now);
+    take_asleep(s, false, now);
 }
 
 static void draw(void)
 {
-    dashboard_draw(&d, &guest, &before, &after, ring);
+    dashboard_draw(&d, &guest, &before, &after);
     for (u32 row = 0; row < DASHBOARD_ROWS; row++)
         assert_non_null(memchr(d.row[row], 0, sizeof(d.row[row])));
 }
@@ -82,7 +90,7 @@ static void test_second(void **state)
     draw();
     row_is(0, "Lintel: guest g                               up   0:00:11");
     row_is(1, "the last 1.0 s; Ctrl-T: back to the guest");
-    row_is(3, "time    = guest  25.0%   # Lintel  50.0%   . waiting  25.0%");
+    row_is(3, "time    = guest  25.0%   # Lintel  50.0%   . waiting  25.0%   - others   0.0%");
     row_is(4, "        [===============##############################...............]");
     row_is(6, "exits 4000 a second, interrupts injected 41 a second");
     row_is(9, "CPUID                          3000    75.0%        100    30.0%");
@@ -94,7 +102,7 @@ static void test_second(void **state)
     take(&after, START + 13 * HZ); /* the same counters: nothing happened in two seconds */
     draw();
     row_is(1, "the last 2.0 s; Ctrl-T: back to the guest");
-    row_is(3, "time    = guest 100.0%   # Lintel   0.0%   . waiting   0.0%");
+    row_is(3, "time    = guest 100.0%   # Lintel   0.0%   . waiting   0.0%   - others   0.0%");
     row_is(6, "exits 0 a second, interrupts injected 0 a second");
     row_is(9, "");
 }
@@ -118,13 +126,57 @@ static void test_asleep(void **state)
     record(START + 100, TRACE_EXIT + EXIT_CPUID, 0);
     record(START + HZ / 2, TRACE_EXIT + EXIT_HLT, 0);
     record(START + HZ / 2 + 5, TRACE_INJECT, 0);
-    dashboard_take(&after, stats, ring, true, START + HZ);
+    take_asleep(&after, true, START + HZ);
     assert_int_equal(after.waiting, 1000 + HZ / 2);
-    dashboard_take(&after, stats, ring, false, START + HZ);
+    take_asleep(&after, false, START + HZ);
     assert_int_equal(after.waiting, 1000);
     ring->written = 0;
-    dashboard_take(&after, stats, ring, true, START + HZ);
+    take_asleep(&after, true, START + HZ);
     assert_int_equal(after.waiting, 1000);
+}
+
+/* Two vCPUs that are not on a CPU: one sleeps, the other waits for its turn.  What they did is
+ * added up, and other guests' exits in the CPU's ring are not theirs. */
+static void test_two_vcpus(void **state)
+{
+    struct dashboard_vcpu v = {.stats = stats, .ring = ring, .trace_id = 0x0300};
+
+    (void)state;
+    guest.id = 3;
+    guest.vcpus = 2;
+    exits(EXIT_CPUID, 10, 1000);
+    stats->injected = 7;
+    dashboard_begin(&before, START + HZ);
+    dashboard_add(&before, &v);
+    dashboard_add(&before, &v);
+    record(START + HZ + 5, TRACE_EXIT + EXIT_CPUID, 0xbad);
+    record(START + HZ + 6, TRACE_EXIT + EXIT_HLT, 0x1234);
+    ring->record[1].vcpu = 0x0300;
+    exits(EXIT_CPUID, 20, 100000);
+    stats->injected = 10;
+    dashboard_begin(&after, START + 2 * HZ);
+    v.asleep = true;
+    v.absent_since = START + 2 * HZ - HZ / 5;
+    dashboard_add(&after, &v);
+    v.asleep = false;
+    v.absent_since = START + 2 * HZ - HZ / 2;
+    v.trace_id = 0x0301;
+    dashboard_add(&after, &v);
+    draw();
+    row_is(1, "the last 1.0 s of 2 vCPUs; Ctrl-T: back to the guest");
+    row_is(3, "time    = guest  55.0%   # Lintel  10.0%   . waiting  10.0%   - others  25.0%");
+    row_is(4, "        [=================================######......---------------]");
+    row_is(6, "exits 40 a second, interrupts injected 6 a second");
+    row_is(17, "guest RIP                     exits    share   of the last 1 exits");
+    row_is(18, "0000000000001234                  1   100.0%");
+    v.absent_since = 0;
+    v.asleep = true;
+    v.trace_id = 0x0300;
+    dashboard_begin(&after, START + 2 * HZ);
+    dashboard_add(&after, &v);
+    assert_int_equal(after.waiting, HZ - 6); /* since its own last exit */
+    guest.id = 0;
+    guest.vcpus = 1;
 }
 
 /* What was counted late never makes the parts more than the whole. */
@@ -136,12 +188,12 @@ static void test_late_counts(void **state)
     stats->waiting = 10 * HZ;
     take(&after, START + 2 * HZ);
     draw();
-    row_is(3, "time    = guest   0.0%   # Lintel   0.0%   . waiting 100.0%");
+    row_is(3, "time    = guest   0.0%   # Lintel   0.0%   . waiting 100.0%   - others   0.0%");
     stats->waiting = 0; /* less than the sample before said of a sleep */
     before.waiting = 5;
     take(&after, START + 2 * HZ);
     draw();
-    row_is(3, "time    = guest   0.0%   # Lintel 100.0%   . waiting   0.0%");
+    row_is(3, "time    = guest   0.0%   # Lintel 100.0%   . waiting   0.0%   - others   0.0%");
 }
 
 /* All reasons at once: the eight most frequent, each once, also if they are equal. */
@@ -200,7 +252,12 @@ static void test_full_ring(void **state)
 /* The largest figures fit into their rows. */
 static void test_extremes(void **state)
 {
-    const struct dashboard_guest longest = {"0123456789012345678901234567890", HZ, 1};
+    const struct dashboard_guest longest = {.name = "0123456789012345678901234567890",
+                                            .tsc_hz = HZ,
+                                            .start = 1,
+                                            .vcpus = DASHBOARD_RINGS,
+                                            .rings = 1,
+                                            .ring = {ring}};
 
     (void)state;
     for (u32 i = 0; i < EXIT_REASONS; i++)
@@ -208,10 +265,10 @@ static void test_extremes(void **state)
     stats->waiting = ~0ull;
     stats->injected = ~0ull;
     take(&after, ~0ull);
-    dashboard_draw(&d, &longest, &before, &after, ring);
+    dashboard_draw(&d, &longest, &before, &after);
     for (u32 row = 0; row < DASHBOARD_ROWS; row++)
         assert_non_null(memchr(d.row[row], 0, sizeof(d.row[row])));
-    dashboard_draw(&d, &(struct dashboard_guest){"g", 0, 0}, &before, &before, ring);
+    dashboard_draw(&d, &(struct dashboard_guest){.name = "g"}, &before, &before);
 }
 
 int main(void)
@@ -220,7 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_second),      TEST(test_since_the_start), TEST(test_asleep),
         TEST(test_late_counts), TEST(test_many_reasons),    TEST(test_rips),
-        TEST(test_full_ring),   TEST(test_extremes),
+        TEST(test_full_ring),   TEST(test_two_vcpus),       TEST(test_extremes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,74 @@
+/* See keys.h. */
+#include "vmm/keys.h"
+#include "arch/x86_64/tsc.h"
+#include "vmm/console.h"
+#include "vmm/live.h"
+#include "vmm/vm.h"
+
+#define PORTS BOOT_UARTS_MAX
+
+/* A key, and what it does at a port; true: something is shown there now. */
+static const struct key {
+    u8 byte;
+    bool (*toggle)(u32 port);
+} keys[] = {
+    {0x14, live_toggle}, /* Ctrl-T */
+};
+
+static struct {
+    u64 shown_at; /* TSC; 0: nothing is shown */
+    u64 stuck_at; /* TSC since when there is no room for what is typed; 0: there is */
+} at[PORTS];
+
+static void take_key(const struct key *key, u32 port, u64 now)
+{
+    struct vm *vm = console_front(port);
+
+    if (at[port].shown_at && now - at[port].shown_at < tsc_hz / 2 && vm)
+        (void)guest_console_type(&vm->console, key->byte);
+    at[port].shown_at = key->toggle(port) ? now : 0;
+}
+
+static const struct key *find(u8 byte)
+{
+    for (u32 i = 0; i < ARRAY_LEN(keys); i++)
+        if (keys[i].byte == byte)
+            return &keys[i];
+    return NULL;
+}
+
+static void take(u32 port, u8 byte, u64 now)
+{
+    const struct key *key = find(byte);
+    struct vm *vm = console_front(port);
+
+    if (key)
+        take_key(key, port, now);
+    else if (vm && !live_is_at(port)) /* nobody types into what he does not see */
+        (void)guest_console_type(&vm->console, byte);
+}
+
+/* What a guest does not read waits in the port, where nothing of it is lost.  One that reads
+ * nothing for a second must not keep the keys from Lintel, though. */
+static bool may_read(u32 port, u64 now)
+{
+    const struct vm *vm = console_front(port);
+
+    if (!vm || guest_console_can_type(&vm->console)) {
+        at[port].stuck_at = 0;
+        return true;
+    }
+    if (at[port].stuck_at == 0)
+        at[port].stuck_at = now;
+    return now - at[port].stuck_at > tsc_hz;
+}
+
+void keys_poll(u64 now)
+{
+    for (u32 port = 0; port < PORTS; port++) {
+        u8 byte;
+
+        while (may_read(port, now) && console_get(port, &byte))
+            take(port, byte, now);
+    }
+}
