@@ -33,7 +33,7 @@ static const struct rule {
     [EXIT_CPUID] = {.regs = REG(RAX) | REG(RBX) | REG(RCX) | REG(RDX)},
     [EXIT_VMCALL] = {.regs = REG(RAX)},
     [EXIT_RDMSR] = {.regs = REG(RAX) | REG(RDX)},
-    [EXIT_WRMSR] = {.fields = F(DEBUGCTL) | F(PAT) | F(EFER)},
+    [EXIT_WRMSR] = {.fields = F(DEBUGCTL) | F(PAT) | F(EFER), .memory = true}, /* the clocks */
     [EXIT_CR_ACCESS] = {.regs = ANY_REG,
                         .fields = F(RSP) | F(CR0) | F(CR0_SHADOW) | F(CR4) | F(CR4_SHADOW) |
                                   F(EFER) | F(ENTRY_CONTROLS) | F(PDPTE0) | F(PDPTE1) | F(PDPTE2) |
@@ -122,6 +122,13 @@ static u64 changed_regs(const struct step *step)
     return changed;
 }
 
+/* The word in which the guest tells the end of an interrupt, which any entry may share or take
+ * back. */
+static bool is_eoi_word(u64 gpa, u64 len)
+{
+    return len == 1 && gpa == (player.vcpu.pv.eoi & ~3ull) && player.vcpu.pv.eoi;
+}
+
 /* The verdict among the OUT events, and whether memory was written. */
 static u64 look_at_events(bool *wrote)
 {
@@ -144,8 +151,10 @@ static u64 look_at_events(bool *wrote)
         if (tag == RECORD_VERDICT)
             verdict = number;
         if (tag == RECORD_WRITE) {
-            *wrote = true;
-            at += read_number(&at);
+            const u64 len = read_number(&at);
+
+            *wrote |= !is_eoi_word(number, len);
+            at += len;
         }
     }
     return verdict;

@@ -293,9 +293,8 @@ static void handle(const struct step *step)
     struct vcpu *v = &player.vcpu;
     struct exit x = exit_of(step);
 
-    if (!step->first)
-        (void)exit_handle(v, exit_handlers[x.reason], &x);
-    (void)vcpu_prepare(v, &x);
+    if (step->first || exit_handle(v, exit_handlers[x.reason], &x))
+        (void)vcpu_prepare(v, &x);
     record_entry(v);
 }
 
