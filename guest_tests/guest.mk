@@ -63,6 +63,24 @@ $(O)/guest_tests/multiboot-kludge.bin: $(O)/multiboot/start-kludge.o $(MULTIBOOT
 	@objcopy -O binary $(@:.bin=.elf) $(@:.bin=.raw)
 	@{ printf '%512s' before; cat $(@:.bin=.raw); printf '%8192s' behind; } > $@
 
+# ---------------------------------------------------------------- PVH
+# pvh.elf, and the same in a 64-bit ELF file, as vmlinux is one.
+PVH_OBJ := $(patsubst %.c,$(O)/multiboot/%.o,$(sort $(wildcard guest_tests/pvh/*.c)) guest_tests/multiboot/tap.c \
+             arch/x86_64/lib/mem.c arch/x86_64/lib/str.c)
+GUEST_IMAGES += $(O)/guest_tests/pvh.elf $(O)/guest_tests/pvh64.elf
+
+$(O)/multiboot/start-pvh.o: guest_tests/pvh/start.asm
+	@mkdir -p $(@D)
+	@echo "  NASM $< (32-bit guest)"
+	@$(NASM) -Wall -Werror -f elf32 -MD $(@:.o=.d) -o $@ $<
+$(O)/guest_tests/pvh.elf: $(O)/multiboot/start-pvh.o $(PVH_OBJ) guest_tests/pvh/link.ld
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(LD) -m elf_i386 -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack \
+	    --fatal-warnings -T guest_tests/pvh/link.ld -o $@ $(filter %.o,$^)
+$(O)/guest_tests/pvh64.elf: $(O)/guest_tests/pvh.elf
+	@objcopy -O elf64-x86-64 $< $@
+
 $(O)/guest_tests/numbers.txt:
 	@mkdir -p $(@D)
 	@seq 1 20000 > $@

@@ -43,7 +43,8 @@ GUEST_TEST(cpuid_leaves)
     static const u32 leaves[] = {0,          1,          2,          4,          6,
                                  7,          0xb,        0xd,        0x15,       0x16,
                                  0x40000000, 0x40000001, 0x80000000, 0x80000001, 0x80000002,
-                                 0x80000003, 0x80000004, 0x80000006, 0x80000007, 0x80000008};
+                                 0x80000003, 0x80000004, 0x80000006, 0x80000007, 0x80000008,
+                                 0x40000100, 0x40000101};
 
     for (u32 i = 0; i < ARRAY_LEN(leaves); i++)
         TICKS("cpuid", leaves[i], (void)cpuid(leaves[i], 0));
@@ -53,9 +54,10 @@ GUEST_TEST(cpuid_leaves)
 /* Each is written with what it holds.  Not written: the TSC, which is the clock. */
 GUEST_TEST(msrs)
 {
-    static const u32 both[] = {0x1b,  0x3b,  0x174,      0x1a0,      0x1d9,      0x200,
-                               0x250, 0x258, 0x268,      0x277,      0x2ff,      0x6e0,
-                               0xda0, 0x8b,  0xc0000080, 0xc0000081, 0xc0000100, 0xc0000103};
+    static const u32 both[] = {0x1b,       0x3b,       0x174,      0x1a0,      0x1d9,
+                               0x200,      0x250,      0x258,      0x268,      0x277,
+                               0x2ff,      0x6e0,      0xda0,      0x8b,       0xc0000080,
+                               0xc0000081, 0xc0000100, 0xc0000103, 0x4b564d00, 0x4b564d03};
     static const u32 read_only[] = {0x10, 0x3a, 0xfe};
 
     for (u32 i = 0; i < ARRAY_LEN(both); i++) {

@@ -8,7 +8,7 @@
 #define CONFIG_PATH_MAX      128u
 #define CONFIG_CMDLINE_MAX   1024u
 #define CONFIG_STRING_MAX    128u
-#define CONFIG_GUESTS_MAX    48u
+#define CONFIG_GUESTS_MAX    128u
 #define CONFIG_GUEST_MODULES 8u
 #define CONFIG_VCPUS_MAX     8u
 #define CONFIG_CPUS_MAX      64u /* physical processors that `cpu` can name */

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Download unmodified guest kernels as Debian packages and unpack their images:
-#   fetch_guests.sh DIR NAME...      NAME: cloud generic rt memtest86+
+#   fetch_guests.sh DIR NAME...      NAME: cloud generic rt memtest86+ grub-pvh
 # gives DIR/cloud/vmlinuz (linux-image-cloud-amd64), DIR/generic/vmlinuz, DIR/rt/vmlinuz,
-# DIR/memtest86+/memtest86+x64.bin, and the package's name in DIR/NAME/package.
+# DIR/memtest86+/memtest86+x64.bin, DIR/grub-pvh/grub-i386-xen_pvh.bin (grub-xen-host), and the
+# package's name in DIR/NAME/package.
 # Nothing is installed, root is not needed, and what is there is kept.  apt checks the
 # packages' signatures and sums.
 set -eu
 
-[ $# -ge 2 ] || { sed -n '2,6s/^# *//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,7s/^# *//p' "$0" >&2; exit 2; }
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
 shift
@@ -37,7 +38,7 @@ fetch() {
     # shellcheck disable=SC2086 # the pattern names exactly one file
     mv "$work"/$3 "$work/$4"
     echo "$2" >"$work/package"
-    rm -rf "$work"/*.deb "$work/boot" "$work/apt.log"
+    rm -rf "$work"/*.deb "$work/boot" "$work/usr" "$work/apt.log"
     rm -rf "${dir:?}/$1"
     mv "$work" "$dir/$1"
 }
@@ -46,8 +47,9 @@ for name; do
     case $name in
     cloud | rt) meta=linux-image-$name-amd64 image=vmlinuz ;;
     generic) meta=linux-image-amd64 image=vmlinuz ;;
-    memtest86+) meta=memtest86+ image=memtest86+x64.bin ;;
-    *) fail "no guest is called '$name' (cloud, generic, rt, memtest86+)" ;;
+    memtest86+) meta=memtest86+ image=memtest86+x64.bin folder=boot ;;
+    grub-pvh) meta=grub-xen-host image=grub-i386-xen_pvh.bin folder=usr/lib/grub-xen ;;
+    *) fail "no guest is called '$name' (cloud, generic, rt, memtest86+, grub-pvh)" ;;
     esac
     [ -s "$dir/$name/$image" ] && continue
     if [ "$image" = vmlinuz ]; then
@@ -55,6 +57,6 @@ for name; do
         [ -n "$package" ] || fail "apt does not know $meta; run 'apt-get update' as root"
         fetch "$name" "$package" './boot/vmlinuz-*' vmlinuz
     else
-        fetch "$name" "$meta" './boot/memtest86+x64.bin' "$image"
+        fetch "$name" "$meta" "./$folder/$image" "$image"
     fi
 done

@@ -199,7 +199,7 @@ static void put_msrs(void)
 {
     static const char *const actions[] = {
         [MSR_DENY] = "deny", [MSR_PASS] = "pass",     [MSR_HELD] = "held",
-        [MSR_CALL] = "call", [MSR_IGNORE] = "ignore",
+        [MSR_CALL] = "call", [MSR_IGNORE] = "ignore", [MSR_APIC] = "local APIC",
     };
     const struct msr_row *row;
 
@@ -209,7 +209,7 @@ static void put_msrs(void)
         put_number("first", row->first);
         put_number("last", row->last);
         put_text("read", actions[row->read]);
-        put_text("write", actions[row->write]);
+        put_text("write", actions[row->other ? row->other : row->write]);
         put_number("reset", row->reset);
         put_number("writable", row->writable);
         put_text("name", row->name);

@@ -21,9 +21,9 @@ RECORD_LINE = re.compile(r"^LINTEL-RECORD address=(0x[0-9a-f]+) bytes=(\d+) exit
 
 # Every handler, and every way a guest ends; what only repeats itself at length is left out.
 GUESTS = ("cpuid", "vmx", "msr", "port", "cr", "modes", "except", "debug", "step", "irq", "timer",
-          "lapic", "lapic_timer", "uart", "fpu", "mmio", "hostile", "multiboot", "end-debug-exit",
-          "end-halt", "end-poweroff", "end-i8042", "end-triple", "end-read", "end-hole-form",
-          "end-hole-cr3")
+          "lapic", "lapic_timer", "x2apic", "uart", "pvclock", "fpu", "mmio", "hostile", "multiboot",
+          "end-debug-exit", "end-halt", "end-poweroff", "end-i8042", "end-triple", "end-read",
+          "end-hole-form", "end-hole-cr3")
 
 
 def linux(options):

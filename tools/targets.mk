@@ -61,7 +61,9 @@ usb: all ## write the image to a stick: make usb DEV=/dev/sdX [FORCE=1]
 # ---------------------------------------------------------------- host tests
 UNIT_C := $(sort $(wildcard tools/unit/test_*.c))
 FUZZ_C := $(sort $(wildcard tools/unit/fuzz_*.c))
+TSAN_C := $(sort $(wildcard tools/unit/tsan_*.c))
 FUZZ_FLAGS := $(HOST_FLAGS) -fsanitize=fuzzer-no-link
+TSAN_FLAGS := $(filter-out -fsanitize=%,$(HOST_FLAGS)) -fsanitize=thread
 
 # host_objects KIND,COMPILER,FLAGS: $(O)/KIND/%.o and $(O)/KIND/pure.a.  What a test links is the
 # archive, so it gets only the modules it needs.
@@ -91,6 +93,16 @@ $(O)/fuzz/fuzz_%: $(O)/fuzz/tools/unit/fuzz_%.o $(O)/fuzz/pure.a
 	@echo "  FUZZ $@"
 	@$(CLANG) $(HOST_FLAGS) -fsanitize=fuzzer -o $@ $^
 
+# Threads, under ThreadSanitizer: with the modules around the one that it includes.
+TSAN_SHARED := $(filter-out %_mail.c,$(filter vmm/dev/lapic%,$(PURE_C)))
+$(O)/unit-tsan/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CLANG) $(TSAN_FLAGS) -c -o $@ $<
+$(O)/unit-tsan/tsan_%: $(O)/unit-tsan/tools/unit/tsan_%.o $(TSAN_SHARED:%.c=$(O)/unit-tsan/%.o)
+	@echo "  TEST $@"
+	@$(CLANG) $(TSAN_FLAGS) -o $@ $^ -lpthread
+.SECONDARY: $(TSAN_C:%.c=$(O)/unit-tsan/%.o) $(TSAN_SHARED:%.c=$(O)/unit-tsan/%.o)
+
 $(O)/unit-gcc/policy_tables: $(O)/unit-gcc/tools/policy_tables.o $(O)/unit-gcc/pure.a
 	@$(CC) $(HOST_FLAGS) -o $@ $^
 
@@ -98,7 +110,8 @@ $(O)/unit-gcc/guest_tables: $(O)/unit-gcc/tools/guest_tables.o $(O)/unit-gcc/pur
 	@$(CC) $(HOST_FLAGS) -o $@ $^
 
 .PHONY: unit-programs fuzz-programs
-unit-programs: $(foreach kind,unit-gcc unit-clang,$(UNIT_C:tools/unit/%.c=$(O)/$(kind)/%))
+unit-programs: $(foreach kind,unit-gcc unit-clang,$(UNIT_C:tools/unit/%.c=$(O)/$(kind)/%)) \
+               $(TSAN_C:tools/unit/%.c=$(O)/unit-tsan/%)
 fuzz-programs: $(FUZZ_C:tools/unit/%.c=$(O)/fuzz/%)
 
 # ---------------------------------------------------------------- running the tests

@@ -6,6 +6,7 @@
 #include "vmm/cpu_share.h"
 #include "vmm/run.h"
 #include "vmm/vcpu_load.h"
+#include "vmm/vm.h"
 #include "vmm/wake.h"
 
 /* ------------------------------------------------------------ turns */
@@ -26,6 +27,22 @@ static struct vcpu *choose(struct cpu_share *c, u64 *due)
     return c->running;
 }
 
+/* To another vCPU of its guest that waits for this CPU, in turns; else to anybody. */
+static void yield(struct cpu_share *c, struct vcpu *v, u64 now)
+{
+    const struct vm *vm = v->vm;
+
+    for (u32 i = 1; i < vm->vcpus; i++) {
+        struct vcpu *sibling = vm->vcpu[(v->yielded_to + i) % vm->vcpus];
+
+        if (sibling->cpu == v->cpu && sched_yield_to(&c->queue, &sibling->sched, now)) {
+            v->yielded_to = sibling->id;
+            return;
+        }
+    }
+    sched_yield_turn(&c->queue, now);
+}
+
 /* Why it has left decides where it is until its next turn. */
 static void put_back(struct cpu_share *c, struct vcpu *v)
 {
@@ -38,9 +55,12 @@ static void put_back(struct cpu_share *c, struct vcpu *v)
         if (!READ_ONCE(v->todo)) /* what comes from now on finds it blocked, and wakes it */
             sched_block(&c->queue, &v->sched, v->wake, now);
         break;
-    case LEAVE_YIELD: sched_yield(&c->queue, now); break;
+    case LEAVE_YIELD: yield(c, v, now); break;
     case LEAVE_TURN_OVER: break;
-    case LEAVE_ENDED: sched_remove(&c->queue, &v->sched, now); break;
+    case LEAVE_ENDED:
+        c->pinned -= v->pinned;
+        sched_remove(&c->queue, &v->sched, now);
+        break;
     }
     spin_unlock(&c->lock);
 }
@@ -52,10 +72,12 @@ static bool may_run_on(const struct vcpu *v, u32 cpu)
     return v->cpus >> cpu & 1;
 }
 
-/* Nobody wants to run there. */
+/* Nobody wants to run there, and nobody owns it. */
 static bool is_idle(u32 cpu)
 {
-    return READ_ONCE(cpu_share[cpu].asleep) && !READ_ONCE(cpu_share[cpu].running);
+    const struct cpu_share *c = &cpu_share[cpu];
+
+    return READ_ONCE(c->asleep) && !READ_ONCE(c->running) && !READ_ONCE(c->pinned);
 }
 
 static u32 idle_cpu_for(const struct vcpu *v)

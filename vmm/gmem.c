@@ -34,7 +34,7 @@ static u64 run_length(const struct vm *vm, gpa_t gpa, u64 len)
     return e ? MIN(len, e->len - (gpa.v - e->gpa.v)) : 0;
 }
 
-static bool is_ram(const struct vm *vm, gpa_t gpa, u64 len)
+bool gmem_is_ram(const struct vm *vm, gpa_t gpa, u64 len)
 {
     while (len) {
         const u64 run = run_length(vm, gpa, len);
@@ -51,7 +51,7 @@ err_t gmem_read(const struct vm *vm, gpa_t gpa, void *out, u64 len)
 {
     u8 *to = out;
 
-    if (!is_ram(vm, gpa, len))
+    if (!gmem_is_ram(vm, gpa, len))
         return E_RANGE;
     while (len) {
         const u64 run = run_length(vm, gpa, len);
@@ -69,7 +69,7 @@ err_t gmem_write(const struct vm *vm, gpa_t gpa, const void *from, u64 len)
 {
     const u8 *source = from;
 
-    if (!is_ram(vm, gpa, len))
+    if (!gmem_is_ram(vm, gpa, len))
         return E_RANGE;
     while (len) {
         const u64 run = run_length(vm, gpa, len);
@@ -80,6 +80,17 @@ err_t gmem_write(const struct vm *vm, gpa_t gpa, const void *from, u64 len)
         source += run;
         len -= run;
     }
+    return OK;
+}
+
+err_t gmem_write32(const struct vm *vm, gpa_t gpa, u32 value)
+{
+    u32 *to = gmem_pointer(vm, gpa, sizeof(*to));
+
+    if (!to)
+        return E_RANGE;
+    WRITE_ONCE(*to, value);
+    record_write(gpa, &value, sizeof(value));
     return OK;
 }
 

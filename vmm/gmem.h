@@ -6,8 +6,12 @@
 
 /* Host pointer to gpa..gpa+len if that lies in one extent of RAM; NULL otherwise. */
 void *gmem_pointer(const struct vm *vm, gpa_t gpa, u64 len);
+/* All of gpa..gpa+len is RAM. */
+bool gmem_is_ram(const struct vm *vm, gpa_t gpa, u64 len);
 err_t gmem_read(const struct vm *vm, gpa_t gpa, void *out, u64 len);         /* E_RANGE */
 err_t gmem_write(const struct vm *vm, gpa_t gpa, const void *from, u64 len); /* E_RANGE */
+/* By one store, which the guest's other processors see in its order.  gpa: a multiple of 4. */
+err_t gmem_write32(const struct vm *vm, gpa_t gpa, u32 value); /* E_RANGE */
 
 /* Through the guest's page tables, at its current privilege. access: GVA_* of ept/gva_walk.h.
  * E_PERM/E_NOENT: the guest would fault; fault->error is the #PF error code, fault->gva the

@@ -36,5 +36,6 @@ enum verdict on_exception(struct vcpu *v, const struct exit *x);
 enum verdict on_host_irq(struct vcpu *v, const struct exit *x);
 enum verdict on_window(struct vcpu *v, const struct exit *x);
 enum verdict on_timer(struct vcpu *v, const struct exit *x);
+enum verdict on_pause(struct vcpu *v, const struct exit *x);
 enum verdict on_host_init(struct vcpu *v, const struct exit *x);
 enum verdict on_machine_check(struct vcpu *v, const struct exit *x);

@@ -2,6 +2,7 @@
 #include "vmm/msr_models.h"
 #include "arch/x86_64/msr.h"
 #include "vmm/policy/cr.h"
+#include "vmm/pv.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 #include "vmm/wake.h"
@@ -19,6 +20,8 @@ static void move_tsc(struct vcpu *v, u64 by, u64 now)
     lapic_tsc_moved(&v->lapic, guest_tsc(v, now), now);
     if (v->lapic.deadline < v->deadline)
         vcpu_todo(v, TODO_BOARD);
+    if (v->pv.system_time & KVM_MSR_ENABLED)
+        pv_tsc_moved(v);
 }
 
 /* Each of the eight bytes is a memory type that exists. */
@@ -44,7 +47,7 @@ err_t msr_model_read(struct vcpu *v, u32 msr, u64 *value, u64 now)
         return OK;
     case MSR_DEBUGCTL: *value = gs_get(&v->vmx.guest, GS_DEBUGCTL); return OK;
     case MSR_XSS: *value = 0; return OK;
-    default: return vcpu_lapic_msr_read(v, msr, value, now);
+    default: return E_INVAL;
     }
 }
 
@@ -74,7 +77,6 @@ err_t msr_model_write(struct vcpu *v, u32 msr, u64 value, u64 now)
         gs_set(&v->vmx.guest, GS_EFER, efer);
         return OK;
     }
-    case MSR_APIC_BASE: return vcpu_set_apic_base(v, value, now);
-    default: return vcpu_lapic_msr_write(v, msr, value, now);
+    default: return E_INVAL;
     }
 }

@@ -95,18 +95,44 @@ enum verdict on_window(struct vcpu *v, const struct exit *x)
     return RESUME;
 }
 
+static void set_timer(struct vcpu *v, u64 deadline, u64 now)
+{
+    vmx_set_timer(&v->vmx, deadline - now);
+    v->deadline = deadline;
+}
+
+/* If it is the local APIC's timer alone, nothing else has to be looked at. */
+static NOINLINE void timer_due(struct vcpu *v, u64 now)
+{
+    if (v->outside > now) {
+        lapic_tick(&v->lapic, now);
+        if (likely(v->lapic.deadline > now)) {
+            set_timer(v, MIN(v->lapic.deadline, v->outside), now);
+            vcpu_todo(v, TODO_EVENT);
+            return;
+        }
+    }
+    vcpu_todo(v, TODO_BOARD);
+}
+
 /* A guest that moves a timer further away leaves the processor's as it is: then nothing is due. */
 enum verdict on_timer(struct vcpu *v, const struct exit *x)
 {
     const u64 deadline = MIN(v->lapic.deadline, v->outside);
 
-    if (deadline > x->tsc) {
-        vmx_set_timer(&v->vmx, deadline - x->tsc);
-        v->deadline = deadline;
-    } else {
-        vcpu_todo(v, TODO_BOARD);
-    }
+    if (likely(deadline > x->tsc))
+        set_timer(v, deadline, x->tsc);
+    else
+        timer_due(v, x->tsc);
     return RESUME;
+}
+
+/* A loop of PAUSE: it waits, most likely for a vCPU that has no CPU now. */
+enum verdict on_pause(struct vcpu *v, const struct exit *x)
+{
+    (void)x;
+    vcpu_todo(v, TODO_YIELD);
+    return NEXT;
 }
 
 /* INIT was sent to this physical CPU by nobody in Lintel: firmware or a stray agent.  In VMX

@@ -7,6 +7,8 @@
 #include "vmm/hypercall.h"
 #include "vmm/msr_models.h"
 #include "vmm/policy/cr.h"
+#include "vmm/pv.h"
+#include "vmm/vcpu_irq.h"
 #include "vmm/vm.h"
 #include "vmm/wake.h"
 
@@ -86,6 +88,45 @@ static NOINLINE enum verdict refuse_msr(struct vcpu *v, u32 msr, bool write, u64
     return FAULT_GP;
 }
 
+static void answer_rdmsr(u64 *r, u64 value)
+{
+    r[RAX] = (u32)value;
+    r[RDX] = value >> 32;
+}
+
+/* By themselves: what they need would cost the other MSRs registers. */
+static NOINLINE enum verdict rdmsr_rare(struct vcpu *v, const struct exit *x)
+{
+    u64 *r = v->vmx.guest.regs.r;
+    const u32 msr = (u32)r[RCX];
+    const struct msr_row *row = msr_find(msr), *beyond = msr_find_beyond(msr);
+    err_t err = E_INVAL;
+    u64 value;
+
+    if (row && row->read == MSR_APIC)
+        err = vcpu_lapic_msr_read(v, msr, &value, x->tsc);
+    else if (beyond && beyond->read == MSR_CALL)
+        err = pv_msr_read(v, msr, &value);
+    if (err != OK)
+        return refuse_msr(v, msr, false, 0);
+    answer_rdmsr(r, value);
+    return NEXT;
+}
+
+static NOINLINE enum verdict wrmsr_rare(struct vcpu *v, const struct exit *x, u64 value)
+{
+    const u32 msr = (u32)v->vmx.guest.regs.r[RCX];
+    const struct msr_row *row = msr_find(msr), *beyond = msr_find_beyond(msr);
+    err_t err = E_INVAL;
+
+    if (row && (row->write == MSR_APIC || row->other == MSR_APIC))
+        err = msr == MSR_APIC_BASE ? vcpu_set_apic_base(v, value, x->tsc)
+                                   : vcpu_lapic_msr_write(v, msr, value, x->tsc);
+    else if (beyond && beyond->write == MSR_CALL)
+        err = pv_msr_write(v, msr, value);
+    return err == OK ? NEXT : refuse_msr(v, msr, true, value);
+}
+
 enum verdict on_rdmsr(struct vcpu *v, const struct exit *x)
 {
     u64 *r = v->vmx.guest.regs.r;
@@ -94,13 +135,14 @@ enum verdict on_rdmsr(struct vcpu *v, const struct exit *x)
     u64 value;
 
     if (!row)
-        return refuse_msr(v, msr, false, 0);
+        return rdmsr_rare(v, x);
     if (row->read == MSR_HELD)
         value = v->msr_held[row->slot + (msr - row->first)];
-    else if (row->read != MSR_CALL || msr_model_read(v, msr, &value, x->tsc) != OK)
+    else if (row->read != MSR_CALL)
+        return rdmsr_rare(v, x); /* or refused */
+    else if (msr_model_read(v, msr, &value, x->tsc) != OK)
         return refuse_msr(v, msr, false, 0);
-    r[RAX] = (u32)value;
-    r[RDX] = value >> 32;
+    answer_rdmsr(r, value);
     return NEXT;
 }
 
@@ -112,18 +154,20 @@ enum verdict on_wrmsr(struct vcpu *v, const struct exit *x)
     const struct msr_row *row = msr_find(msr);
 
     if (!row)
-        return refuse_msr(v, msr, true, value);
+        return wrmsr_rare(v, x, value);
     if (row->write == MSR_HELD) {
         u64 *held = &v->msr_held[row->slot + (msr - row->first)];
 
         if ((*held ^ value) & ~row->writable)
-            return refuse_msr(v, msr, true, value);
+            return wrmsr_rare(v, x, value); /* or refused */
         *held = value;
         return NEXT;
     }
     if (row->write == MSR_IGNORE)
         return NEXT;
-    if (row->write != MSR_CALL || msr_model_write(v, msr, value, x->tsc) != OK)
+    if (row->write != MSR_CALL)
+        return wrmsr_rare(v, x, value); /* or refused */
+    if (msr_model_write(v, msr, value, x->tsc) != OK)
         return refuse_msr(v, msr, true, value);
     return NEXT;
 }

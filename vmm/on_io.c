@@ -19,20 +19,14 @@ static u32 port_read(struct vcpu *v, u16 port, u8 size, u64 now)
 {
     u32 value;
 
-    board_lock(v);
-    const bool taken = board_port_read(&v->vm->board, port, size, now, &value);
-    board_unlock(v);
-    if (unlikely(!taken))
+    if (unlikely(!board_port_read(&v->vm->board, port, size, now, &value)))
         trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 0, size);
     return value;
 }
 
 static void port_write(struct vcpu *v, u16 port, u8 size, u32 value, u64 now)
 {
-    board_lock(v);
-    const bool taken = board_port_write(&v->vm->board, port, size, value, now);
-    board_unlock(v);
-    if (unlikely(!taken))
+    if (unlikely(!board_port_write(&v->vm->board, port, size, value, now)))
         trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 1, (u64)size << 32 | value);
 }
 
@@ -128,33 +122,53 @@ static NOINLINE enum verdict io_rare(struct vcpu *v, const struct exit *x)
 static __attribute__((noinline)) enum verdict settle(struct vcpu *v, u8 after)
 {
     board_settle(&v->vm->board, after);
-    board_unlock(v);
     if (unlikely(vcpu_board_moved(v)))
         vcpu_todo(v, TODO_BOARD);
     return NEXT;
 }
 
-/* Nearly all are IN and OUT of one byte, which is never split between rows. */
-enum verdict on_io(struct vcpu *v, const struct exit *x)
+static inline __attribute__((always_inline)) enum verdict look(struct vcpu *v, u8 after)
 {
-    const struct io_row *row = io_find((u16)(x->qual >> 16));
-    u8 *al = (u8 *)&v->vmx.guest.regs.r[RAX];
-    u8 after;
-
-    if (unlikely(x->qual & (QUAL_IO_SIZE | QUAL_IO_STRING)) || unlikely(!(row->sizes & 1)))
-        return io_rare(v, x);
-    board_lock(v);
-    if (x->qual & QUAL_IO_IN) {
-        *al = (u8)row->read(&v->vm->board, (u16)(x->qual >> 16), 1, x->tsc);
-        after = row->after_read;
-    } else {
-        row->write(&v->vm->board, (u16)(x->qual >> 16), 1, *al, x->tsc);
-        after = row->after_write;
-    }
     if (after > AFTER_IRQ)
         return settle(v, after);
-    board_unlock(v);
     if (after == AFTER_IRQ && unlikely(vcpu_irq_moved(v)))
         vcpu_todo(v, TODO_BOARD);
     return NEXT;
+}
+
+/* Bits 31:16 of the qualification, in one load. */
+static inline u16 port_of(const struct exit *x)
+{
+    return ((const u16 *)(const void *)&x->qual)[1];
+}
+
+/* Nearly all are IN and OUT of one byte, which is never split between rows. */
+static inline __attribute__((always_inline)) enum verdict io(struct vcpu *v, const struct exit *x)
+{
+    const u16 port = port_of(x);
+    const struct io_row *row = io_find(port);
+    u8 *al = (u8 *)&v->vmx.guest.regs.r[RAX];
+
+    if (unlikely(x->qual & (QUAL_IO_SIZE | QUAL_IO_STRING)) || unlikely(!(row->sizes & 1)))
+        return io_rare(v, x);
+    if (x->qual & QUAL_IO_IN) {
+        *al = (u8)row->read(&v->vm->board, port, 1, x->tsc);
+        return look(v, row->after_read);
+    }
+    row->write(&v->vm->board, port, 1, *al, x->tsc);
+    return look(v, row->after_write);
+}
+
+/* Of a guest with several vCPUs. */
+static NOINLINE enum verdict io_shared(struct vcpu *v, const struct exit *x)
+{
+    board_share(v->vm);
+    const enum verdict verdict = io(v, x);
+    board_release(v);
+    return verdict;
+}
+
+enum verdict on_io(struct vcpu *v, const struct exit *x)
+{
+    return unlikely(v->shares_board) ? io_shared(v, x) : io(v, x);
 }

@@ -35,7 +35,7 @@ static void open_bus(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
         memset(value, 0xff, len);
 }
 
-static u32 ioapic_read_register(struct vcpu *v, u32 offset)
+static NOINLINE u32 ioapic_read_register(struct vcpu *v, u32 offset)
 {
     board_lock(v);
     const u32 value = board_ioapic_read(&v->vm->board, offset);
@@ -43,7 +43,7 @@ static u32 ioapic_read_register(struct vcpu *v, u32 offset)
     return value;
 }
 
-static void ioapic_write_register(struct vcpu *v, u32 offset, u32 value)
+static NOINLINE void ioapic_write_register(struct vcpu *v, u32 offset, u32 value)
 {
     board_lock(v);
     board_ioapic_write(&v->vm->board, offset, value);
@@ -54,9 +54,9 @@ static void ioapic_write_register(struct vcpu *v, u32 offset, u32 value)
 
 /* Registers of both kinds of APIC are 32 bits wide and lie in the first of 16 bytes; the SDM leaves
  * other accesses undefined: they read zeros or the register's bytes, and write nothing. */
-static void apic_access(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
+static inline __attribute__((always_inline)) void apic_access(struct vcpu *v, gpa_t gpa, u32 len,
+                                                              u8 *value, bool write, bool is_local)
 {
-    const bool is_local = gpa.v >= LAPIC_BASE;
     const u32 offset = (u32)(gpa.v - (is_local ? LAPIC_BASE : IOAPIC_BASE)), within = offset & 3;
     const bool whole = len == sizeof(u32) && within == 0;
     u32 reg;
@@ -86,14 +86,14 @@ static err_t device(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
 {
     switch (mmio_find(gpa, len)) {
     case MMIO_NONE: return E_RANGE;
-    case MMIO_OPEN_BUS: open_bus(v, gpa, len, value, write); return OK;
     case MMIO_LAPIC:
-        if (unlikely(lapic_mode(&v->lapic) != LAPIC_XAPIC))
+        if (unlikely(lapic_mode(&v->lapic) != LAPIC_XAPIC)) /* off, or in MSRs */
             open_bus(v, gpa, len, value, write);
         else
-            apic_access(v, gpa, len, value, write);
+            apic_access(v, gpa, len, value, write, true);
         return OK;
-    case MMIO_IOAPIC: apic_access(v, gpa, len, value, write); return OK;
+    case MMIO_IOAPIC: apic_access(v, gpa, len, value, write, false); return OK;
+    case MMIO_OPEN_BUS: open_bus(v, gpa, len, value, write); return OK;
     }
     return E_RANGE;
 }

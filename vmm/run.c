@@ -6,6 +6,7 @@
 #include "arch/x86_64/log.h"
 #include "vmm/measure.h"
 #include "vmm/policy/exit.h"
+#include "vmm/pv.h"
 #include "vmm/record.h"
 #include "vmm/todo.h"
 #include "vmm/vm_end.h"
@@ -98,12 +99,15 @@ static void account_absence(struct vcpu *v)
     struct exit_stats *s = v->stats;
     const u64 now = rdtsc();
 
-    if (s->start == 0)
+    if (s->start == 0) {
         s->start = now;
-    else if (v->leave == LEAVE_ASLEEP)
+    } else if (v->leave == LEAVE_ASLEEP) {
         s->waiting += now - v->left;
-    else
+    } else {
         s->stolen += now - v->left;
+        pv_steal_update(v, now - v->left);
+        pv_set_preempted(v, false);
+    }
 }
 
 void vcpu_run(struct vcpu *v)
@@ -113,6 +117,8 @@ void vcpu_run(struct vcpu *v)
     vcpu_todo(v, TODO_BOARD); /* what the preemption timer had left is another vCPU's now */
     v->leave = LEAVE_ENDED;
     run(v);
+    if (v->leave == LEAVE_TURN_OVER || v->leave == LEAVE_YIELD)
+        pv_set_preempted(v, true);
     v->left = rdtsc();
     if (v->leave == LEAVE_ENDED)
         v->stats->end = v->left;

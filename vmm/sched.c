@@ -87,7 +87,7 @@ static void timer_add(struct sched_queue *q, struct sched_entity *e)
 static void ready_add(struct sched_queue *q, struct sched_entity *e, bool first)
 {
     struct sched_level *level = &q->level[e->priority];
-    struct sched_link *list = e->credit > e->floor ? &level->active : &level->expired;
+    struct sched_link *list = e->credit > 0 ? &level->active : &level->expired;
 
     list_add_after(first ? &level->active : list->prev, &e->link);
     q->ready |= BIT32(e->priority);
@@ -120,10 +120,9 @@ static bool has_mates(const struct sched_queue *q, const struct sched_entity *e)
 static void spend_credit(struct sched_queue *q, struct sched_entity *e, u64 ticks)
 {
     e->credit = minus(e->credit, ticks);
-    if (has_mates(q, e))
+    if (has_mates(q, e) || e->credit >= e->floor)
         return;
-    /* Alone, a round ends with each quantum.  Where one ends right now, sched_pick() begins the
-     * next. */
+    /* Alone, a turn follows the other; where one ends right now, sched_pick() begins the next. */
     e->floor = 0;
     if (e->credit < 0) {
         const u64 step = quantum(q, e), rounds = steps_up(e->credit + 1, step);
@@ -270,9 +269,9 @@ static void put_back(struct sched_queue *q)
         return;
     }
     const bool goes_on = e->credit > e->floor;
-    if (!goes_on || !has_mates(q, e))
+    if (!goes_on)
         e->floor = 0;
-    ready_add(q, e, goes_on && e->credit > e->floor);
+    ready_add(q, e, goes_on);
 }
 
 struct sched_entity *sched_pick(struct sched_queue *q, u64 now)
@@ -402,7 +401,7 @@ bool sched_wake(struct sched_queue *q, struct sched_entity *e, u64 now)
     return e->priority == q->running->priority && (!had_mates || e->state == SCHED_THROTTLED);
 }
 
-void sched_yield(struct sched_queue *q, u64 now)
+void sched_yield_turn(struct sched_queue *q, u64 now)
 {
     advance(q, now);
     if (!q->running || !has_mates(q, q->running))

@@ -81,7 +81,7 @@ bool sched_wake(struct sched_queue *q, struct sched_entity *e, u64 now);
 void sched_block(struct sched_queue *q, struct sched_entity *e, u64 wake, u64 now);
 /* The running one gives up the rest of its round, if another of its priority is READY.  On to
  * sched_pick(). */
-void sched_yield(struct sched_queue *q, u64 now);
+void sched_yield_turn(struct sched_queue *q, u64 now);
 /* The running one lets `target`, READY on this queue and not of lower priority, run next: no longer
  * than its own turn would have been, and at the expense of target's own credit, of this round and
  * at most the next one; so no share changes, and nobody starves by it.  It keeps its own credit and

@@ -51,16 +51,21 @@ static void show_table(const struct vcpu *v, const struct exit_times *t)
 {
     const u64 count = exit_stats_count(v->stats);
     const struct share guest = share_of(t->guest, t->total), lintel = share_of(t->lintel, t->total),
-                       waiting = share_of(t->waiting, t->total);
+                       waiting = share_of(t->waiting, t->total),
+                       stolen = share_of(t->stolen, t->total);
+    char which[sizeof(", vCPU 4294967295")] = "";
 
-    log_info("guest %s: %llu exits; MSR accesses refused: %llu, ports: %llu", v->vm->config->name,
-             X(count), X(v->msr_refused), X(v->vm->board.refused));
+    if (v->vm->vcpus > 1)
+        fmt_buf(which, sizeof(which), ", vCPU %u", v->id);
+    log_info("guest %s%s: %llu exits; MSR accesses refused: %llu, ports: %llu",
+             v->vm->config->name, which, X(count), X(v->msr_refused), X(v->vm->board.refused));
     log_info("  %-22s %10s %6s %8s %8s %8s %10s %6s", "exit", "count", "share", "mean", "median",
              "p99", "max", "time");
     show_reasons(v->stats, count, t->lintel);
-    log_info("  of %llu ticks: guest %llu.%llu%%, Lintel %llu.%llu%%, waiting %llu.%llu%%",
+    log_info("  of %llu ticks: guest %llu.%llu%%, Lintel %llu.%llu%%, waiting %llu.%llu%%, for others "
+             "%llu.%llu%%",
              X(t->total), X(guest.percent), X(guest.tenth), X(lintel.percent), X(lintel.tenth),
-             X(waiting.percent), X(waiting.tenth));
+             X(waiting.percent), X(waiting.tenth), X(stolen.percent), X(stolen.tenth));
 }
 
 /* As many lines as the buckets take; each begins in the same way. */
@@ -95,8 +100,9 @@ static void print_lines(const struct vcpu *v, const struct exit_times *t)
                  X(quantile(r, 990)), X(r->max));
         print_buckets(guest, exit_reason_name(i), &r->hist);
     }
-    log_info("LINTEL-TIMES guest=%s total=%llu lintel=%llu waiting=%llu guest=%llu", guest,
-             X(t->total), X(t->lintel), X(t->waiting), X(t->guest));
+    log_info("LINTEL-TIMES guest=%s total=%llu lintel=%llu waiting=%llu guest=%llu stolen=%llu "
+             "vcpu=%u",
+             guest, X(t->total), X(t->lintel), X(t->waiting), X(t->guest), X(t->stolen), v->id);
 }
 
 void stats_report(const struct vcpu *v, bool for_machines)

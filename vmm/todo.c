@@ -7,6 +7,7 @@
 #include "vmm/console_turn.h"
 #include "vmm/cpu_share.h"
 #include "vmm/irq.h"
+#include "vmm/pv.h"
 #include "vmm/record.h"
 #include "vmm/vcpu_init.h"
 #include "vmm/vcpu_irq.h"
@@ -98,8 +99,12 @@ static void plan_events(struct vcpu *v)
     struct guest_state *g = &v->vmx.guest;
     const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
 
-    if (v->apic_page && lapic_has_requests(&v->lapic))
-        vcpu_post_interrupts(v);
+    if (lapic_has_requests(&v->lapic)) {
+        if (v->apic_page)
+            vcpu_post_interrupts(v);
+        else if (v->pv.eoi_vector)
+            pv_eoi_take(v);
+    }
     const struct irq_view view = {
         .exception = v->pending.info,
         .nmi = v->nmi_pending,
@@ -114,6 +119,8 @@ static void plan_events(struct vcpu *v)
     if (plan.ack_irq) {
         v->stats->injected++;
         inject(v, (struct event){.info = EVENT_VALID | EVENT_TYPE_EXT_INT << 8 | vcpu_irq_ack(v)});
+        if (!v->pv.eoi_vector)
+            pv_eoi_share(v);
     } else if (plan.inject) {
         inject(v, v->pending.info ? v->pending : (struct event){.info = plan.inject});
         if (v->pending.info)
@@ -153,39 +160,68 @@ static bool is_dead(struct vcpu *v)
            (!(gs_get(&v->vmx.guest, GS_RFLAGS) & RFLAGS_IF) && !v->nmi_pending && !v->pending.info);
 }
 
-/* HLT, or waiting for SIPI: this CPU sleeps until an event is due for the guest, if no other vCPU
- * could use it meanwhile.  False: it leaves. */
-static bool sleep(struct vcpu *v, struct exit *x)
+static void set_timer(struct vcpu *v, u64 deadline, u64 now)
 {
-    u64 slept = 0;
+    vmx_set_timer(&v->vmx, deadline > now + SLICE_FLOOR ? deadline - now : SLICE_FLOOR);
+    v->deadline = deadline;
+}
+
+static void account_sleep(struct vcpu *v, struct exit *x, u64 slept)
+{
+    x->tsc += slept; /* not time spent in Lintel */
+    v->stats->waiting += slept;
+    trace(v->trace, TRACE_WAIT, v->trace_id, 0, slept, 0);
+}
+
+/* HLT, or waiting for SIPI, as of `now`: this CPU sleeps until an event is due for the guest, or
+ * somebody wants something of the vCPU, if no other vCPU could use the CPU meanwhile.  False: it
+ * leaves. */
+static bool sleep(struct vcpu *v, struct exit *x, u64 deadline, u64 now)
+{
+    const u64 start = now;
 
     if (is_dead(v))
         vm_vcpu_dead(v);
-    for (;;) {
-        const u64 now = record_now();
-        const u64 deadline = run_devices(v, 0, now);
+    while (v->asleep && !READ_ONCE(v->todo)) {
         const u64 until = v->cpu == 0 ? MIN(deadline, console_due()) : deadline;
 
-        if (READ_ONCE(v->todo) || wakes(v))
-            break;
         if (!cpu_may_sleep(v)) {
-            v->wake = deadline;
+            v->wake = v->deadline = deadline;
+            account_sleep(v, x, now - start);
             return leave(v, LEAVE_ASLEEP, 0);
         }
         record_sleep(until);
         cpu_sleep(&v->todo, until);
-        slept += record_now() - now;
+        now = record_now();
+        deadline = run_devices(v, 0, now);
+        v->asleep = !wakes(v);
     }
     vm_vcpu_alive(v);
-    x->tsc += slept; /* not time spent in Lintel */
-    v->stats->waiting += slept;
-    trace(v->trace, TRACE_WAIT, v->trace_id, 0, slept, 0);
-    v->asleep = !wakes(v);
-    vcpu_todo(v, TODO_BOARD); /* the timer was set before the sleep */
+    account_sleep(v, x, now - start);
+    set_timer(v, deadline, now);
     return true;
 }
 
 /* ------------------------------------------------------------ everything */
+
+/* Devices, consoles and its CPU. */
+static bool look_around(struct vcpu *v, struct exit *x, u64 todo)
+{
+    const u64 now = record_now();
+    const u64 deadline = run_devices(v, todo, now);
+
+    if (v->vm->end != VM_RUNNING)
+        return leave(v, LEAVE_ENDED, TODO_END);
+    if (todo & TODO_YIELD)
+        return leave(v, LEAVE_YIELD, 0);
+    if ((todo & TODO_RESCHED) || now >= v->turn_ends)
+        return leave(v, LEAVE_TURN_OVER, 0);
+    v->asleep = v->asleep && !wakes(v);
+    if (v->asleep)
+        return sleep(v, x, deadline, now);
+    set_timer(v, deadline, now);
+    return true;
+}
 
 static bool do_todo(struct vcpu *v, struct exit *x, u64 todo)
 {
@@ -195,22 +231,7 @@ static bool do_todo(struct vcpu *v, struct exit *x, u64 todo)
         mail_take(&v->mail, &v->lapic);
     if (todo & TODO_HALT)
         v->asleep = true;
-    if (todo & (TODO_BOARD | TODO_MAIL | TODO_CONSOLE | TODO_RESCHED)) {
-        const u64 now = record_now();
-        const u64 deadline = run_devices(v, todo, now);
-
-        vmx_set_timer(&v->vmx, deadline > now + SLICE_FLOOR ? deadline - now : SLICE_FLOOR);
-        v->deadline = deadline;
-        if (now >= v->turn_ends)
-            todo |= TODO_RESCHED;
-    }
-    if (v->vm->end != VM_RUNNING)
-        return leave(v, LEAVE_ENDED, TODO_END);
-    if (todo & TODO_YIELD)
-        return leave(v, LEAVE_YIELD, 0);
-    if (todo & TODO_RESCHED)
-        return leave(v, LEAVE_TURN_OVER, 0);
-    return v->asleep ? sleep(v, x) : true;
+    return todo == TODO_EVENT && v->vm->end == VM_RUNNING ? true : look_around(v, x, todo);
 }
 
 bool vcpu_prepare(struct vcpu *v, struct exit *x)

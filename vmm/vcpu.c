@@ -29,10 +29,33 @@ static void reset_registers(struct vcpu *v)
         lapic_page_reset(v->apic_page);
 }
 
+/* What the processor keeps for the vCPU that it runs. */
+static void init_live_registers(void)
+{
+    write_cr2(0);
+    write_dr0(0);
+    write_dr1(0);
+    write_dr2(0);
+    write_dr3(0);
+    write_dr6(DR6_INIT);
+}
+
 void vcpu_init(struct vcpu *v)
 {
+    static const u8 stays[] = {GS_PAT, GS_SYSENTER_CS, GS_SYSENTER_ESP, GS_SYSENTER_EIP};
+    struct guest_state *g = &v->vmx.guest;
+    const u64 cache = gs_get(g, GS_CR0_SHADOW) & (CR0_CD | CR0_NW);
+    u64 kept[ARRAY_LEN(stays)];
+
+    for (u32 i = 0; i < ARRAY_LEN(stays); i++)
+        kept[i] = gs_get(g, (enum guest_field)stays[i]);
     reset_registers(v);
+    for (u32 i = 0; i < ARRAY_LEN(stays); i++)
+        gs_set(g, (enum guest_field)stays[i], kept[i]);
+    gs_set(g, GS_CR0_SHADOW, CR0_ET | cache);
+    init_live_registers();
     lapic_init(&v->lapic);
+    v->pv.eoi = v->pv.eoi_vector = 0;
     if (v->apic_page)
         vmx_set_interrupt_status(&v->vmx, 0);
 }
@@ -44,6 +67,7 @@ void vcpu_reset(struct vcpu *v)
     v->xcr0 = XCR0_X87;
     v->tsc_adjust = 0;
     msr_held_reset(v->msr_held);
+    v->pv = (struct pv_vcpu){0};
     lapic_reset(&v->lapic, v->id);
     msr_held_set(v->msr_held, MSR_APIC_BASE, v->lapic.base);
     v->asleep = v->waits_for_sipi = v->id != 0;

@@ -47,11 +47,20 @@ struct event {
     u32 insn_len; /* software interrupts and exceptions */
 };
 
+/* KVM's MSRs (abi/kvm.h), as the guest wrote them; vmm/pv.h. */
+struct pv_vcpu {
+    u64 wall_clock, system_time, steal_time, eoi;
+    u32 wall_version, time_version, steal_version; /* even: of what is in guest memory */
+    u64 stolen;                                    /* TSC ticks */
+    u8 eoi_vector; /* in service, but not in the local APIC's ISR: the guest may end it in memory */
+};
+
 struct vcpu {
     struct vmx_vcpu vmx; /* first */
     struct vm *vm;
     u32 id;
     u64 todo;             /* enum vcpu_todo; atomic */
+    bool shares_board;    /* with other vCPUs */
     struct event pending; /* an exception, or an interrupted delivery to repeat */
     u64 deadline;         /* TSC that the preemption timer was last set for */
     u64 outside; /* the part of it that is not the local APIC's: board, console, its turn */
@@ -84,12 +93,15 @@ struct vcpu {
     bool pinned;             /* stays where it is */
     bool tsc_offset_changed; /* while its VMCS was not current */
     enum vcpu_leave leave;
-    u64 wake;      /* LEAVE_ASLEEP: TSC, ~0: never */
-    u64 turn_ends; /* TSC by which it has to leave */
-    u64 left;      /* TSC when it left; 0: it never ran */
+    u32 yielded_to; /* the last one of its guest's */
+    u64 wake;       /* LEAVE_ASLEEP: TSC, ~0: never */
+    u64 turn_ends;  /* TSC by which it has to leave */
+    u64 left;       /* TSC when it left; 0: it never ran */
     struct vcpu_switched switched;
 
     struct lapic_mail mail; /* from others */
+
+    struct pv_vcpu pv;
 };
 
 #define EVENT_TYPE_EXT_INT     0u
@@ -101,8 +113,9 @@ struct vcpu {
 
 #define NO_ERROR_CODE          (-1)
 
-/* What INIT leaves: registers and local APIC as after a reset; extended state, the TSC and the MSRs
- * that are held stay.  SDM Vol. 3A, "Processor State After Reset". */
+/* What INIT leaves: registers and local APIC as after a reset; CR0.CD and NW, extended state, the
+ * TSC and the MSRs that are no control registers stay.  The vCPU is loaded.  SDM Vol. 3A,
+ * "Processor State After Reset". */
 void vcpu_init(struct vcpu *v);
 /* Power-up state: everything that INIT or RESET defines and the reset values of the MSR table. */
 void vcpu_reset(struct vcpu *v);

@@ -35,9 +35,9 @@ static void take_startup(struct vcpu *v)
 void vcpu_attend(struct vcpu *v)
 {
     struct lapic *l = &v->lapic;
-    struct apic_message m;
 
-    if (l->init) { /* before a STARTUP that came after it; it takes an NMI with it */
+    vcpu_send_ipi(v); /* which may be for itself, too */
+    if (l->init) {    /* before a STARTUP that came after it; it takes an NMI with it */
         l->init = l->nmi = false;
         take_init(v);
     }
@@ -49,6 +49,4 @@ void vcpu_attend(struct vcpu *v)
         l->nmi = false;
         v->nmi_pending |= !v->waits_for_sipi;
     }
-    while (lapic_take_ipi(l, &m))
-        vcpu_send_message(v, l, &m);
 }

@@ -4,6 +4,7 @@
 #include "lib/mem.h"
 #include "vmm/console.h"
 #include "vmm/dev/lapic_page.h"
+#include "vmm/pv.h"
 #include "vmm/vm_memory.h"
 #include "vmm/wake.h"
 
@@ -49,8 +50,7 @@ bool vcpu_board_moved(const struct vcpu *v)
 
 bool vcpu_lapic_moved(const struct vcpu *v)
 {
-    return vcpu_irq_pending(v) != v->irq_planned || v->lapic.deadline < v->deadline ||
-           v->lapic.attention;
+    return vcpu_irq_pending(v) != v->irq_planned || v->lapic.deadline < v->deadline;
 }
 
 /* To one of the guest's local APICs.  That of `self` is at hand. */
@@ -62,6 +62,12 @@ static void deliver(struct vcpu *self, struct vcpu *to, const struct apic_messag
         vcpu_ask(to, TODO_MAIL);
 }
 
+static u16 candidate(const struct vcpu *v)
+{
+    return v->apic_page ? lapic_page_candidate(&v->lapic, v->apic_page)
+                        : lapic_candidate(&v->lapic);
+}
+
 /* To the one with the lowest priority of those that it is for. */
 static void deliver_lowest(struct vcpu *self, const struct lapic *from,
                            const struct apic_message *m)
@@ -71,9 +77,8 @@ static void deliver_lowest(struct vcpu *self, const struct lapic *from,
     int winner;
 
     for (u32 i = 0; i < vm->vcpus; i++)
-        priority[i] = lapic_is_destination(&vm->vcpu[i]->lapic, m, from)
-                          ? lapic_candidate(&vm->vcpu[i]->lapic)
-                          : LAPIC_NO_CANDIDATE;
+        priority[i] = lapic_is_destination(&vm->vcpu[i]->lapic, m, from) ? candidate(vm->vcpu[i])
+                                                                         : LAPIC_NO_CANDIDATE;
     winner = lapic_arbitrate(priority, vm->vcpus, &vm->arbiter);
     if (winner >= 0)
         deliver(self, vm->vcpu[winner], m);
@@ -124,20 +129,41 @@ void vcpu_post_interrupts(struct vcpu *v)
 
 bool vcpu_irq_wakes(struct vcpu *v)
 {
-    if (!v->apic_page)
+    if (!v->apic_page) {
+        if (v->pv.eoi_vector)
+            pv_eoi_take(v);
         return vcpu_irq_pending(v);
+    }
     vcpu_post_interrupts(v);
     return vcpu_extint_pending(v) || lapic_page_pending(v->apic_page);
 }
 
 u32 vcpu_lapic_read(struct vcpu *v, u32 offset, u64 now)
 {
-    return v->apic_page ? lapic_page_read(&v->lapic, v->apic_page, offset, now)
-                        : lapic_read(&v->lapic, offset, now);
+    if (unlikely(now >= v->lapic.deadline)) /* the look at the register makes it come */
+        vcpu_todo(v, TODO_BOARD);
+    if (v->apic_page)
+        return lapic_page_read(&v->lapic, v->apic_page, offset, now);
+    if (v->pv.eoi_vector)
+        pv_eoi_take(v);
+    return lapic_read(&v->lapic, offset, now);
+}
+
+void vcpu_send_ipi(struct vcpu *v)
+{
+    struct apic_message m;
+
+    if (lapic_take_ipi(&v->lapic, &m))
+        vcpu_send_message(v, &v->lapic, &m);
 }
 
 static void after_write(struct vcpu *v)
 {
+    if (unlikely(v->lapic.attention)) {
+        vcpu_send_ipi(v); /* at once: then most need nothing more */
+        if (v->lapic.attention)
+            vcpu_todo(v, TODO_BOARD);
+    }
     if (unlikely(v->lapic.eoi != LAPIC_NO_VECTOR)) {
         board_lock(v);
         board_eoi(&v->vm->board, (u8)v->lapic.eoi);
@@ -155,6 +181,8 @@ void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value, u64 now)
         lapic_page_write(&v->lapic, v->apic_page, offset, value, now);
         vmx_set_interrupt_status(&v->vmx, lapic_page_status(v->apic_page));
     } else {
+        if (v->pv.eoi_vector)
+            pv_eoi_take(v);
         lapic_write(&v->lapic, offset, value, now);
     }
     after_write(v);
@@ -162,6 +190,8 @@ void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value, u64 now)
 
 err_t vcpu_lapic_msr_read(struct vcpu *v, u32 msr, u64 *value, u64 now)
 {
+    if (v->pv.eoi_vector)
+        pv_eoi_take(v);
     TRY(v->apic_page ? lapic_page_msr_read(&v->lapic, v->apic_page, msr, value, now)
                      : lapic_msr_read(&v->lapic, msr, value, now));
     if (vcpu_lapic_moved(v)) /* a timer that was due, or that goes on */
@@ -175,6 +205,8 @@ err_t vcpu_lapic_msr_write(struct vcpu *v, u32 msr, u64 value, u64 now)
         TRY(lapic_page_msr_write(&v->lapic, v->apic_page, msr, value, now));
         vmx_set_interrupt_status(&v->vmx, lapic_page_status(v->apic_page));
     } else {
+        if (v->pv.eoi_vector)
+            pv_eoi_take(v);
         TRY(lapic_msr_write(&v->lapic, msr, value, now));
     }
     after_write(v);
@@ -199,7 +231,7 @@ static void follow_mode(struct vcpu *v)
 
 err_t vcpu_set_apic_base(struct vcpu *v, u64 value, u64 now)
 {
-    if (likely(value == v->lapic.base))
+    if (value == v->lapic.base)
         return OK;
     TRY(v->apic_page ? lapic_page_write_base(&v->lapic, v->apic_page, value, now)
                      : lapic_write_base(&v->lapic, value, now));
@@ -215,8 +247,11 @@ void vcpu_set_tsc_deadline(struct vcpu *v, u64 value, u64 now)
     lapic_set_tsc_deadline(&v->lapic, value, now + v->tsc_offset, now);
     const u64 deadline = v->lapic.deadline;
 
-    if (deadline >= v->deadline) /* the timer is set for something earlier */
+    if (deadline >= v->deadline) { /* the timer is set for something earlier, which may have come */
+        if (unlikely(v->deadline <= now))
+            vcpu_todo(v, TODO_BOARD);
         return;
+    }
     if (unlikely(deadline <= now)) {
         vcpu_todo(v, TODO_BOARD);
         return;

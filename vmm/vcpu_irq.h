@@ -17,9 +17,11 @@ static inline bool vcpu_irq_pending(const struct vcpu *v)
  * another. */
 static inline bool vcpu_irq_moved(const struct vcpu *v)
 {
-    return (board_irq_pending(&v->vm->board) && lapic_takes_extint(&v->lapic)) !=
-               v->extint_planned ||
-           v->vm->board.wish != BOARD_NOTHING;
+    const struct board *b = &v->vm->board;
+
+    if (likely(!((u32)board_irq_pending(b) | v->extint_planned | (u32)b->wish)))
+        return false;
+    return vcpu_extint_pending(v) != v->extint_planned || b->wish != BOARD_NOTHING;
 }
 
 /* Around each access to the board: its vCPUs share it.  NOINLINE: a guest with one vCPU does
@@ -29,13 +31,13 @@ NOINLINE void board_release(struct vcpu *v);
 
 static inline void board_lock(struct vcpu *v)
 {
-    if (unlikely(v->vm->vcpus > 1))
+    if (unlikely(v->shares_board))
         board_share(v->vm);
 }
 
 static inline void board_unlock(struct vcpu *v)
 {
-    if (unlikely(v->vm->vcpus > 1))
+    if (unlikely(v->shares_board))
         board_release(v);
 }
 
@@ -57,6 +59,8 @@ bool vcpu_lapic_moved(const struct vcpu *v);
 /* A message to those of its guest's local APICs that it is for, in the turn of `self`; `from` sent
  * it, NULL: the I/O APIC. */
 void vcpu_send_message(struct vcpu *self, const struct lapic *from, const struct apic_message *m);
+/* The message that the local APIC has for others, if it has one. */
+void vcpu_send_ipi(struct vcpu *v);
 /* The I/O APIC's messages go to the local APICs that they are for. */
 void vcpu_take_messages(struct vcpu *v);
 /* A guest's write to a register of its local APIC, with all that follows from it. */

@@ -3,7 +3,10 @@
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/paging.h"
+#include "arch/x86_64/panic.h"
+#include "arch/x86_64/tsc.h"
 #include "vmm/hostmem.h"
+#include "vmm/idalloc.h"
 #include "vmm/percpu.h"
 #include "vmm/policy/cr.h"
 #include "vmm/policy/io.h"
@@ -19,15 +22,26 @@ static u8 PAGE(msr_bitmap)[PAGE_SIZE];
 static u8 PAGE(x2apic_msr_bitmap)[PAGE_SIZE];
 static u8 PAGE(io_bitmap)[2][PAGE_SIZE];
 
-/* A page for the registers of the local APIC, if the processor can work with it. */
+bool vcpu_gets_apic_page(const struct vm *vm)
+{
+    return RECORD_APIC_PAGE && vmx_delivers_interrupts(vmx_caps()) &&
+           vm->config->apicv == CONFIG_APICV_AUTO;
+}
+
 static err_t setup_apic(struct vcpu *v, hpa_t *access, hpa_t *page)
 {
     *access = *page = (hpa_t){0};
-    if (!RECORD_APIC_PAGE || !vmx_delivers_interrupts(vmx_caps()))
+    if (!vcpu_gets_apic_page(v->vm))
         return OK;
     TRY(vm_memory_map_apic(v->vm, v->id, access, page));
     v->apic_page = phys_to_virt(*page);
     return OK;
+}
+
+/* A vCPU that spins may wait for another of its guest, which could have this CPU meanwhile. */
+static bool yields(const struct vcpu *v)
+{
+    return v->vm->config->vcpus > 1 && !v->pinned && vmx_exits_on_pause_loops(vmx_caps());
 }
 
 static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
@@ -53,6 +67,7 @@ static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
                                 .apic_page = apic_page,
                                 .apic_access = access,
                                 .cr4_mask = cr4_owned(vm->cpuid.cr4_mask),
+                                .pause_loops = yields(v),
                                 .mitigations = vmx_mitigation_plan()->flags,
                             });
     return OK;
@@ -63,44 +78,81 @@ static void place(struct vcpu *v)
     const struct config_guest *c = v->vm->config;
 
     v->sched = (struct sched_entity){.priority = (u8)c->priority, .weight = c->weight};
+    if (c->cap) {
+        v->sched.period = c->period * (tsc_hz / 1000);
+        v->sched.budget = v->sched.period / 100 * c->cap;
+    }
     v->cpus = c->cpus ? c->cpus : ~0ull;
     v->pinned = c->schedule == CONFIG_SCHEDULE_PINNED;
     v->cpu = v->loaded_on = CPU_NONE;
     v->turn_ends = v->wake = SCHED_NEVER;
 }
 
-static void release(struct vcpu *v, void *vmcs)
+/* VPID 0 is the hypervisor's. */
+#define VPID_LAST 0xffffu
+
+static u64 vpid_bitmap[IDALLOC_WORDS(VPID_LAST)];
+static struct idalloc vpids;
+
+static err_t take_vpid(u16 *vpid)
 {
+    u32 id;
+
+    if (vpids.last == 0)
+        idalloc_init(&vpids, vpid_bitmap, 1, VPID_LAST);
+    TRY(idalloc_take(&vpids, &id));
+    *vpid = (u16)id;
+    return OK;
+}
+
+static void release(struct vcpu *v)
+{
+    if (v->vpid && idalloc_give_back(&vpids, v->vpid) != OK)
+        panic("vm %u: VPID %u was not its own", v->vm->id, v->vpid);
+    if (v->vmx.vmcs.v)
+        hostmem_page_free(phys_to_virt(v->vmx.vmcs));
     hostmem_pages_free(v->switched.fpu, fpu_area_bytes());
-    hostmem_page_free(vmcs);
     hostmem_pages_free(v->stats, sizeof(*v->stats));
     hostmem_pages_free(v, sizeof(*v));
 }
 
-err_t vcpu_create(struct vm *vm, u32 id)
+/* All that it needs, or nothing of it. */
+static struct vcpu *allocate(struct vm *vm)
 {
     struct vcpu *v = hostmem_pages(sizeof(*v));
-    void *vmcs = hostmem_page();
+    void *vmcs;
 
-    if (!v || !vmcs) {
-        hostmem_page_free(vmcs);
-        hostmem_pages_free(v, sizeof(*v));
-        return E_NOMEM;
-    }
+    if (!v)
+        return NULL;
     v->vm = vm;
-    v->id = id;
-    v->vpid = (u16)(vm->id + 1);
-    v->trace = &this_vmm_cpu()->trace; /* until a CPU loads it */
-    place(v);
-    v->trace_id = (u16)(vm->id << 8 | id);
-    v->trace_exit = (u64)v->trace_id << 16 | TRACE_EXIT;
     v->stats = hostmem_pages(sizeof(*v->stats));
     v->switched.fpu = hostmem_pages(fpu_area_bytes());
-    if (!v->stats || !v->switched.fpu || setup_vmx(v, virt_to_phys(vmcs)) != OK) {
-        release(v, vmcs);
+    vmcs = hostmem_page();
+    if (vmcs)
+        v->vmx.vmcs = virt_to_phys(vmcs);
+    if (v->stats && v->switched.fpu && vmcs && take_vpid(&v->vpid) == OK)
+        return v;
+    release(v);
+    return NULL;
+}
+
+err_t vcpu_create(struct vm *vm, u32 id)
+{
+    struct vcpu *v = allocate(vm);
+
+    if (!v)
+        return E_NOMEM;
+    v->id = id;
+    v->shares_board = vm->config->vcpus > 1;
+    v->trace = &this_vmm_cpu()->trace; /* until a CPU loads it */
+    v->trace_id = (u16)(vm->id << 8 | id);
+    v->trace_exit = (u64)v->trace_id << 16 | TRACE_EXIT;
+    place(v);
+    if (setup_vmx(v, v->vmx.vmcs) != OK) {
+        release(v);
         return E_NOMEM;
     }
-    vcpu_switch_init(&v->switched);
+    vcpu_switch_init(&v->switched, v->switched.fpu);
     exit_stats_reset(v->stats);
     vcpu_reset(v);
     vmx_vcpu_release(&v->vmx); /* no CPU's yet */
@@ -108,10 +160,13 @@ err_t vcpu_create(struct vm *vm, u32 id)
     return OK;
 }
 
+u32 vcpu_vpids_in_use(void)
+{
+    return vpids.used;
+}
+
 void vcpu_destroy(struct vcpu *v)
 {
-    struct vm *vm = v->vm;
-
-    vm->vcpu[--vm->vcpus] = NULL;
-    release(v, phys_to_virt(v->vmx.vmcs));
+    v->vm->vcpu[--v->vm->vcpus] = NULL;
+    release(v);
 }

@@ -26,7 +26,7 @@ static struct cpuid_answer read_host_cpuid(void *ctx, u32 leaf, u32 subleaf)
     return (struct cpuid_answer){r.eax, r.ebx, r.ecx, r.edx};
 }
 
-static void build_cpuid(struct vm *vm)
+static void build_cpuid(struct vm *vm, bool paravirt)
 {
     const struct vmx_controls *c = vmx_controls();
     const u64 xcr0 = fpu_supported_xcr0();
@@ -38,6 +38,8 @@ static void build_cpuid(struct vm *vm)
         .rdtscp = vmx_has_control(c, WORD_CPU2, CPU2_RDTSCP),
         .invpcid = vmx_has_control(c, WORD_CPU2, CPU2_INVPCID),
         .xsaves = vmx_has_control(c, WORD_CPU2, CPU2_XSAVES),
+        .paravirt = paravirt,
+        .pv_eoi = !vcpu_gets_apic_page(vm),
     };
 
     if (xcr0) /* leaf 0xd speaks of what is enabled now; the next vCPU's turn changes it */
@@ -56,24 +58,19 @@ static void mark_by_port(void *ctx, u32 value)
     (void)ledger_write(&vm->ledger, counts, value);
 }
 
-/* One time-stamp counter for all of them, which begins now. */
-static void start_clock(struct vm *vm)
-{
-    const u64 offset = 0 - rdtsc();
-
-    for (u32 i = 0; i < vm->vcpus; i++) {
-        vm->vcpu[i]->tsc_offset = offset;
-        vm->vcpu[i]->tsc_offset_changed = true;
-    }
-}
-
-static void start_board(struct vm *vm, const struct board_host *host)
+/* All clocks begin now, the guest's TSCs and its system time at 0. */
+static void start_time(struct vm *vm, const struct board_host *host)
 {
     const u64 now = rdtsc(), wall_time = bootinfo_wall_time();
 
     record_board(vm, now, wall_time);
     board_init(&vm->board, host, tsc_hz, now, wall_time, vm->config->memory,
                (u16)vm->config->debug_exit);
+    pvclock_start(&vm->clock, tsc_hz, now, wall_time);
+    for (u32 i = 0; i < vm->vcpus; i++) {
+        vm->vcpu[i]->tsc_offset = 0 - now;
+        vm->vcpu[i]->tsc_offset_changed = true;
+    }
 }
 
 /* A debug-exit port is looked at only where nothing else is. */
@@ -119,7 +116,7 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
                   (unsigned long long)(hostmem()->free_frames >> 8));
         return err;
     }
-    build_cpuid(vm);
+    build_cpuid(vm, config->paravirt == CONFIG_ON);
     err = create_vcpus(vm);
     if (err == OK)
         err = vm_image_load(vm);
@@ -132,8 +129,7 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
     ledger_start(&vm->ledger);
     if (config->ledger == CONFIG_ON)
         board_host.mark = mark_by_port;
-    start_board(vm, &board_host);
-    start_clock(vm);
+    start_time(vm, &board_host);
     return OK;
 }
 

@@ -10,6 +10,7 @@
 #include "vmm/guest_console.h"
 #include "vmm/ledger.h"
 #include "vmm/policy/cpuid.h"
+#include "vmm/pvclock.h"
 #include "vmm/vcpu.h"
 
 #define VM_EXTENTS_MAX 64u
@@ -41,6 +42,7 @@ struct vm {
     struct vm_extent extent[VM_EXTENTS_MAX];
     struct board board;
     struct cpuid_policy cpuid;
+    struct pvclock clock;
     u32 vcpus;
     struct vcpu *vcpu[VM_VCPUS_MAX]; /* [i] has APIC ID i */
     struct ledger ledger;            /* of the exits of all of them */

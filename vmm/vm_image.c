@@ -22,6 +22,7 @@
 #define AR_CODE_32        0xc09bu
 #define AR_DATA           0xc093u
 #define AR_TSS_BUSY       0x8bu
+#define TSS_LIMIT         0x67u /* the least there can be; PVH wants it so */
 #define ENTRY_IA32E_GUEST BIT(9)
 
 /* One at a time is enough: guests are loaded one after another. */
@@ -156,6 +157,7 @@ static void set_segments(struct guest_state *g)
         set_segment(g, data[i], SEL_GUEST_DATA, AR_DATA);
     set_segment(g, GS_CS_SEL, SEL_GUEST_CODE, plan.mode == LOAD_LONG_64 ? AR_CODE_64 : AR_CODE_32);
     gs_set(g, GS_TR_AR, AR_TSS_BUSY);
+    gs_set(g, GS_TR_LIMIT, TSS_LIMIT);
     gs_set(g, GS_GDTR_BASE, plan.gdt.v);
     gs_set(g, GS_GDTR_LIMIT, plan.gdt_limit);
     gs_set(g, GS_IDTR_LIMIT, 0);

@@ -46,6 +46,7 @@ void vcpu_attach(struct vcpu *v, u32 cpu)
 
     spin_lock(&c->lock);
     v->cpu = cpu;
+    c->pinned += v->pinned;
     if (sched_add(&c->queue, &v->sched, rdtsc()) != OK)
         panic("vCPU %x cannot be scheduled", v->trace_id);
     spin_unlock(&c->lock);

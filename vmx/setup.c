@@ -16,6 +16,12 @@
 
 #define PAT_AFTER_RESET 0x0007040600070406ull
 
+/* TSC ticks: between two PAUSEs of one loop at most, and from the first of them to the exit.
+ * Shorter than most critical sections that are entered in vain, longer than those that another CPU
+ * just leaves. */
+#define PAUSE_GAP    128u
+#define PAUSE_WINDOW 4096u
+
 /* Each CPU writes its own, and its NMI handler reads it. */
 static struct {
     u64 vmcs; /* physical address of the current VMCS; 0: none */
@@ -103,6 +109,10 @@ static void write_controls(const struct vmx_vcpu *v, const struct vmx_vcpu_confi
     vmcs_w64(VMCS_LINK_POINTER, UINT64_MAX);
     vmcs_w32(VMCS_PREEMPTION_TIMER, UINT32_MAX);
     /* Fields that exist only with their control; everything that can exit, exits. */
+    if (config->pause_loops) {
+        vmcs_w32(VMCS_PLE_GAP, PAUSE_GAP);
+        vmcs_w32(VMCS_PLE_WINDOW, PAUSE_WINDOW);
+    }
     if (vmx_has_control(c, WORD_CPU2, CPU2_XSAVES))
         vmcs_w64(VMCS_XSS_EXITING_BITMAP, UINT64_MAX);
     if (vmx_has_control(c, WORD_CPU2, CPU2_ENCLS_EXITING))
@@ -178,7 +188,7 @@ void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
         .host_cpu = this_cpu()->id,
         .pin = negotiated(WORD_PIN),
         .cpu = negotiated(WORD_CPU),
-        .cpu2 = negotiated(WORD_CPU2),
+        .cpu2 = negotiated(WORD_CPU2) | (config->pause_loops ? (u32)CPU2_PAUSE_LOOP_EXITING : 0u),
         .msr_bitmap = config->msr_bitmap,
         .x2apic_msr_bitmap = config->x2apic_msr_bitmap,
         .timer_shift = shift,

@@ -34,6 +34,9 @@ struct vmx_vcpu_config {
     /* For a processor that delivers interrupts itself (vmx_delivers_interrupts()): the page of the
      * virtual registers, and the one whose guest-physical place is the APIC's.  0: neither. */
     hpa_t apic_page, apic_access;
+    /* A loop of PAUSE that lasts exits: vmx_exits_on_pause_loops().  For a vCPU that shares its
+     * CPU. */
+    bool pause_loops;
     /* enum mitigation, of vmx_mitigation_plan()->possible: what of MITIGATE_ENTRY and _EXIT is done
      * on this virtual CPU's way in and out.  Other than the plan's flags it is for measuring only.
      */

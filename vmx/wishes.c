@@ -98,6 +98,11 @@ static u64 toggled(enum vmx_word word)
     return bits;
 }
 
+bool vmx_exits_on_pause_loops(const struct vmx_caps *caps)
+{
+    return vmx_cap_controls(caps, WORD_CPU2).may1 & CPU2_PAUSE_LOOP_EXITING;
+}
+
 bool vmx_delivers_interrupts(const struct vmx_caps *caps)
 {
     for (u32 w = 0; w < VMX_WORDS; w++) {

@@ -22,6 +22,8 @@ err_t vmx_resolve_controls(const struct vmx_caps *caps, struct vmx_controls *out
 /* Where a guest's local APIC is: nowhere, in memory (xAPIC mode), in MSRs (x2APIC mode). */
 enum vmx_apic_mode { VMX_APIC_OFF, VMX_APIC_IN_MEMORY, VMX_APIC_IN_MSRS, VMX_APIC_MODES };
 
+/* Whether a virtual CPU's loops of PAUSE can be made to exit. */
+bool vmx_exits_on_pause_loops(const struct vmx_caps *caps);
 /* Whether this processor can deliver interrupts to a guest by itself: then a VMCS with pages for
  * the APIC has what vmx_delivery_controls() makes of the negotiated controls. */
 bool vmx_delivers_interrupts(const struct vmx_caps *caps);

@@ -1,38 +1,25 @@
-; FPU state to and from memory.  SDM Vol. 1, "Operation of XSAVE", "Operation of XRSTOR": in an area
-; with XSTATE_BV = 0 every component is in its initial configuration; MXCSR alone is always loaded.
+; The extended state to and from memory.  SDM Vol. 1, "Managing State Using the XSAVE Feature Set".
 
-        global  fpu_initial:data
-        global  fpu_xsave, fpu_xrstor, fpu_fxsave, fpu_fxrstor
-
-FCW_INITIAL   equ 0x037f                ; all exceptions masked, 64-bit mantissa, as FNINIT
-MXCSR_INITIAL equ 0x1f80                ; all exceptions masked
-
-        section .rodata align=64
-        align   64
-fpu_initial:
-        dw      FCW_INITIAL
-        times   24 - ($ - fpu_initial) db 0
-        dd      MXCSR_INITIAL
-        times   512 + 64 - ($ - fpu_initial) db 0 ; rest of the legacy area and the XSAVE header
+        global  fpu_xsave, fpu_xsaveopt, fpu_xrstor, fpu_fxsave, fpu_fxrstor
 
         section .text
         bits    64
 
-; void fpu_xsave(void *area, u64 mask)
-fpu_xsave:
+; void fpu_xsave(void *area, u64 mask), and likewise fpu_xsaveopt(), fpu_xrstor()
+%macro STATE_INSN 1
         mov     eax, esi
         mov     rdx, rsi
         shr     rdx, 32
-        xsave64 [rdi]
+        %1      [rdi]
         ret
+%endmacro
 
-; void fpu_xrstor(const void *area, u64 mask)
+fpu_xsave:
+        STATE_INSN xsave64
+fpu_xsaveopt:
+        STATE_INSN xsaveopt64
 fpu_xrstor:
-        mov     eax, esi
-        mov     rdx, rsi
-        shr     rdx, 32
-        xrstor64 [rdi]
-        ret
+        STATE_INSN xrstor64
 
 ; void fpu_fxsave(void *area)
 fpu_fxsave:

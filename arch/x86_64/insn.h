@@ -58,10 +58,6 @@ INSN_REGISTER(cr0)
 INSN_REGISTER(cr3)
 INSN_REGISTER(cr4)
 INSN_REGISTER(cr8)
-INSN_REGISTER(dr0)
-INSN_REGISTER(dr1)
-INSN_REGISTER(dr2)
-INSN_REGISTER(dr3)
 INSN_REGISTER(dr7)
 
 /* CR4.OSXSAVE must be set. */
@@ -79,6 +75,10 @@ static inline u64 xgetbv(u32 index)
 u64 rdtsc(void);
 u64 read_cr2(void);
 void write_cr2(u64 value);
+void write_dr0(u64 value);
+void write_dr1(u64 value);
+void write_dr2(u64 value);
+void write_dr3(u64 value);
 u64 read_dr6(void);
 void write_dr6(u64 value);
 void xsetbv(u32 index, u64 value);
@@ -96,6 +96,10 @@ static inline u64 rdtsc(void)
 }
 
 INSN_REGISTER(cr2)
+INSN_REGISTER(dr0)
+INSN_REGISTER(dr1)
+INSN_REGISTER(dr2)
+INSN_REGISTER(dr3)
 INSN_REGISTER(dr6)
 
 static inline void xsetbv(u32 index, u64 value)

@@ -19,7 +19,7 @@ static void (*end_hook)(void);
 static u32 (*stop_hook)(void);
 static u32 panic_owner = NOBODY; /* CPU that writes the record */
 static bool stopping;            /* the others are to stop */
-static u32 stopped;
+static u32 told, stopped;        /* to stop, and that have */
 
 /* What the compiler stores at RBP with -fno-omit-frame-pointer. */
 struct stack_frame {
@@ -69,8 +69,7 @@ static void stop_others(void)
     log_seize();
     store_release(&stopping, true);
     if (stop_hook != NULL) {
-        const u32 told = stop_hook();
-
+        told = stop_hook();
         for (u32 i = 0; i < STOP_POLLS_MAX && load_acquire(&stopped) < told; i++)
             cpu_pause();
     }
@@ -150,6 +149,8 @@ static NORETURN void record(const struct trap_frame *frame, const char *format, 
         log_error("  inside of a panic, at rip %016lx", rip);
         finish();
     }
+    if (told > 0)
+        log_error("  %u of %u other CPUs stopped", load_acquire(&stopped), told);
     if (frame != NULL)
         print_registers(frame);
     print_control_registers();

@@ -18,8 +18,8 @@ void percpu_init(u32 id)
     for (unsigned i = IST_NONE + 1; i < IST_END; i++)
         ist_top[i] = (u64)(cpu_stacks[id].ist[i - 1].stack + IST_STACK_SIZE);
 
-    c->self = c;
-    c->id = id;
+    /* Zeroed, but for a CPU that has taken the number of one that was left out. */
+    *c = (struct cpu){.self = c, .id = id};
     seg_init(&c->tables, ist_top);
     wrmsr(MSR_GS_BASE, (u64)c); /* after seg_init(): loading a null GS clears the base */
 }

@@ -1,6 +1,7 @@
 /* What a Multiboot kernel finds when it starts: the processor's state, multiboot_info, and the
  * modules.  It wants the command line, the modules and the memory that guest_tests/list.txt
  * gives it.  "Multiboot Specification version 0.6.96". */
+#include "guest_tests/multiboot/first.h"
 #include "guest_tests/multiboot/tap.h"
 #include "lib/mem.h"
 
@@ -19,18 +20,6 @@ static const struct {
     {"", 7, 7},
     {"numbers again", 1, 20000},
 };
-
-/* What start.asm noted before anything changed. */
-struct first_state {
-    u32 eax, ebx, eflags, cr0, cr4;
-    struct {
-        u32 selector;
-        u32 mark;          /* read through the segment */
-        u32 rights, limit; /* as LAR and LSL say */
-    } segments[6];         /* CS, DS, ES, FS, GS, SS */
-};
-extern const struct first_state first;
-#define MARK 0x5e9bedu
 
 extern u8 _image[], _data_end[], _image_end[];
 NORETURN void multiboot_main(void);
@@ -225,28 +214,6 @@ static void test_strings(void)
 
 /* ---------------------------------------------------------------- modules */
 
-/* The digits of `value` and a line's end at `text`; where the text goes on, or NULL. */
-static const u8 *skip_number(const u8 *text, const u8 *end, u32 value)
-{
-    u32 power = 1;
-
-    while (value / power >= 10)
-        power *= 10;
-    for (; power != 0; power /= 10, text++)
-        if (text >= end || *text != '0' + value / power % 10)
-            return NULL;
-    return text < end && *text == '\n' ? text + 1 : NULL;
-}
-
-static void check_contents(const struct module *module, u32 from, u32 to)
-{
-    const u8 *text = at(module->start), *const end = at(module->end);
-
-    for (u32 value = from; text != NULL && value <= to; value++)
-        text = skip_number(text, end, value);
-    EXPECT(text == end);
-}
-
 static void test_modules(void)
 {
     const struct module *module = at(info->mods_addr);
@@ -257,7 +224,8 @@ static void test_modules(void)
         EXPECT(module->end >= module->start);
         EXPECT_EQ(module->reserved, 0);
         EXPECT(strcmp(at(module->string), wanted_modules[i].string) == 0);
-        check_contents(module, wanted_modules[i].first, wanted_modules[i].last);
+        EXPECT(holds_numbers(at(module->start), at(module->end), wanted_modules[i].first,
+                             wanted_modules[i].last));
     }
 }
 

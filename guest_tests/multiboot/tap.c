@@ -1,4 +1,5 @@
-/* TAP without lib/fmt.h: that divides 64-bit numbers, for which gcc calls its 32-bit library. */
+/* The 32-bit guests' output without lib/fmt.h: that divides 64-bit numbers, for which gcc calls its
+ * 32-bit library. */
 #include "guest_tests/multiboot/tap.h"
 
 #define COM1            0x3f8
@@ -68,7 +69,7 @@ static bool note(u32 line, const char *what)
 {
     if (++failures > NOTES_MAX)
         return false;
-    say("# main.c:");
+    say("# line ");
     say_decimal(line);
     say(": ");
     say(what);
@@ -103,6 +104,26 @@ bool test_result(u32 number, const char *name)
     say("\n");
     failures = 0;
     return good;
+}
+
+/* The digits of `value` and a line's end at `text`; where the text goes on, or NULL. */
+static const u8 *skip_number(const u8 *text, const u8 *end, u32 value)
+{
+    u32 power = 1;
+
+    while (value / power >= 10)
+        power *= 10;
+    for (; power != 0; power /= 10, text++)
+        if (text >= end || *text != '0' + value / power % 10)
+            return NULL;
+    return text < end && *text == '\n' ? text + 1 : NULL;
+}
+
+bool holds_numbers(const u8 *text, const u8 *end, u32 first, u32 last)
+{
+    for (u32 value = first; text != NULL && value <= last; value++)
+        text = skip_number(text, end, value);
+    return text == end;
 }
 
 void test_plan(u32 count)

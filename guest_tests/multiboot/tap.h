@@ -1,4 +1,4 @@
-/* The Multiboot test guest's output: TAP (testanything.org) on COM1, and the debug-exit port. */
+/* The output of the 32-bit test guests: TAP (testanything.org) on COM1, and the debug-exit port. */
 #pragma once
 #include "lib/types.h"
 
@@ -25,6 +25,9 @@ NORETURN void guest_exit(u8 status);
 #define EXPECT_EQ(a, b)   ((void)expect_equal((a), (b), __LINE__, #a " == " #b))
 bool expect_true(bool ok, u32 line, const char *what);
 bool expect_equal(u64 a, u64 b, u32 line, const char *what);
+
+/* The text is the decimal numbers first..last, a line each, and no more. */
+bool holds_numbers(const u8 *text, const u8 *end, u32 first, u32 last);
 
 /* The current test's result line; true: nothing failed in it. */
 bool test_result(u32 number, const char *name);

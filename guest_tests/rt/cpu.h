@@ -117,6 +117,11 @@ static inline void cpu_sti(void)
     __asm__ volatile("sti" : : : "memory");
 }
 
+static inline void cpu_pause(void)
+{
+    __asm__ volatile("pause" : : : "memory");
+}
+
 static inline void cpu_sti_hlt(void)
 {
     __asm__ volatile("sti; hlt" : : : "memory");

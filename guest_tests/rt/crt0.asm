@@ -44,6 +44,8 @@ start:
         mov [tss + 36], rax             ; IST1
         lea rax, [stack_debug_top]
         mov [tss + 44], rax             ; IST2
+        lea rax, [stack_nmi_top]
+        mov [tss + 52], rax             ; IST3
         mov word [tss + 102], 104       ; no I/O bitmap
         mov eax, 0x48
         ltr ax
@@ -95,6 +97,8 @@ stack_top:
 stack_fault_top:
         resb 8192
 stack_debug_top:
+        resb 8192
+stack_nmi_top:
         resb 8192
 stack_user_trap_top:
         resb 8192

@@ -1,7 +1,8 @@
 /* The test framework: what a file of tests includes.  A test is a GUEST_TEST() with
  * EXPECT_*() in it; results go out as TAP on COM1, the number of failed tests to
  * the debug-exit port.  Tests run in the order of their file, in 64-bit mode at CPL 0,
- * with interrupts off, the PICs masked and all of memory below 4 GiB identity-mapped. */
+ * on processor 0 with interrupts off, the PICs masked and all of memory below 4 GiB
+ * identity-mapped.  rt/smp.h has the other processors. */
 #pragma once
 #include "abi/flat.h"
 #include "guest_tests/rt/cpu.h"
@@ -71,18 +72,20 @@ struct frame {
     u64 rip, cs, rflags, rsp, ss;
 };
 
-/* The last fault that was caught. */
-struct fault {
+/* The last fault that this processor caught. */
+struct caught {
     u32 vector; /* VEC_NONE: there was none */
     u64 error, rip, cr2;
 };
-extern struct fault fault;
+#define fault (*fault_here())
+struct caught *fault_here(void);
 
-/* A place to return to when something faults; nested ones form a list. */
+/* A place to return to when something faults; each processor's form a list. */
 struct catch_point {
     u64 rbx, rbp, r12, r13, r14, r15, rsp, rip, rflags;
     struct catch_point *outer;
 };
+void catch_push(struct catch_point *point);
 int catch_set(struct catch_point *point)
     __attribute__((returns_twice)); /* 0, then 1 after a fault */
 void catch_clear(struct catch_point *point);
@@ -93,7 +96,8 @@ void catch_clear(struct catch_point *point);
     ({                                                                                             \
         struct catch_point point_;                                                                 \
         bool faulted_ = false;                                                                     \
-        fault = (struct fault){.vector = VEC_NONE};                                                \
+        fault = (struct caught){.vector = VEC_NONE};                                               \
+        catch_push(&point_);                                                                       \
         if (catch_set(&point_) == 0) {                                                             \
             __VA_ARGS__;                                                                           \
             catch_clear(&point_);                                                                  \
@@ -121,8 +125,8 @@ bool write_cr4_safe(u64 value);
  * innermost catch point, interrupts are counted and acknowledged). */
 typedef void (*vector_handler)(struct frame *f);
 void on_vector(u32 vector, vector_handler handler);
-extern volatile u64 vector_count[256];
-extern volatile u64 vector_rip[256]; /* where the last one arrived */
+extern volatile u64 vector_count[256]; /* of all processors */
+extern volatile u64 vector_rip[256];   /* where the last one arrived */
 
 /* Run `code` at CPL 3 on its own stack: returns only by a fault; VEC_USER_DONE is raised
  * when code returns, so EXPECT_FAULT(VEC_USER_DONE, user_call(f)) says it went well. */

@@ -63,7 +63,6 @@ isr_common:
         iretq
 
 ; int catch_set(struct catch_point *): saves what the ABI preserves; returns 0.
-extern catch_top
 catch_set:
         mov [rdi], rbx
         mov [rdi + 8], rbp
@@ -77,9 +76,6 @@ catch_set:
         mov [rdi + 56], rax
         pushfq
         pop qword [rdi + 64]
-        mov rax, [catch_top]
-        mov [rdi + 72], rax
-        mov [catch_top], rdi
         xor eax, eax
         ret
 

@@ -2,11 +2,14 @@
  * number of failed tests to the debug-exit port. */
 #include "guest_tests/rt/guest.h"
 #include "guest_tests/rt/rt.h"
+#include "guest_tests/rt/smp.h"
+#include "lib/atomic.h"
 
 #define COM1            0x3f8
 #define DEBUG_EXIT_PORT 0xf4
 #define NOTES_MAX       8u /* printed failures a test */
 #define LINE_MAX        240u
+#define NOBODY          (~0u)
 
 extern const struct guest_test _tests[], _tests_end[];
 
@@ -16,6 +19,7 @@ char cmdline[256];
 static u32 failures; /* of the current test */
 static const char *skipped;
 static u64 random_state = 1;
+static u32 console_owner = NOBODY; /* the processor that prints a line */
 
 static void console_put(char c)
 {
@@ -37,16 +41,34 @@ void console_init(void)
     outb(COM1 + 4, 0x03);
 }
 
+/* A line at a time; false: this processor has it, and a handler of its speaks, too. */
+static bool console_lock(void)
+{
+    const u32 self = smp_self();
+    u32 owner = NOBODY;
+
+    while (!atomic_cmpxchg(&console_owner, &owner, self)) {
+        if (owner == self)
+            return false;
+        owner = NOBODY;
+        cpu_pause();
+    }
+    return true;
+}
+
 static void say_args(const char *format, va_list args)
 {
     char line[LINE_MAX];
 
     (void)fmt_vbuf(line, sizeof(line), format, args);
+    const bool locked = console_lock();
     for (const char *c = line; *c != '\0'; c++) {
         if (*c == '\n')
             console_put('\r');
         console_put(*c);
     }
+    if (locked)
+        store_release(&console_owner, NOBODY);
 }
 
 void say(const char *format, ...)
@@ -62,8 +84,7 @@ void test_fail(const char *file, int line, const char *format, ...)
 {
     va_list args;
 
-    failures++;
-    if (failures > NOTES_MAX)
+    if (atomic_add(&failures, 1) >= NOTES_MAX)
         return;
     say("# %s:%d: ", file, line);
     va_start(args, format);

@@ -11,12 +11,21 @@ STATS = re.compile(r"^LINTEL-STATS guest=(\S+) reason=(\S+) count=(\d+) sum=(\d+
 TICKS = re.compile(r"^TICKS (\S+ 0x[0-9a-f]+) (\d+)\r?$", re.MULTILINE)
 
 
+def together(one, other):
+    """The figures of two virtual processors; the median and p99 are the busier one's."""
+    busier = max(one, other, key=lambda figures: figures["count"])
+    return {"count": one["count"] + other["count"], "sum": one["sum"] + other["sum"],
+            "min": min(one["min"], other["min"]), "median": busier["median"],
+            "p99": busier["p99"], "max": max(one["max"], other["max"])}
+
+
 def statistics(log):
     """guest -> reason -> {count, sum, min, median, p99, max} of Lintel's log."""
     guests = {}
-    for guest, reason, *figures in STATS.findall(log):
-        guests.setdefault(guest, {})[reason] = dict(
-            zip(("count", "sum", "min", "median", "p99", "max"), map(int, figures)))
+    for guest, reason, *numbers in STATS.findall(log):
+        figures = dict(zip(("count", "sum", "min", "median", "p99", "max"), map(int, numbers)))
+        reasons = guests.setdefault(guest, {})
+        reasons[reason] = together(reasons[reason], figures) if reason in reasons else figures
     return guests
 
 

@@ -110,7 +110,7 @@ another processor may have what this one lacks.
 
 {NOTE}
 What a guest's CPUID says (`vmm/policy/cpuid.c`): of the host's answer, the bits that the masks keep; then a fix-up
-of what must be another value, and of what follows CR4 or XCR0 at that moment. A leaf without a row reads as zeros up
+of what must be another value, and of what follows CR4, XCR0 or IA32_APIC_BASE at that moment. A leaf without a row reads as zeros up
 to the highest basic leaf, and above it as that one.
 {TESTS}{self.ticks_note()}
 {grid(["leaf", "what", "subleaves", "EAX", "EBX", "ECX", "EDX", "then", "guest tests", "unit tests",
@@ -118,7 +118,7 @@ to the highest basic leaf, and above it as that one.
 
     def msr(self):
         words = {"deny": "#GP(0)", "pass": "no exit", "held": "held", "call": "model",
-                 "ignore": "dropped"}
+                 "ignore": "dropped", "local APIC": "local APIC"}
         rows = []
         for row in self.tables["msr"]:
             held = "held" in (row["read"], row["write"])
@@ -135,7 +135,9 @@ Every MSR that a guest has (`vmm/policy/msr.c`); the VMCS's bitmap is computed f
 
 * no exit: the processor's own, switched by VMX or nobody else's
 * held: a value of the guest's own; a write may change the writable bits and no other
-* model: `vmm/msr_models.c` decides
+* model: `vmm/msr_models.c`, or `vmm/pv.c` for KVM's, decides
+* local APIC: it decides (`vmm/dev/lapic_msr.c`); with virtual-interrupt delivery and in x2APIC mode, TPR and writes of EOI
+  and SELF IPI do not exit
 {TESTS}{self.ticks_note()}
 {grid(["MSR", "name", "read", "write", "at reset", "writable", "guest tests", "unit tests",
        "ticks: RDMSR", "WRMSR"], rows)}"""

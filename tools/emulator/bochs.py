@@ -19,6 +19,7 @@ VGA_BIOS = Path("/usr/share/vgabios/vgabios.bin")
 INSTRUCTIONS_PER_SECOND = 50_000_000  # of emulated time; also the TSC's frequency
 HOST_MEMORY_MAX = 2048                # MiB that Bochs holds at once; it swaps the rest itself
 PROMPT = re.compile(rb"<bochs:\d+> $")
+PHYSICAL_PAGE = re.compile(r"maps to physical page (0x[0-9a-f]+)")
 
 # ignore_bad_msrs: the firmware reads an MSR that Bochs does not have.
 # sync=none and time0: a run is the same, tick by tick, each time.
@@ -120,6 +121,22 @@ class Debugger:
         """Stops the machine when something is written there; it must be stopped."""
         if "inserted" not in self.ask(f"watch w 0x{address:x}").lower():
             raise EmulatorError(f"Bochs sets no watchpoint at {address:#x}")
+
+    def break_at(self, linear):
+        """Stops the machine before the instruction there; it must be stopped."""
+        self.ask(f"lb 0x{linear:x}")
+
+    def write_code(self, linear, code):
+        """Changes instructions that the CPU has not run yet, at an address of the stopped CPU.
+        Returns what was there."""
+        found = PHYSICAL_PAGE.search(self.ask(f"page 0x{linear:x}"))
+        if not found:
+            raise EmulatorError(f"Bochs knows no physical page of {linear:#x}")
+        physical = int(found[1], 16) + linear % 4096
+        before = self.read_physical(physical, len(code))
+        for offset, byte in enumerate(code):
+            self.ask(f"setpmem 0x{physical + offset:x} 1 0x{byte:x}")
+        return before
 
     def ask(self, text, timeout=60):
         """One debugger command's answer; the machine must be stopped."""

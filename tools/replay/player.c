@@ -1,11 +1,9 @@
 /* See player.h. */
 #include "tools/replay/player.h"
-#include "arch/x86_64/apic.h"
 #include "arch/x86_64/paging.h"
 #include "tools/unit/fake_cpu.h"
 #include "vmm/console.h"
-#include "vmm/keys.h"
-#include "vmm/live.h"
+#include "vmm/console_turn.h"
 #include "vmm/policy/exit.h"
 #include "vmm/record/record.h"
 #include "vmm/todo.h"
@@ -78,6 +76,7 @@ static void create_vcpu(const struct birth *b, const struct step *first)
     v->trace = &player.ring;
     v->trace_id = (u16)(b->id << 8);
     v->stats = &player.stats;
+    v->turn_ends = v->outside = ~0ull;
     v->vmx.launched = true;
     v->vmx.timer_shift = (u32)b->timer_shift;
     v->vmx.timer_round = BIT(b->timer_shift) - 1;
@@ -86,7 +85,6 @@ static void create_vcpu(const struct birth *b, const struct step *first)
     exit_stats_reset(v->stats);
     msr_policy_init();
     vcpu_reset(v);
-    v->turn_ends = v->outside = ~0ull; /* nobody else wanted its CPU */
     v->tsc_offset = first->word[WORD_VMCS_TSC_OFFSET];
 }
 
@@ -128,10 +126,13 @@ bool player_create(const struct stream *s, const struct step *first)
                                                           .host_xcr0 = b->host_xcr0,
                                                           .rdtscp = b->features & 1,
                                                           .invpcid = b->features >> 1 & 1,
-                                                          .xsaves = b->features >> 2 & 1});
+                                                          .xsaves = b->features >> 2 & 1,
+                                                          .paravirt = b->features >> 3 & 1,
+                                                          .pv_eoi = b->features >> 4 & 1});
     create_vcpu(b, first);
     ledger_start(&vm->ledger);
     board_init(&vm->board, &host, b->tsc_hz, b->now, b->wall_time, b->memory, (u16)b->debug_exit);
+    pvclock_start(&vm->clock, b->tsc_hz, b->now, b->wall_time);
     return newborn_is_the_same(first);
 }
 
@@ -204,26 +205,12 @@ u64 console_due(void)
     return player.console_due;
 }
 
-void console_poll(u64 now)
+bool console_turn(const struct vcpu *self, u64 now)
 {
-    (void)now;
+    (void)self, (void)now;
     take_deadlines("the console was looked at when it had not been");
-}
-
-void keys_poll(u64 now)
-{
-    (void)now;
-}
-
-void live_poll(u64 now)
-{
-    (void)now;
-}
-
-/* The recorded guest had what the recording says; it is asked for that whenever it looks. */
-struct vm *console_front(u32 n)
-{
-    return n == 0 ? &player.vm : NULL;
+    record_poll(console_due(), console_deadline());
+    return true;
 }
 
 bool console_typed(struct vm *vm, u8 *byte)
@@ -233,11 +220,6 @@ bool console_typed(struct vm *vm, u8 *byte)
         return false;
     *byte = (u8)player.step->input[player.taken++].value;
     return true;
-}
-
-void apic_wait_until(u64 tsc)
-{
-    (void)tsc;
 }
 
 /* ------------------------------------------------------------ one step */

@@ -10,7 +10,7 @@
 
 /* How a guest was created. */
 struct birth {
-    u64 id, tsc_hz, host_xcr0, features; /* rdtscp, invpcid, xsaves: bits 0 to 2 */
+    u64 id, tsc_hz, host_xcr0, features; /* rdtscp to pv_eoi: bits 0 to 4 */
     u32 answers;
     struct answer {
         u64 leaf, subleaf, r[4]; /* CPUID of the host */

@@ -17,6 +17,7 @@ SOURCES = Path("tools/unit")
 TOOL_LINE = re.compile(r"^(\w+) \(tests\.([\w.]+)\)(?:\n.*)? \.\.\. (.*)$", re.MULTILINE)
 TOOL_COUNT = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
 TAP_LINE = re.compile(r"^(not )?ok \d+ - (.*)$", re.MULTILINE)
+UNIT_KINDS = (("gcc", "test_*.c"), ("clang", "test_*.c"), ("tsan", "tsan_*.c"))
 WORKERS = 2
 IMAGES = ("BOOTX64.EFI", "hv.elf")
 
@@ -76,13 +77,13 @@ def _unit_program(path):
 
 
 def unit(report, options):
-    """Every tools/unit/test_*.c, by both compilers; each of its tests is a result."""
+    """Every tools/unit/test_*.c, by both compilers, and tsan_*.c; each of its tests is a result."""
     tables = options.build / "unit-gcc" / "policy_tables"
     make(report, "build unit tests", f"B={options.top}", "unit-programs", str(tables))
     status, output = run([sys.executable, "tools/gen_docs.py", str(tables), "--rows"], UNIT_TIMEOUT)
     report.add("every row of the policy tables has its tests", status == 0, output.strip())
-    for kind in ("gcc", "clang"):
-        for source in sorted(SOURCES.glob("test_*.c")):
+    for kind, pattern in UNIT_KINDS:
+        for source in sorted(SOURCES.glob(pattern)):
             program = options.build / f"unit-{kind}" / source.stem
             name = f"unit {kind} {source.stem}"
             if not program.exists():

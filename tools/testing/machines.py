@@ -30,7 +30,7 @@ LEDGER_LINE = re.compile(r"^LINTEL-LEDGER guest=\S+ op=(\S+) count=(\d+) exits=(
 LEDGER_LIMITS = {"boot": 90000, "timer_tick": 5, "context_switch": 0.25, "page_fault": 0.25,
                  "syscall": 0.02, "console_char": 3}
 
-GUESTS_A_BOOT = 40  # lintel.conf takes CONFIG_GUESTS_MAX
+GUESTS_A_BOOT = 40  # lintel.conf takes CONFIG_GUESTS_MAX, and a log has its length
 DEBUG_EXIT_PORT = 0xF4
 GUESTS_TIMEOUT = 600
 LINUX_TIMEOUT = 240
@@ -84,6 +84,8 @@ class Row:
     on_reboot: str = "end"
     end: str = "debug-exit"
     status: int = 0
+    vcpus: int = 1          # the guest's
+    cpus: int = 1           # the emulated machine's
     on: str = ""            # KEY,...: keys of lintel.conf that are turned on, beside stats
     says: str = ""          # regular expression that Lintel's log must contain
 
@@ -96,7 +98,8 @@ def read_guest_list(images):
         words = shlex.split(line, comments=True)
         if words:
             row = Row(words[0], **dict(word.split("=", 1) for word in words[1:]))
-            row.status = int(row.status)
+            for key in ("status", "vcpus", "cpus"):
+                setattr(row, key, int(getattr(row, key)))
             rows.append(row)
     named = {row.image or row.name for row in rows}
     return rows + [Row(image) for image in images if image not in named]
@@ -109,7 +112,7 @@ def guest_of(row, folder):
         name, equals, string = text.partition("=")
         modules.append((folder / name, string if equals else name))
     return lintel.Guest(row.name, folder / (row.file or f"{row.image or row.name}.flat"),
-                        row.memory, cmdline=row.cmdline, modules=modules,
+                        row.memory, cmdline=row.cmdline, vcpus=row.vcpus, modules=modules,
                         on_reboot=row.on_reboot, debug_exit=DEBUG_EXIT_PORT,
                         switches=("stats", *filter(None, row.on.split(","))))
 
@@ -136,9 +139,10 @@ def judge_guest(report, row, ended, text, log):
         report.add(f"{name} plan", False, f"{len(results)} results, the plan says "
                    f"{plan[1] if plan else 'nothing'}", text)
     good = ended == (row.end, row.status)
-    counted = COUNTERS.search(log)
-    report.add(f"{name} counters", bool(counted) and counted[1] == "ok",
-               counted[1] if counted else "not reported", log)
+    counted = COUNTERS.findall(log)
+    wrong = [text for text in counted if text != "ok"]
+    report.add(f"{name} counters", len(counted) == row.vcpus and not wrong,
+               "; ".join(wrong) or f"of {len(counted)} vCPUs", log)
     report.add(f"{name} ends", good, f"{ended[0]} {ended[1]}" +
                ("" if good else f", not {row.end} {row.status}"), text)
     if "trace_dump" in row.on:
@@ -156,7 +160,17 @@ def log_sections(log):
     return sections
 
 
-def run_rows(report, options, name, rows, seen):
+def boots_of(rows):
+    """(name, CPUs, rows) of each boot: rows for as many CPUs share boots, in the list's order."""
+    for cpus in sorted({row.cpus for row in rows}):
+        group = [row for row in rows if row.cpus == cpus]
+        machine_name = f"{cpus}-cpus-" if cpus > 1 else ""
+        for number, start in enumerate(range(0, len(group), GUESTS_A_BOOT), start=1):
+            yield (f"guest-tests-{machine_name}{number}", cpus,
+                   group[start:start + GUESTS_A_BOOT])
+
+
+def run_rows(report, options, name, rows, seen, cpus=1):
     """Boots once with these test guests, one after another; `seen` gets what they showed."""
     guests = [guest_of(row, options.build / "guest_tests") for row in rows]
 
@@ -178,7 +192,7 @@ def run_rows(report, options, name, rows, seen):
         report.add(f"{name}, audits of page tables and EPT", audits == 2 * len(rows) + 1,
                    f"{audits}", log)
 
-    Boot(options, name, guests).run(GUESTS_TIMEOUT, judge)
+    Boot(options, name, guests, cpus=cpus).run(GUESTS_TIMEOUT, judge)
 
 
 def guest(report, options):
@@ -188,9 +202,8 @@ def guest(report, options):
     images = sorted(path.stem for path in Path("guest_tests").glob("t_*.c"))
     rows = read_guest_list([image.removeprefix("t_") for image in images])
     seen = Seen()
-    for start in range(0, len(rows), GUESTS_A_BOOT):
-        run_rows(report, options, f"guest-tests-{start // GUESTS_A_BOOT + 1}",
-                 rows[start:start + GUESTS_A_BOOT], seen)
+    for name, cpus, group in boots_of(rows):
+        run_rows(report, options, name, group, seen, cpus)
     seen.judge(report)
     seen.save(options.build / "measured.json")
 

@@ -1,5 +1,8 @@
-"""Machines with several CPUs: all are found and start, and the guest runs as on one."""
+"""Machines with several CPUs: all are found and start, and the guest runs as on one; a CPU that does
+not start is left out."""
 import re
+import subprocess
+from dataclasses import dataclass
 
 from emulator import lintel, machine, session
 
@@ -53,12 +56,94 @@ def boot(report, options, count, cpu_model=""):
          cpu_model, count).run(TIMEOUT, judge)
 
 
+# ---------------------------------------------------------------- planted faults
+
+@dataclass
+class Fault:
+    """What CPU 1 finds where `victim` begins; the CPUs after it find what belongs there."""
+    name: str
+    victim: str
+    code: bytes
+    cpus: int
+    says: tuple   # patterns for Lintel's log
+    status: int
+
+
+FAULTS = (
+    Fault("a fault on CPU 1", "cpu_main", b"\x0f\x0b", 2,  # UD2
+          (r"panic on CPU 1: #UD", r"  rip 0008:{victim:x} ", r"  1 of 1 other CPUs stopped"),
+          lintel.PANIC_STATUS),
+    Fault("a CPU that halts", "trap_init", b"\xf4\xeb\xfd", 3,  # HLT, and again
+          (r"smp: the CPU with APIC id 1 is left out: it does not start",
+           r"smp: CPU 1 answers: APIC id 2, ", r"smp: 2 CPUs, "), 0),
+    Fault("a CPU that is refused", "cpu_main", b"\xc3", 3,  # RET
+          (r"smp: the CPU with APIC id 1 is left out: see above",
+           r"smp: CPU 1 answers: APIC id 2, ", r"smp: 2 CPUs, "), 0),
+)
+
+
+def address_of(options, symbol):
+    """The linked address of a function of hv.elf."""
+    names = subprocess.run(["nm", options.build / "hv.debug.elf"], capture_output=True, text=True,
+                           check=True).stdout
+    return int(re.search(rf"^([0-9a-f]+) [tT] {symbol}$", names, re.MULTILINE)[1], 16)
+
+
+class Planted:
+    """Stops the machine whenever a CPU comes to `place`, and changes the code at `victim` for the
+    first one."""
+
+    def __init__(self, run, place, victim, code):
+        self.run, self.victim, self.code = run, victim, code
+        self.stops = 0
+        debugger = run.debugger()
+        debugger.stop()
+        debugger.break_at(place)
+        debugger.resume()
+        run.poll = self.look
+
+    def look(self):
+        debugger = self.run.debugger()
+        if not debugger.stopped():
+            return
+        self.stops += 1
+        if self.stops <= 2:
+            self.code = debugger.write_code(self.victim, self.code)
+        debugger.resume()
+
+
+def boot_with(report, options, fault):
+    """One boot with a fault."""
+    name, victim = f"smp, {fault.name}", address_of(options, fault.victim)
+    row = next(row for row in read_guest_list([GUEST]) if row.name == GUEST)
+    volume = lintel.Volume()
+    volume.add(guest_of(row, options.build / "guest_tests"))
+    with machine.RunDirectory("smp-fault") as directory:
+        image = volume.make_image(directory.path / "lintel.img", options.build)
+        target = machine.Machine(image, cpus=fault.cpus)
+        with session.Session(target, directory, console=lintel.GuestConsole()) as run:
+            run.wait([(session.COM1, ".")], TIMEOUT)  # Bochs runs
+            planted = Planted(run, address_of(options, "ap_main"), victim, fault.code)
+            outcome = lintel.wait_for_end(run, TIMEOUT)
+            log = lintel.strip_controls(run.text(session.COM1))
+            report.add(f"{name}: planted", planted.stops == fault.cpus - 1, f"{planted.stops}",
+                       logs(run))
+            for says in fault.says:
+                says = says.replace("{victim:x}", f"{victim:x}")
+                report.add(f"{name}: {says.strip()}", re.search(says, log) is not None, log=log)
+            report.add(f"{name}: ends", outcome.status == fault.status, outcome.text, logs(run))
+
+
+# ---------------------------------------------------------------- steps
+
 def smp(report, options):
     """A test guest on machines with several CPUs."""
     if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
         return
     for count in COUNTS:
         boot(report, options, count)
+    for fault in FAULTS:
+        boot_with(report, options, fault)
 
 
 def models(report, options):

@@ -86,6 +86,16 @@ void write_cr2(u64 value)
     fake_cpu.cr2 = value;
 }
 
+#define FAKE_DR(n)                                                                                 \
+    void write_dr##n(u64 value)                                                                    \
+    {                                                                                              \
+        fake_cpu.dr[n] = value;                                                                    \
+    }
+FAKE_DR(0)
+FAKE_DR(1)
+FAKE_DR(2)
+FAKE_DR(3)
+
 u64 read_dr6(void)
 {
     return fake_cpu.dr6;

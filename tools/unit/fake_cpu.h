@@ -10,7 +10,7 @@ struct fake_cpu {
     u64 cpu2_controls, msr_bitmap;
     bool apic_shown; /* its page, by the last vm_memory_show_apic() */
     u32 apic_shows;
-    u64 tsc, cr2, dr6, xcr0;
+    u64 tsc, cr2, dr[4], dr6, xcr0;
     u32 xsetbvs, tsc_offsets, timers, invvpids;
     u64 eoi_exits[4], interrupt_status;
     u32 eoi_exit_writes, status_writes;

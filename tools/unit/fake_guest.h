@@ -206,6 +206,8 @@ static void guest_new(enum mode to)
     board_init(&vm.board, &host, 1000000000, fake_cpu.tsc, 0, 16 * MiB, 0xf4);
     vm.cpuid.phys_bits = 40;
     vm.cpuid.has_1g = true;
+    vm.cpuid.kvm_features = KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_STEAL_TIME | KVM_FEATURE_PV_EOI;
+    pvclock_start(&vm.clock, 1000000000, fake_cpu.tsc, 1700000000);
     vm.cpuid.cr4_mask = CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP;
     vm.cpuid.xcr0_mask = XCR0_X87 | XCR0_SSE | XCR0_AVX;
     v->vm = &vm;

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
         return 0;
     memset(&req, 0, sizeof(req));
     memset(&plan, 0xa5, sizeof(plan));
-    req.format = data[0] & 3;
+    req.format = data[0] % (CONFIG_FORMAT_PVH + 1);
     set_memory(&req, data[1]);
     req.initrd = (struct load_file){other, data[2] * 48u, "initrd", NULL};
     req.modules = data[3] & (CONFIG_GUEST_MODULES - 1);

@@ -236,10 +236,10 @@ static void test_guest_limit(void **state)
                                  "[guest g%u]\nkernel = k\nmemory = 4M\n", i);
     parse(text);
     assert_int_equal(config.guest_count, CONFIG_GUESTS_MAX);
-    assert_string_equal(config.guest[CONFIG_GUESTS_MAX - 1].name, "g47");
+    assert_string_equal(config.guest[CONFIG_GUESTS_MAX - 1].name, "g127");
     snprintf(text + used, sizeof(text) - used, "[guest more]\nkernel = k\nmemory = 4M\n");
     assert_int_equal(parse_bytes(text, strlen(text)), E_INVAL);
-    assert_non_null(strstr(error.text, "allowed: 48"));
+    assert_non_null(strstr(error.text, "allowed: 128"));
     assert_int_equal(error.line, 3 * CONFIG_GUESTS_MAX + 1);
 }
 

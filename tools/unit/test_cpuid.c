@@ -1,4 +1,5 @@
 /* The CPUID policy on a processor that has everything, and on one that has little. */
+#include "abi/kvm.h"
 #include "arch/x86_64/cpuid_bits.h"
 #include "arch/x86_64/cr.h"
 #include "vmm/policy/cpuid.h"
@@ -47,7 +48,9 @@ static void build(struct cpuid_answer (*read)(void *, u32, u32), bool controls)
                                                        .host_xcr0 = 0x2e7,
                                                        .rdtscp = controls,
                                                        .invpcid = controls,
-                                                       .xsaves = controls});
+                                                       .xsaves = controls,
+                                                       .paravirt = controls,
+                                                       .pv_eoi = controls});
 }
 
 static struct cpuid_answer ask(u32 leaf, u32 subleaf, u64 cr4, u64 xcr0)
@@ -111,6 +114,30 @@ static void test_says_who_it_is(void **state)
     assert_int_equal(a.eax, 0x40000001);
     assert_int_equal(ask(0x40000050, 0, 0, 1).eax, 0);
     assert_int_equal(ask(0x40000100, 0, 0, 1).eax, ask(0x16, 0, 0, 1).eax);
+}
+
+static void test_kvms_interface_can_be_left_out(void **state)
+{
+    const u32 always = BIT32(1) | BIT32(3) | BIT32(5) | BIT32(24);
+    struct cpuid_source source = {.read = all_ones, .tsc_hz = 50000000, .pv_eoi = true};
+    u32 entries;
+
+    (void)state;
+    cpuid_policy_build(&policy, &source); /* above the maximum: the highest basic leaf */
+    for (u32 leaf = 0x40000100; leaf < 0x40000200; leaf++)
+        assert_int_equal(ask(leaf, 0, 0, 1).ebx, ask(0x16, 0, 0, 1).ebx);
+    assert_int_equal(policy.kvm_features, 0);
+    entries = policy.entries;
+    source.paravirt = true;
+    cpuid_policy_build(&policy, &source);
+    assert_int_equal(policy.entries, entries + 2);
+    assert_int_equal(policy.kvm_features, always | KVM_FEATURE_PV_EOI);
+    assert_int_equal(ask(0x400000ff, 0, 0, 1).eax, 0);
+    assert_int_equal(ask(0x40000102, 0, 0, 1).eax, 50);
+    source.pv_eoi = false;
+    cpuid_policy_build(&policy, &source);
+    assert_int_equal(policy.kvm_features, always);
+    assert_int_equal(ask(0x40000101, 7, 0, 1).eax, always);
 }
 
 static void test_clock_leaves_are_true(void **state)
@@ -299,6 +326,8 @@ static const struct {
     {0x16, 0, {50, 50, 0, 0}},
     {0x40000000, 0, {0x40000001, 0x746e694c, 0x694c6c65, 0x6c65746e}},
     {0x40000001, 0, {1, 0, 0, 0}},
+    {0x40000100, 0, {0x40000101, 0x4b4d564b, 0x564b4d56, 0x4d}},
+    {0x40000101, 0, {0x100006a, 0, 0, 0}},
     {0x80000000, 0, {0x80000008, ONES, ONES, ONES}},
     {0x80000001, 0, {ONES, 0, 0x121, 0x2c100800}},
     {0x80000002, 0, {ONES, ONES, ONES, ONES}},
@@ -332,14 +361,15 @@ static const struct cpuid_answer *listed(u32 leaf, u32 sub, bool *leaf_listed)
 
 static void test_every_leaf(void **state)
 {
-    static const u32 first[] = {0, 0x40000000, 0x80000000};
+    static const u32 first[] = {0, 0x40000000, 0x80000000, 0x40000100};
+    static const u32 leaves[] = {0x17, 0x100, 9, 2};
     static const struct cpuid_answer none;
     bool leaf_listed;
 
     (void)state;
     build(all_ones, true);
     for (size_t f = 0; f < ARRAY_LEN(first); f++)
-        for (u32 n = 0; n < (f == 0 ? 0x17u : f == 1 ? 0x100u : 9u); n++)
+        for (u32 n = 0; n < leaves[f]; n++)
             for (u32 sub = 0; sub < 66; sub++) {
                 const struct cpuid_answer *want = listed(first[f] + n, sub, &leaf_listed);
                 const struct cpuid_answer got = ask(first[f] + n, sub, 0, 1);
@@ -375,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hides_what_a_guest_must_not_see),
         cmocka_unit_test(test_says_who_it_is),
+        cmocka_unit_test(test_kvms_interface_can_be_left_out),
         cmocka_unit_test(test_clock_leaves_are_true),
         cmocka_unit_test(test_live_bits),
         cmocka_unit_test(test_follows_the_controls),

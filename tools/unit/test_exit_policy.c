@@ -49,6 +49,7 @@ static const struct {
     {EXIT_WRMSR,                  on_wrmsr,         LEN,                 SKIPS,  {0}, 0, MSR_BIOS_SIGN_ID},
     {EXIT_MWAIT,                  refuse_ud,        0,                   UD,     {0}, 0, 0},
     {EXIT_MONITOR,                refuse_ud,        0,                   UD,     {0}, 0, 0},
+    {EXIT_PAUSE,                  on_pause,         NEED_LEN,            SKIPS,  {0}, 0, 0},
     {EXIT_MACHINE_CHECK_AT_ENTRY, on_machine_check, 0,                   PANICS, {0}, 0, 0},
     {EXIT_APIC_ACCESS,            on_apic_access,   NEED_QUAL | NEED_IDTV, STOPS, {.qual = 0x2000}, 0, 0}, /* a fetch */
     {EXIT_VIRTUALIZED_EOI,        on_virtualized_eoi, NEED_QUAL,         STAYS,  {.qual = 0x39}, 0, 0},

@@ -103,6 +103,8 @@ static void check_finds_what_is_wrong(void **state)
     WRONG(s->end = 200);
     WRONG(s->waiting = 800);
     WRONG(s->waiting = ~0ull);
+    WRONG(s->stolen = 800);
+    WRONG(s->stolen = ~0ull);
     WRONG(s->reason[EXIT_HLT].sum = 1);
 #undef WRONG
     free(s);

@@ -172,12 +172,67 @@ static void test_against_the_software_model(void **state)
     }
 }
 
+static u64 rdx(u32 msr)
+{
+    u64 value = 0;
+    assert_int_equal(lapic_page_msr_read(&l, page, msr, &value, 0), OK);
+    return value;
+}
+
+static err_t wrx(u32 msr, u64 value)
+{
+    return lapic_page_msr_write(&l, page, msr, value, 0);
+}
+
+/* The page goes on into x2APIC mode, but for ICR; off, it is empty. */
+static void test_modes(void **state)
+{
+    u64 value;
+    (void)state;
+    assert_int_equal(lapic_page_msr_read(&l, page, 0x808, &value, 0), E_INVAL);
+    assert_int_equal(wrx(0x808, 0), E_INVAL);
+    wrp(TPR, 0x30);
+    page[ICR_LOW / 4] = 0xffffffff; /* by the processor: an interrupt to itself */
+    post(0x71);
+    assert_int_equal(deliver(), 0x71);
+    assert_int_equal(lapic_page_write_base(&l, page, 0xfee00400, 0), E_INVAL);
+    assert_int_equal(lapic_page_write_base(&l, page, 0xfee00c00, 0), OK);
+    assert_int_equal(rdx(0x808), 0x30);
+    assert_int_equal(rdx(0x80a), 0x70);
+    assert_int_equal(rdx(0x813), 1 << 0x11);
+    assert_int_equal(rdx(0x830), 0xccfff);
+    assert_int_equal(wrx(0x830, 0x500000000 | 0x31), OK);
+    assert_int_equal(rdx(0x830), 0x500000031);
+    assert_int_equal(page[ICR_LOW / 4], 0xffffffff);
+    assert_int_equal(wrx(0x80b, 1), E_INVAL);
+    assert_int_equal(lapic_page_status(page), 0x7100);
+    assert_int_equal(wrx(0x80b, 0), OK);
+    assert_int_equal(lapic_page_status(page), 0);
+    assert_int_equal(wrx(0x808, 0x100), E_INVAL);
+    assert_int_equal(wrx(0x808, 0x45), OK);
+    assert_int_equal(page[TPR / 4], 0x45);
+    assert_int_equal(lapic_page_candidate(&l, page), 0x45);
+    assert_int_equal(wrx(0x83f, 0x52), OK);
+    assert_int_equal(rdx(0x822), 1 << 0x12); /* also before it is posted */
+    assert_int_equal(posted(), 1);
+    assert_int_equal(rdx(0x822), 1 << 0x12);
+    assert_int_equal(lapic_page_msr_read(&l, page, 0x83f, &value, 0), E_INVAL);
+    assert_int_equal(lapic_page_write_base(&l, page, 0xfee00c00, 0), OK); /* nothing new */
+    assert_int_equal(page[TPR / 4], 0x45);
+    assert_int_equal(lapic_page_write_base(&l, page, 0xfee00000, 0), OK);
+    assert_int_equal(page[TPR / 4] | lapic_page_status(page), 0);
+    assert_int_equal(lapic_page_candidate(&l, page), LAPIC_NO_CANDIDATE);
+    assert_int_equal(lapic_page_write_base(&l, page, 0xfee00800, 0), OK);
+    assert_int_equal(rdp(ICR_LOW), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_post, setup),
         cmocka_unit_test_setup(test_registers, setup),
         cmocka_unit_test_setup(test_eoi, setup),
+        cmocka_unit_test_setup(test_modes, setup),
         cmocka_unit_test_setup(test_against_the_software_model, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

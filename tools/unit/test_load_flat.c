@@ -173,7 +173,7 @@ static void test_formats(void **state)
     } rows[] = {
         {"\x7f"
          "ELF",
-         4, "an ELF file without a Multiboot header"},
+         4, "an ELF file without a Multiboot header or a PVH note"},
         {"\x1f\x8b", 2, "gzip"},
         {"\xfd"
          "7zX",
@@ -182,7 +182,8 @@ static void test_formats(void **state)
         {"", 0, "no known format"},
         {"\x7f", 1, "no known format"},
     };
-    static const u32 formats[] = {CONFIG_FORMAT_LINUX, CONFIG_FORMAT_MULTIBOOT, CONFIG_FORMAT_FLAT};
+    static const u32 formats[] = {CONFIG_FORMAT_LINUX, CONFIG_FORMAT_MULTIBOOT, CONFIG_FORMAT_FLAT,
+                                  CONFIG_FORMAT_PVH};
 
     (void)state;
     for (u32 i = 0; i < ARRAY_LEN(rows); i++) {
@@ -199,8 +200,8 @@ static void test_formats(void **state)
         req.format = formats[i];
         expect_refused(E_INVAL, "test.flat");
     }
-    req.format = 4;
-    expect_refused(E_INVAL, "format 4 is unknown");
+    req.format = CONFIG_FORMAT_PVH + 1;
+    expect_refused(E_INVAL, "format 5 is unknown");
     for (u64 size = 0; size < sizeof(struct flat_header); size++) {
         make_image(100, 0, 64);
         req.format = CONFIG_FORMAT_FLAT;

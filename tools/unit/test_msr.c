@@ -1,4 +1,5 @@
 /* The MSR table: the bitmap is the table, on all 16,384 MSRs that a bitmap can name. */
+#include "abi/kvm.h"
 #include "arch/x86_64/msr.h"
 #include "vmm/policy/msr.h"
 #include <setjmp.h>
@@ -86,7 +87,7 @@ static void test_every_row(void **state)
     // clang-format off
     static const struct { u32 first, last; u8 read, write; u64 reset, writable; } want[] = {
         {0x010,      0x010,      MSR_PASS, MSR_CALL,   0,                  0},
-        {0x01b,      0x01b,      MSR_HELD, MSR_CALL,   0xfee00900,         0},
+        {0x01b,      0x01b,      MSR_HELD, MSR_HELD,   0xfee00900,         0},
         {0x03a,      0x03a,      MSR_HELD, MSR_DENY,   1,                  0},
         {0x03b,      0x03b,      MSR_CALL, MSR_CALL,   0,                  0},
         {0x08b,      0x08b,      MSR_HELD, MSR_IGNORE, 0,                  0},
@@ -101,8 +102,11 @@ static void test_every_row(void **state)
         {0x277,      0x277,      MSR_PASS, MSR_CALL,   0,                  0},
         {0x2ff,      0x2ff,      MSR_HELD, MSR_HELD,   0xc06,              0xcff},
         {0x6e0,      0x6e0,      MSR_CALL, MSR_CALL,   0,                  0},
-        {0x800,      0x83f,      MSR_CALL, MSR_CALL,   0,                  0},
+        {0x800,      0x83f,      MSR_APIC, MSR_APIC,   0,                  0},
         {0xda0,      0xda0,      MSR_CALL, MSR_CALL,   0,                  0},
+        {0x4b564d00, 0x4b564d01, MSR_CALL, MSR_CALL,   0,                  0},
+        {0x4b564d03, 0x4b564d03, MSR_CALL, MSR_CALL,   0,                  0},
+        {0x4b564d04, 0x4b564d04, MSR_CALL, MSR_CALL,   0,                  0},
         {0xc0000080, 0xc0000080, MSR_PASS, MSR_CALL,   0,                  0},
         {0xc0000081, 0xc0000084, MSR_PASS, MSR_PASS,   0,                  0},
         {0xc0000100, 0xc0000102, MSR_PASS, MSR_PASS,   0,                  0},
@@ -118,6 +122,7 @@ static void test_every_row(void **state)
         assert_int_equal(row->last, want[r].last);
         assert_int_equal(row->read, want[r].read);
         assert_int_equal(row->write, want[r].write);
+        assert_int_equal(row->other, row->first == 0x1b ? MSR_APIC : MSR_DENY);
         assert_int_equal(row->reset, want[r].reset);
         assert_int_equal(row->writable, want[r].writable);
     }
@@ -132,7 +137,31 @@ static void test_beyond_the_windows_is_denied(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(none); i++)
-        assert_null(msr_find(none[i]));
+        assert_true(!msr_find(none[i]) && !msr_find_beyond(none[i]));
+}
+
+/* They are where the handlers look for them alone, and in no bitmap. */
+static void test_beyond_the_windows_are_kvms(void **state)
+{
+    u32 found = 0;
+
+    (void)state;
+    for (u32 msr = 0x4b564000; msr < 0x4b565000; msr++) {
+        const struct msr_row *row = msr_find_beyond(msr);
+
+        assert_null(msr_find(msr));
+        assert_int_equal(row != NULL, msr == MSR_KVM_WALL_CLOCK || msr == MSR_KVM_SYSTEM_TIME ||
+                                          msr == MSR_KVM_STEAL_TIME || msr == MSR_KVM_PV_EOI);
+        if (!row)
+            continue;
+        assert_in_range(msr, row->first, row->last);
+        assert_int_equal(row->read, MSR_CALL);
+        assert_int_equal(row->write, MSR_CALL);
+        found++;
+    }
+    assert_int_equal(found, 4);
+    assert_null(msr_find_beyond(MSR_APIC_BASE));
+    assert_null(msr_find_beyond(0x12));
 }
 
 static void test_held_values_reset(void **state)
@@ -173,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_rows_are_sane),
         cmocka_unit_test(test_every_row),
         cmocka_unit_test(test_beyond_the_windows_is_denied),
+        cmocka_unit_test(test_beyond_the_windows_are_kvms),
         cmocka_unit_test(test_held_values_reset),
     };
 

@@ -39,6 +39,7 @@ static void test_host_events(void **state)
     assert_int_equal(on_window(v, &x), RESUME);
     assert_int_equal(v->todo, TODO_EVENT);
     v->todo = 0;
+    v->outside = 0;
     assert_int_equal(on_timer(v, &x), RESUME); /* everything is due */
     assert_int_equal(v->todo, TODO_BOARD);
     v->todo = 0;
@@ -47,27 +48,47 @@ static void test_host_events(void **state)
     assert_true(unchanged());
 }
 
-/* The earlier of two deadlines decides whether there is work, or the timer only runs on. */
-static void test_timer_put_off(void **state)
+/* The board, a console or the vCPU's CPU wants something; the local APIC's timer alone needs no
+ * look at them; or nothing is due and the timer only runs on. */
+static void test_timer(void **state)
 {
-    (void)state;
-    for (u32 i = 0; i < 3; i++) {
-        u64 *const deadlines[] = {&v->outside, &v->lapic.deadline};
+    static const struct {
+        u64 outside, lapic, todo, deadline, timer;
+    } cases[] = {
+        {1000, 5100, TODO_BOARD, 900, 0},     {1000, 1000, TODO_BOARD, 900, 0},
+        {5000, 1000, TODO_EVENT, 5000, 4000}, {5000, 5100, 0, 5000, 4000},
+        {5200, 5100, 0, 5100, 4100},
+    };
 
+    (void)state;
+    for (u32 i = 0; i < ARRAY_LEN(cases); i++) {
         guest_new(LONG);
         x.tsc = 1000;
-        for (u32 n = 0; n < ARRAY_LEN(deadlines); n++)
-            *deadlines[n] = n == i ? 1000 : 5000 + 100 * n;
+        lapic_reset(&v->lapic, 0);
+        lapic_write(&v->lapic, 0xf0, 0x1ff, 0);
+        lapic_write(&v->lapic, 0x320, 0x61, 0);
+        v->lapic.deadline = cases[i].lapic;
+        v->outside = cases[i].outside;
         v->todo = 0, v->deadline = 900;
         assert_int_equal(on_timer(v, &x), RESUME);
-        if (i < ARRAY_LEN(deadlines)) {
-            assert_int_equal(v->todo, TODO_BOARD);
-            assert_int_equal(v->deadline, 900);
-        } else {
-            assert_int_equal(v->todo, 0);
-            assert_int_equal(v->deadline, 5000);
-        }
+        assert_int_equal(v->todo, cases[i].todo);
+        assert_int_equal(v->deadline, cases[i].deadline);
+        assert_int_equal(fake_cpu.timer, cases[i].timer);
+        assert_int_equal(lapic_pending(&v->lapic),
+                         cases[i].todo == TODO_EVENT ? 0x61 : LAPIC_NO_VECTOR);
     }
+}
+
+/* One that spins gives its CPU away, and does not spin on the same PAUSE again. */
+static void test_pause_loop(void **state)
+{
+    (void)state;
+    guest_new(LONG);
+    x.insn_len = 2;
+    x.reason = EXIT_PAUSE;
+    assert_true(exit_handle(v, on_pause, &x));
+    assert_int_equal(v->todo, TODO_YIELD);
+    assert_int_equal(now(GS_RIP), RIP + 2);
 }
 
 static void test_machine_checks_panic(void **state)
@@ -266,7 +287,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host_events),
-        cmocka_unit_test(test_timer_put_off),
+        cmocka_unit_test(test_timer),
+        cmocka_unit_test(test_pause_loop),
         cmocka_unit_test(test_machine_checks_panic),
         cmocka_unit_test(test_debug_exception),
         cmocka_unit_test(test_debug_exception_in_a_shadow),

@@ -126,7 +126,7 @@ static void test_every_held_msr(void **state)
                 assert_int_equal(rdmsr_of(msr), NEXT);
                 assert_int_equal(edx_eax(), row->reset);
             }
-            if (row->write != MSR_HELD)
+            if (row->write != MSR_HELD || row->other != MSR_DENY)
                 continue;
             for (u32 bit = 0; bit < 64; bit++) {
                 const u64 value = row->reset ^ BIT(bit);
@@ -198,6 +198,14 @@ static void test_tsc_deadline(void **state)
     assert_int_equal(v->deadline, 5500);
     assert_int_equal(rdmsr_of(MSR_TSC_DEADLINE), NEXT);
     assert_int_equal(edx_eax(), 3500);
+    x.tsc = 5500; /* it has come, and the exit for it has not: it must not wait for the next one */
+    assert_int_equal(wrmsr_of(MSR_TSC_DEADLINE, 90000), NEXT);
+    assert_int_equal(lapic_pending(&v->lapic), 0x40);
+    assert_int_equal(v->todo, TODO_BOARD);
+    assert_int_equal(lapic_ack(&v->lapic), 0x40);
+    lapic_write(&v->lapic, 0xb0, 0, x.tsc);
+    v->todo = 0;
+    x.tsc = 5000;
     assert_int_equal(wrmsr_of(MSR_TSC_DEADLINE, 0), NEXT); /* off: the timer may fire for nothing */
     assert_int_equal(wrmsr_of(MSR_TSC_DEADLINE, 9000), NEXT);
     assert_int_equal(fake_cpu.timers, 1);

@@ -184,7 +184,6 @@ static void test_apic_write_and_eoi(void **state)
     x.qual = 0x300;
     assert_int_equal(on_apic_write(v, &x), RESUME);
     assert_int_equal(v->todo, TODO_BOARD);
-    vcpu_attend(v); /* as the run loop does, then */
     assert_true(vcpu_irq_wakes(v));
     assert_int_equal(fake_cpu.interrupt_status, 0x31);
     assert_true(unchanged()); /* the instruction was done before the exit */
@@ -261,8 +260,10 @@ static void test_x2apic_without_a_page(void **state)
     assert_int_equal(v->todo, 0);
     assert_int_equal(wrmsr_of(0x830, 0x66), NEXT); /* to physical ID 0: oneself */
     assert_int_equal(v->todo, TODO_BOARD);
-    vcpu_attend(v);
     assert_int_equal(lapic_ack(&v->lapic), 0x66);
+    v->todo = 0;
+    assert_int_equal(wrmsr_of(0x830, 1ull << 32 | 0x66), NEXT); /* to nobody */
+    assert_int_equal(v->todo, 0);
     code(CODE("\x8b\x03")); /* the page does not answer */
     vmcs(GS_RIP, RIP);
     exited();
@@ -374,91 +375,6 @@ static void test_extint_message(void **state)
     assert_false(lapic_takes_extint(&v->lapic)); /* one it was */
 }
 
-/* INIT makes a processor wait; STARTUP lets it begin where its vector says, once. */
-static void test_init_and_startup(void **state)
-{
-    const struct apic_message init = {.mode = DELIVER_INIT};
-    struct apic_message startup = {.mode = DELIVER_STARTUP, .vector = 0x9a};
-
-    (void)state;
-    guest_new(LONG);
-    v->id = 1; /* the bootstrap processor's INIT is another thing */
-    lapic_reset(&v->lapic, 1);
-    vcpu_send_message(v, &v->lapic,
-                      &(struct apic_message){.mode = DELIVER_STARTUP, .destination = 1});
-    vcpu_attend(v);
-    assert_int_equal(now(GS_CS_BASE), 0); /* it does not wait for one */
-    v->lapic.nmi = true;
-    v->pending.info = EVENT_VALID;
-    v->xcr0 = 7;
-    vcpu_send_message(v, &v->lapic, &(struct apic_message){.mode = init.mode, .destination = 1});
-    vcpu_attend(v);
-    assert_true(v->waits_for_sipi && v->asleep);
-    assert_false(v->nmi_pending);
-    assert_int_equal(v->pending.info, 0);
-    assert_int_equal(v->xcr0, 7); /* INIT leaves extended state alone */
-    assert_int_equal(v->lapic.attention, 0);
-    v->lapic.nmi = true; /* reaches nobody */
-    vcpu_attend(v);
-    assert_false(v->nmi_pending);
-    startup.destination = 1;
-    vcpu_send_message(v, &v->lapic, &startup);
-    vcpu_attend(v);
-    assert_false(v->waits_for_sipi || v->asleep);
-    assert_int_equal(now(GS_CS_SEL), 0x9a00);
-    assert_int_equal(now(GS_CS_BASE), 0x9a000);
-    assert_int_equal(now(GS_RIP), 0);
-    startup.vector = 0x12;
-    vcpu_send_message(v, &v->lapic, &startup);
-    vcpu_attend(v);
-    assert_int_equal(now(GS_CS_SEL), 0x9a00); /* it runs already */
-}
-
-/* The bootstrap processor would begin in a firmware that is not there. */
-static void test_init_of_the_first(void **state)
-{
-    (void)state;
-    guest_new(LONG);
-    lapic_reset(&v->lapic, 0);
-    vcpu_send_message(v, &v->lapic, &(struct apic_message){.mode = DELIVER_INIT});
-    vcpu_attend(v);
-    assert_int_equal(vm.end, VM_END_REBOOT);
-    assert_true(v->todo & TODO_END);
-}
-
-/* What is for another processor lies in its mailbox, and its CPU is told once. */
-static void test_messages_to_others(void **state)
-{
-    static struct vcpu other;
-
-    (void)state;
-    guest_new(LONG);
-    memset(&other, 0, sizeof(other));
-    lapic_reset(&v->lapic, 0);
-    lapic_reset(&other.lapic, 1);
-    lapic_write(&other.lapic, 0xf0, 0x1ff, 0);
-    other.vm = &vm;
-    other.id = 1;
-    vm.vcpu[vm.vcpus++] = &other;
-    for (u32 i = 0; i < 2; i++)
-        vcpu_send_message(v, &v->lapic, &(struct apic_message){.vector = 0x51, .destination = 1});
-    assert_int_equal(fake_cpu.wakes, 1);
-    assert_ptr_equal(fake_cpu.woken, &other);
-    assert_int_equal(other.todo, TODO_MAIL);
-    assert_int_equal(lapic_pending(&other.lapic), LAPIC_NO_VECTOR);
-    assert_true(mail_take(&other.mail, &other.lapic));
-    assert_int_equal(lapic_pending(&other.lapic), 0x51);
-    assert_int_equal(lapic_pending(&v->lapic), LAPIC_NO_VECTOR);
-
-    /* The lowest priority of all that are addressed: this one takes no interrupts. */
-    vcpu_send_message(
-        v, &v->lapic,
-        &(struct apic_message){.vector = 0x61, .mode = DELIVER_LOWEST, .shorthand = APIC_TO_ALL});
-    assert_true(mail_take(&other.mail, &other.lapic));
-    assert_int_equal(lapic_pending(&other.lapic), 0x61);
-    vm.vcpus = 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,9 +387,6 @@ int main(void)
         cmocka_unit_test(test_switched_off),
         cmocka_unit_test(test_page_follows_the_mode),
         cmocka_unit_test(test_extint_message),
-        cmocka_unit_test(test_init_and_startup),
-        cmocka_unit_test(test_init_of_the_first),
-        cmocka_unit_test(test_messages_to_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,7 +66,7 @@ static void test_table(void **state)
         "39.5%\n"
         "  HLT                            10  10.0%      400      400      400        400  "
         "52.6%\n"
-        "  of 100000 ticks: guest 42.4%, Lintel 7.6%, waiting 50.0%\n");
+        "  of 100000 ticks: guest 42.4%, Lintel 7.6%, waiting 50.0%, for others 0.0%\n");
     expect_said("LINTEL-STATS-CHECK guest=g ok\n");
     assert_null(strstr(said, "LINTEL-STATS guest"));
     assert_null(strstr(said, "LINTEL-HIST"));
@@ -83,7 +83,7 @@ static void test_lines(void **state)
     expect_said(
         "LINTEL-STATS guest=g reason=CPUID count=5 sum=421 min=7 median=7 p99=192 max=200\n");
     expect_said("LINTEL-HIST guest=g reason=CPUID 7:3 192:2\n");
-    expect_said("LINTEL-TIMES guest=g total=1000 lintel=421 waiting=0 guest=579\n");
+    expect_said("LINTEL-TIMES guest=g total=1000 lintel=421 waiting=0 guest=579 stolen=0 vcpu=0\n");
     expect_said("LINTEL-STATS-CHECK guest=g ok\n");
 }
 
@@ -111,7 +111,7 @@ static void test_nothing(void **state)
     fake_cpu.tsc = 5;
     stats_report(v, true);
     expect_said("guest g: 0 exits;");
-    expect_said("LINTEL-TIMES guest=g total=0 lintel=0 waiting=0 guest=0\n");
+    expect_said("LINTEL-TIMES guest=g total=0 lintel=0 waiting=0 guest=0 stolen=0 vcpu=0\n");
     assert_null(strstr(said, "LINTEL-STATS guest"));
 }
 

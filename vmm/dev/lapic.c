@@ -79,7 +79,8 @@ void lapic_power_up(struct lapic *l, u32 id, u64 base)
  * from the Local x2APIC ID". */
 void lapic_mode_changed(struct lapic *l)
 {
-    const bool x2apic = lapic_mode(l) == LAPIC_X2APIC;
+    l->mode = l->base >> 10 & 3;
+    const bool x2apic = l->mode == LAPIC_X2APIC;
 
     l->id_register = x2apic ? l->id : l->id << 24;
     if (x2apic)
@@ -118,11 +119,16 @@ static u32 read_bitmap(const struct lapic *l, u32 offset)
     return (u32)(bits[word / 2] >> (word % 2 * 32));
 }
 
-u32 lapic_read(struct lapic *l, u32 offset, u64 now)
+static NOINLINE u32 illegal(struct lapic *l)
 {
-    if (!IS_ALIGNED(offset, 16))
-        return 0;
-    lapic_tick(l, now);
+    lapic_error(l, ESR_ILLEGAL_REGISTER);
+    return 0;
+}
+
+/* As the end of each function, and with the rare cases by themselves: so that a read saves no
+ * registers. */
+static inline __attribute__((always_inline)) u32 value_of(struct lapic *l, u32 offset, u64 now)
+{
     if (offset >= REG_ISR && offset < REG_BITMAPS_END)
         return read_bitmap(l, offset);
     if (offset >= REG_LVT && offset <= REG_LVT_LAST)
@@ -144,8 +150,23 @@ u32 lapic_read(struct lapic *l, u32 offset, u64 now)
     case REG_EOI: /* write-only */
     case REG_APR: /* not there since the Pentium 4, and no error */
     case REG_RRD: return 0;
-    default: lapic_error(l, ESR_ILLEGAL_REGISTER); return 0;
+    default: return illegal(l);
     }
+}
+
+static NOINLINE u32 read_when_due(struct lapic *l, u32 offset, u64 now)
+{
+    lapic_tick(l, now);
+    return value_of(l, offset, now);
+}
+
+u32 lapic_read(struct lapic *l, u32 offset, u64 now)
+{
+    if (!IS_ALIGNED(offset, 16))
+        return 0;
+    if (unlikely(now >= l->deadline))
+        return read_when_due(l, offset, now);
+    return value_of(l, offset, now);
 }
 
 static bool read_only(u32 offset)

@@ -23,6 +23,7 @@ enum lapic_mode { LAPIC_OFF = 0, LAPIC_XAPIC = 2, LAPIC_X2APIC = 3 };
 
 struct lapic {
     u64 base; /* IA32_APIC_BASE */
+    u8 mode;  /* enum lapic_mode, of base */
     u32 id;
     u32 id_register; /* as the guest reads it: shifted in xAPIC mode */
     u32 tpr, ldr, dfr, svr, esr, esr_pending;
@@ -64,7 +65,7 @@ void lapic_init(struct lapic *l);
 
 static inline enum lapic_mode lapic_mode(const struct lapic *l)
 {
-    return (enum lapic_mode)(l->base >> 10 & 3);
+    return (enum lapic_mode)l->mode;
 }
 
 /* A 32-bit register at `offset` (0..0xfff; only 16-byte-aligned offsets name one).  Reserved ones
@@ -107,6 +108,11 @@ static inline bool lapic_has_requests(const struct lapic *l)
 {
     return l->irr[0] | l->irr[1] | l->irr[2] | l->irr[3];
 }
+/* Takes the only interrupt in service out of ISR, if its end is nobody else's matter: it is
+ * edge-triggered, and no request waits behind it.  0: there is no such one.  The caller knows when
+ * it ends, and if something looks at ISR before, puts it back. */
+u8 lapic_lend(struct lapic *l);
+void lapic_take_back(struct lapic *l, u8 vector);
 u8 lapic_ack(struct lapic *l); /* takes lapic_pending()'s vector from IRR to ISR */
 /* Whether the 8259s' INTR reaches the processor: through LINT0, for an ExtINT message, or because
  * the local APIC is off. */

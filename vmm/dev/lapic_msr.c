@@ -4,12 +4,13 @@
 #include "vmm/dev/lapic_registers.h"
 #include "vmm/dev/lapic_state.h"
 
-#define BASE_MODE    (LAPIC_BASE_EN | LAPIC_BASE_EXTD)
-#define NUMBER(reg)  ((reg) >> 4)
-#define READ_ONLY    0
-#define LVT_STATUS   0x1000u /* read-only bits, which a write may have set */
-#define LVT_REMOTE   0x4000u
-#define ICR_ACCEPTED (0xffffffff00000000ull | ICR_WRITABLE | 0x1000u /* was the delivery status    \
+#define BASE_MODE   (LAPIC_BASE_EN | LAPIC_BASE_EXTD)
+#define NUMBER(reg) ((reg) >> 4)
+#define READ_ONLY   0
+#define LVT_STATUS  0x1000u /* read-only bits, which a write may have set */
+#define LVT_REMOTE  0x4000u
+#define ICR_ACCEPTED                                                                               \
+    (0xffffffff00000000ull | ICR_WRITABLE | 0x1000u /* was the delivery status    \
                                                                       */)
 #define SVR_FOCUS 0x200u /* "not supported", yet not reserved */
 
@@ -42,36 +43,33 @@ static const struct x2apic_register {
 };
 // clang-format on
 
-/* SDM Vol. 3A, "State Changes From xAPIC Mode to x2APIC Mode": all stays but LDR, a written ID and
- * the high half of ICR. */
-static err_t change_mode(struct lapic *l, u64 value)
+static bool is_legal(const struct lapic *l, u64 value)
 {
     switch (value & BASE_MODE) {
-    case 0: lapic_power_up(l, l->id, value); return OK;
-    case LAPIC_BASE_EN:
-        if (lapic_mode(l) == LAPIC_X2APIC)
-            return E_INVAL;
-        break;
-    case BASE_MODE:
-        if (lapic_mode(l) == LAPIC_OFF)
-            return E_INVAL;
-        l->icr_high = 0;
-        break;
-    default: return E_INVAL;
+    case 0: return true;
+    case LAPIC_BASE_EN: return lapic_mode(l) != LAPIC_X2APIC;
+    case BASE_MODE: return lapic_mode(l) != LAPIC_OFF;
+    default: return false;
     }
+}
+
+/* SDM Vol. 3A, "State Changes From xAPIC Mode to x2APIC Mode": all stays but LDR, a written ID and
+ * the high half of ICR. */
+err_t lapic_write_base(struct lapic *l, u64 value, u64 now)
+{
+    if (((value ^ l->base) & ~(u64)BASE_MODE) || !is_legal(l, value))
+        return E_INVAL;
+    if (value == l->base)
+        return OK;
+    lapic_tick(l, now); /* what was due came before this write */
+    if (!(value & LAPIC_BASE_EN)) {
+        lapic_power_up(l, l->id, value);
+        return OK;
+    }
+    l->icr_high = 0;
     l->base = value;
     lapic_mode_changed(l);
     return OK;
-}
-
-err_t lapic_write_base(struct lapic *l, u64 value, u64 now)
-{
-    if (value == l->base)
-        return OK;
-    if ((value ^ l->base) & ~(u64)BASE_MODE)
-        return E_INVAL;
-    lapic_tick(l, now); /* what was due came before this write */
-    return change_mode(l, value);
 }
 
 static const struct x2apic_register *find(const struct lapic *l, u32 msr, u32 *offset)

@@ -122,6 +122,23 @@ u8 lapic_ack(struct lapic *l)
     return (u8)vector;
 }
 
+u8 lapic_lend(struct lapic *l)
+{
+    const int vector = highest(l->isr);
+    if (vector < 0 || has(l->tmr, (u32)vector) || lapic_has_requests(l))
+        return 0;
+    clear(l->isr, (u32)vector);
+    if (highest(l->isr) < 0)
+        return (u8)vector;
+    set(l->isr, (u32)vector);
+    return 0;
+}
+
+void lapic_take_back(struct lapic *l, u8 vector)
+{
+    set(l->isr, vector);
+}
+
 void lapic_end_of_interrupt(struct lapic *l)
 {
     const int vector = highest(l->isr);

@@ -2,6 +2,7 @@
  * SDM Vol. 3C, "Event Injection", "VMX-Preemption Timer", "Monitor Trap Flag". */
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/insn.h"
+#include "arch/x86_64/trap.h"
 #include "vmm/lab/selftest.h"
 #include "vmx/qual.h"
 
@@ -33,6 +34,19 @@ static enum lab_outcome timer_zero(struct lab_cell *c, struct lab_detail *d)
 {
     lab_cell_at(c, lab_code_call);
     vmcs_w32(VMCS_PREEMPTION_TIMER, 0);
+    LAB_EXPECT(c, EXIT_PREEMPTION_TIMER);
+    LAB_WANT(gs_get(&c->vcpu.guest, GS_RIP) == lab_guest_offset(lab_code_call),
+             "an instruction ran before");
+    return LAB_PASS;
+}
+
+/* As when another CPU's kick comes between an exit and the next entry. */
+static enum lab_outcome kick(struct lab_cell *c, struct lab_detail *d)
+{
+    lab_cell_at(c, lab_code_call);
+    trap_set_handler(VEC_NMI, vmx_expire_timer);
+    trap_take_nmi();
+    trap_set_handler(VEC_NMI, NULL);
     LAB_EXPECT(c, EXIT_PREEMPTION_TIMER);
     LAB_WANT(gs_get(&c->vcpu.guest, GS_RIP) == lab_guest_offset(lab_code_call),
              "an instruction ran before");
@@ -148,6 +162,7 @@ static enum lab_outcome monitor_trap(struct lab_cell *c, struct lab_detail *d)
 static const struct lab_test tests[] = {
     {"preemption timer", WORD_PIN, PIN_PREEMPTION_TIMER, 0, timer},
     {"preemption timer at 0", WORD_PIN, PIN_PREEMPTION_TIMER, 0, timer_zero},
+    {"kick by NMI before an entry", WORD_PIN, PIN_PREEMPTION_TIMER, 0, kick},
     {"preemption timer, value saved", WORD_VMEXIT, VMEXIT_SAVE_PREEMPTION_TIMER, 0, timer_saved},
     {"interrupt-window exiting", WORD_CPU, CPU_INTERRUPT_WINDOW_EXITING, 0, interrupt_window},
     {"NMI-window exiting", WORD_CPU, CPU_NMI_WINDOW_EXITING, 0, nmi_window},

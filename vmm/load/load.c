@@ -11,6 +11,7 @@ static const struct format {
     {CONFIG_FORMAT_FLAT, load_flat_matches, load_flat},
     {CONFIG_FORMAT_LINUX, load_linux_matches, load_linux},
     {CONFIG_FORMAT_MULTIBOOT, load_multiboot_matches, load_multiboot},
+    {CONFIG_FORMAT_PVH, load_pvh_matches, load_pvh},
 };
 
 /* What a file that nobody loads may be instead, and the remedy. */
@@ -19,11 +20,13 @@ static const struct stranger {
     u32 len;
     const char *remedy;
 } strangers[] = {
-    {{0x7f, 'E', 'L', 'F'}, 4, "an ELF file without a Multiboot header; Linux is given as bzImage"},
+    {{0x7f, 'E', 'L', 'F'},
+     4,
+     "an ELF file without a Multiboot header or a PVH note; Linux is given as bzImage"},
     {{0x1f, 0x8b}, 2, "a gzip file; unpack it"},
     {{0xfd, '7', 'z', 'X'}, 4, "an xz file; unpack it"},
     {{'M', 'Z'}, 2, "a UEFI application without a Linux setup header"},
-    {{0}, 0, "no known format; allowed: a bzImage, a Multiboot image, a flat image"},
+    {{0}, 0, "no known format; allowed: a bzImage, a Multiboot, PVH or flat image"},
 };
 
 err_t load_plan(const struct load_request *req, struct load_plan *plan)

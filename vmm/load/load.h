@@ -35,7 +35,7 @@ struct load_file {
     const u8 *data;
     u64 size;
     const char *name;
-    const char *string; /* multiboot module string */
+    const char *string; /* of a module for Multiboot or PVH */
 };
 
 enum load_memory_type { LOAD_RAM = 1, LOAD_RESERVED = 2, LOAD_ACPI = 3 }; /* as in e820 */
@@ -62,9 +62,11 @@ err_t load_plan(const struct load_request *req, struct load_plan *plan);
 /* One per format, in a file each. */
 err_t load_linux(const struct load_request *req, struct load_plan *plan);
 err_t load_multiboot(const struct load_request *req, struct load_plan *plan);
+err_t load_pvh(const struct load_request *req, struct load_plan *plan);
 err_t load_flat(const struct load_request *req, struct load_plan *plan);
 
 /* Do the image's magic numbers say that it is one of these? */
 bool load_linux_matches(const struct load_file *kernel);
 bool load_multiboot_matches(const struct load_file *kernel);
+bool load_pvh_matches(const struct load_file *kernel);
 bool load_flat_matches(const struct load_file *kernel);

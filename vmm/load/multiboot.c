@@ -292,21 +292,6 @@ static err_t add_mmap(const struct load_request *req, struct load_plan *plan, u8
     return OK;
 }
 
-/* The file itself, above the image. */
-static err_t place_module(const struct load_request *req, struct load_plan *plan,
-                          const struct multiboot_image *image, const struct load_file *file,
-                          u64 *base)
-{
-    const struct plan_window above = {MAX(image->end, MiB), 4 * GiB, PAGE_SIZE, false};
-    struct plan_bytes bytes = {"the module", file->data, file->size, 0};
-
-    if (file->size > 4 * GiB)
-        return plan_refuse(plan, E_RANGE, file, "module of 0x%llx bytes; allowed: below 4 GiB",
-                           (unsigned long long)file->size);
-    bytes.room = ALIGN_UP(MAX(file->size, 1ull), PAGE_SIZE);
-    return plan_place(req, plan, file, &above, &bytes, base);
-}
-
 /* The table and behind it, in the same piece, the strings. */
 static err_t add_modules(const struct load_request *req, struct load_plan *plan,
                          const struct multiboot_image *image, u8 *info)
@@ -327,7 +312,7 @@ static err_t add_modules(const struct load_request *req, struct load_plan *plan,
         const size_t len = strnlen(string, CONFIG_STRING_MAX - 1);
         u8 *entry = table + i * MODULE_SIZE;
 
-        TRY(place_module(req, plan, image, file, &base));
+        TRY(plan_module(req, plan, file, image->end, &base));
         put32(entry, (u32)base);
         put32(entry + 4, (u32)(base + file->size));
         put32(entry + 8, (u32)table_base + used);

@@ -208,6 +208,19 @@ err_t plan_cmdline(const struct load_request *req, struct load_plan *plan, u64 *
     return OK;
 }
 
+err_t plan_module(const struct load_request *req, struct load_plan *plan,
+                  const struct load_file *file, u64 image_end, u64 *base)
+{
+    const struct plan_window above = {MAX(image_end, MiB), 4 * GiB, PAGE_SIZE, false};
+    struct plan_bytes bytes = {"the module", file->data, file->size, 0};
+
+    if (file->size > 4 * GiB)
+        return plan_refuse(plan, E_RANGE, file, "module of 0x%llx bytes; allowed: below 4 GiB",
+                           (unsigned long long)file->size);
+    bytes.room = ALIGN_UP(MAX(file->size, 1ull), PAGE_SIZE);
+    return plan_place(req, plan, file, &above, &bytes, base);
+}
+
 /* SDM Vol. 3A, "4-Level Paging": 2-MiB pages; a PML4, a PDPT, four page directories. */
 static err_t add_identity_map(const struct load_request *req, struct load_plan *plan)
 {

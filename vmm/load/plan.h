@@ -89,5 +89,9 @@ u8 *plan_low(const struct load_request *req, struct load_plan *plan, const char 
 /* The request's command line as a terminated string in low memory. */
 err_t plan_cmdline(const struct load_request *req, struct load_plan *plan, u64 *base);
 
+/* A module's bytes on pages of their own, above the image and below 4 GiB. */
+err_t plan_module(const struct load_request *req, struct load_plan *plan,
+                  const struct load_file *file, u64 image_end, u64 *base);
+
 /* A GDT for the mode and, for long mode, page tables that map the first 4 GiB to themselves. */
 err_t plan_mode(const struct load_request *req, struct load_plan *plan, enum load_mode mode);

@@ -2,14 +2,15 @@
  * not named here is 0; a leaf that is not here is empty.  Pure.
  * SDM Vol. 2A, "CPUID -- CPU Identification". */
 #include "vmm/policy/cpuid.h"
+#include "abi/kvm.h"
 #include "arch/x86_64/cpuid_bits.h"
 #include "arch/x86_64/cr.h"
 #include "lib/mem.h"
 #include "vmm/policy/cpuid_topology.h"
+#include "vmm/policy/cpuid_xsave.h"
 
-#define ALL               0xffffffffu
-#define MAX_BASIC         0x16u
-#define XSAVE_LEGACY_SIZE (512u + 64u)
+#define ALL       0xffffffffu
+#define MAX_BASIC 0x16u
 
 #define KEEP_1_ECX                                                                                 \
     (CPUID_1_ECX_SSE3 | CPUID_1_ECX_PCLMULQDQ | CPUID_1_ECX_SSSE3 | CPUID_1_ECX_FMA |              \
@@ -40,7 +41,10 @@
     (CPUID_80000001_EDX_SYSCALL | CPUID_80000001_EDX_NX | CPUID_80000001_EDX_1G |                  \
      CPUID_80000001_EDX_RDTSCP | CPUID_80000001_EDX_LM)
 #define XCR0_AVX512 (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
-#define KEEP_XCR0   (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
+#define KVM_FEATURES                                                                               \
+    (KVM_FEATURE_NOP_IO_DELAY | KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_STEAL_TIME |                \
+     KVM_FEATURE_CLOCKSOURCE_STABLE_BIT)
+#define KEEP_XCR0 (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
 
 static void fix_max_basic(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
                           struct cpuid_answer *a);
@@ -60,8 +64,8 @@ static void fix_tsc_ratio(struct cpuid_policy *p, const struct cpuid_source *s, 
                           struct cpuid_answer *a);
 static void fix_frequency(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
                           struct cpuid_answer *a);
-static void fix_lintel(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
-                       struct cpuid_answer *a);
+static void fix_hypervisor(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                           struct cpuid_answer *a);
 static void fix_max_extended(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
                              struct cpuid_answer *a);
 static void fix_features_81(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
@@ -82,8 +86,10 @@ static const struct cpuid_row rows[] = {
 { 0x0000000d,  0, 63,  CPUID_LIVE_XSAVE,   ALL,         ALL,        ALL,         ALL,         fix_xsave,        "extended state" },
 { 0x00000015,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_tsc_ratio,    "TSC / crystal, made true" },
 { 0x00000016,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_frequency,    "core MHz, made true" },
-{ 0x40000000,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_lintel,       "who runs this guest" },
-{ 0x40000001,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_lintel,       "its interface" },
+{ 0x40000000,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_hypervisor,   "who runs this guest" },
+{ 0x40000001,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_hypervisor,   "its interface" },
+{ 0x40000100,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_hypervisor,   "KVM's interface; not with paravirt = off" },
+{ 0x40000101,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_hypervisor,   "what there is of it" },
 { 0x80000000,  0, 0,   CPUID_STATIC,       0,           ALL,        ALL,         ALL,         fix_max_extended, "highest extended leaf" },
 { 0x80000001,  0, 0,   CPUID_STATIC,       ALL,         0,          KEEP_81_ECX, KEEP_81_EDX, fix_features_81,  "extended signature, features" },
 { 0x80000002,  0, 0,   CPUID_STATIC,       ALL,         ALL,        ALL,         ALL,         NULL,             "brand string" },
@@ -232,20 +238,28 @@ static void fix_frequency(struct cpuid_policy *p, const struct cpuid_source *s, 
     a->eax = a->ebx = (u32)((s->tsc_hz + 500000) / 1000000);
 }
 
-static void fix_lintel(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
-                       struct cpuid_answer *a)
+/* The first leaf of an interface: its last leaf and its 12 characters. */
+static void sign(struct cpuid_answer *a, u32 last, const char *name)
 {
-    static const char name[13] = "LintelLintel";
+    a->eax = last;
+    memcpy(&a->ebx, name, 4);
+    memcpy(&a->ecx, name + 4, 4);
+    memcpy(&a->edx, name + 8, 4);
+}
 
-    (void)s, (void)sub;
-    if (p->lintel[0].count == 0) {
-        a->eax = CPUID_LINTEL_BASE + 1;
-        memcpy(&a->ebx, name, 4);
-        memcpy(&a->ecx, name + 4, 4);
-        memcpy(&a->edx, name + 8, 4);
-    } else {
+/* Its rows follow each other: which of them is made is seen from those that are there. */
+static void fix_hypervisor(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
+                           struct cpuid_answer *a)
+{
+    (void)sub;
+    if (p->lintel[0].count == 0)
+        sign(a, CPUID_LINTEL_BASE + 1, "LintelLintel");
+    else if (p->lintel[1].count == 0)
         a->eax = 1; /* hypercall interface version: include/abi/hypercalls.def */
-    }
+    else if (p->kvm[0].count == 0)
+        sign(a, KVM_CPUID_FEATURES, KVM_SIGNATURE);
+    else
+        p->kvm_features = a->eax = KVM_FEATURES | (s->pv_eoi ? KVM_FEATURE_PV_EOI : 0u);
 }
 
 static void fix_max_extended(struct cpuid_policy *p, const struct cpuid_source *s, u32 sub,
@@ -284,6 +298,8 @@ static struct cpuid_leaf *leaf_of(struct cpuid_policy *p, u32 leaf)
         return &p->basic[leaf];
     if (leaf - CPUID_LINTEL_BASE < ARRAY_LEN(p->lintel))
         return &p->lintel[leaf - CPUID_LINTEL_BASE];
+    if (leaf - KVM_CPUID_SIGNATURE < ARRAY_LEN(p->kvm))
+        return &p->kvm[leaf - KVM_CPUID_SIGNATURE];
     return &p->extended[leaf - 0x80000000u];
 }
 
@@ -291,60 +307,6 @@ static struct cpuid_leaf *leaf_of(struct cpuid_policy *p, u32 leaf)
 static bool host_has(const struct cpuid_source *s, u32 leaf)
 {
     return leaf <= s->read(s->ctx, leaf & 0x80000000u, 0).eax;
-}
-
-/* Bytes that XSAVE (standard) or XSAVEC (compacted) needs for the components in `states`. */
-static u32 xsave_bytes(const struct cpuid_policy *p, u64 states, bool compacted)
-{
-    u32 end = XSAVE_LEGACY_SIZE;
-
-    for (u64 left = states & ~(XCR0_X87 | XCR0_SSE); left; left &= left - 1) {
-        const u32 i = (u32)__builtin_ctzll(left);
-        const bool aligned = p->xsave_aligned & BIT(i);
-
-        if (!compacted)
-            end = MAX(end, p->xsave_offset[i] + p->xsave_size[i]);
-        else
-            end = (aligned ? ALIGN_UP(end, 64u) : end) + p->xsave_size[i];
-    }
-    return end;
-}
-
-/* A processor whose own size of the compacted format is not what its components add up to cannot
- * be trusted with it (Bochs with AVX-512: XRSTORS faults on what XSAVES wrote). */
-static void check_compacted_format(struct cpuid_policy *p, u64 host_xcr0)
-{
-    const u32 compacted = CPUID_D_1_EAX_XSAVEC | CPUID_D_1_EAX_XSAVES;
-
-    if (p->host_compacted && p->host_compacted != xsave_bytes(p, host_xcr0, true))
-        p->entry[p->basic[0xd].first + 1].eax &= ~compacted;
-}
-
-/* A component that has no size cannot be saved: it is not there, nor is what needs it (Bochs
- * reports PKRU so).  The sizes of what is left are added up anew. */
-static void drop_empty_components(struct cpuid_policy *p)
-{
-    struct cpuid_answer *sizes = &p->entry[p->basic[0xd].first];
-
-    for (u64 left = p->xcr0_mask & ~(XCR0_X87 | XCR0_SSE); left; left &= left - 1) {
-        const u32 i = (u32)__builtin_ctzll(left);
-
-        if (p->xsave_size[i])
-            continue;
-        p->xcr0_mask &= ~BIT(i);
-        p->entry[p->basic[0xd].first + i] = (struct cpuid_answer){0};
-    }
-    if (!(p->xcr0_mask & XCR0_PKRU)) {
-        p->entry[p->basic[7].first].ecx &= ~(u32)CPUID_7_ECX_PKU;
-        p->cr4_mask &= ~(u64)CR4_PKE;
-    }
-    if (!p->xcr0_mask) { /* no XSAVE */
-        *sizes = (struct cpuid_answer){0};
-        return;
-    }
-    sizes->eax = (u32)p->xcr0_mask;
-    sizes->edx = (u32)(p->xcr0_mask >> 32);
-    sizes->ecx = xsave_bytes(p, p->xcr0_mask, false);
 }
 
 void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *s)
@@ -355,6 +317,8 @@ void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *s)
         struct cpuid_leaf *leaf = leaf_of(p, row->leaf);
         const u32 first = p->entries;
 
+        if (row->leaf - KVM_CPUID_SIGNATURE < ARRAY_LEN(p->kvm) && !s->paravirt)
+            continue;
         leaf->first = (u8)first;
         leaf->live = row->live;
         for (u32 sub = row->first_sub; sub <= row->last_sub; sub++) {
@@ -374,8 +338,7 @@ void cpuid_policy_build(struct cpuid_policy *p, const struct cpuid_source *s)
         if (row->leaf < CPUID_BASIC_MAX && leaf->count == 1 && row->live == CPUID_STATIC)
             p->plain[row->leaf] = &p->entry[first];
     }
-    check_compacted_format(p, s->host_xcr0);
-    drop_empty_components(p);
+    cpuid_check_xsave(p, s->host_xcr0);
 }
 
 const struct cpuid_answer *cpuid_find(const struct cpuid_policy *p, u32 leaf, u32 subleaf,
@@ -392,6 +355,8 @@ const struct cpuid_answer *cpuid_find(const struct cpuid_policy *p, u32 leaf, u3
     else if (leaf - CPUID_LINTEL_BASE < 0x100)
         l = leaf - CPUID_LINTEL_BASE < ARRAY_LEN(p->lintel) ? &p->lintel[leaf - CPUID_LINTEL_BASE]
                                                             : NULL;
+    else if (leaf - KVM_CPUID_SIGNATURE < ARRAY_LEN(p->kvm) && p->kvm_features)
+        l = &p->kvm[leaf - KVM_CPUID_SIGNATURE];
     else
         l = &p->basic[p->max_basic];
     if (!l || l->count == 0)
@@ -420,10 +385,10 @@ void cpuid_touch_up(const struct cpuid_policy *p, u32 live, const struct cpuid_v
         if (view->cr4 & CR4_PKE)
             a->ecx |= CPUID_7_ECX_OSPKE;
         break;
-    case CPUID_LIVE_XSAVE: a->ebx = xsave_bytes(p, view->xcr0, false); break;
+    case CPUID_LIVE_XSAVE: a->ebx = cpuid_xsave_bytes(p, view->xcr0, false); break;
     case CPUID_LIVE_XSAVES:
         if (a->eax & CPUID_D_1_EAX_XSAVEC)
-            a->ebx = xsave_bytes(p, view->xcr0, true);
+            a->ebx = cpuid_xsave_bytes(p, view->xcr0, true);
         break;
     case CPUID_LIVE_X2APIC_ID: a->edx = view->apic_id; break;
     default: break;

@@ -34,6 +34,8 @@ struct cpuid_policy {
     struct cpuid_leaf basic[CPUID_BASIC_MAX];
     struct cpuid_leaf extended[CPUID_EXTENDED_MAX];
     struct cpuid_leaf lintel[2];
+    struct cpuid_leaf kvm[2]; /* empty: there is no paravirtual interface */
+    u32 kvm_features;         /* KVM_FEATURE_*: its MSRs are there by these */
     const struct cpuid_answer *plain[CPUID_BASIC_MAX]; /* basic leaves of one entry, static */
     u32 max_basic;
     u32 entries;
@@ -51,7 +53,7 @@ struct cpuid_policy {
 /* The state that live leaves mirror, of the processor that executes CPUID. */
 struct cpuid_view {
     u64 cr4, xcr0;
-    u32 apic_id; /* as it was at reset, 0 to 254 */
+    u32 apic_id;   /* as it was at reset, 0 to 254 */
     bool apic_off; /* by IA32_APIC_BASE */
 };
 
@@ -62,6 +64,8 @@ struct cpuid_source {
     u64 tsc_hz;
     u64 host_xcr0;                /* XCR0 | IA32_XSS while read() is called */
     bool rdtscp, invpcid, xsaves; /* the VMX controls that let a guest execute them are on */
+    bool paravirt;                /* the guest gets KVM's paravirtual interface (abi/kvm.h) ... */
+    bool pv_eoi;                  /* ... with its EOIs: the processor has nothing better */
 };
 
 /* What a guest sees of a leaf: the host's bits that the masks keep, after the fix-up. */

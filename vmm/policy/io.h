@@ -30,7 +30,7 @@ extern const u8 io_row_of_port[0x10000];
 /* Never NULL: a port without a row gives io_rows[0], whose action is IO_REFUSE. */
 static inline const struct io_row *io_find(u16 port)
 {
-    return &io_rows[io_row_of_port[port]];
+    return &io_rows[io_row_of_port[(u32)port]]; /* unsigned: no sign to be extended */
 }
 
 /* The low `size` (1, 2, 4) bytes of a value. */

@@ -78,6 +78,7 @@ static u64 hash_held(const struct vcpu *v)
     for (u32 i = 0; i < ARRAY_LEN(v->msr_held); i++)
         h = hash(h, v->msr_held[i]);
     h = hash(hash(hash(h, v->xcr0), v->tsc_offset), v->tsc_adjust);
+    h = hash(hash(hash(hash(h, v->pv.wall_clock), v->pv.system_time), v->pv.steal_time), v->pv.eoi);
     h = hash(hash(hash(h, v->pending.info), v->lapic.tpr), v->deadline);
     return (u32)(h ^ h >> 32);
 }
@@ -198,7 +199,8 @@ void record_guest(const struct vm *vm, const struct cpuid_source *source)
     put(vm->id);
     put(source->tsc_hz);
     put(source->host_xcr0);
-    put((u64)source->rdtscp | (u64)source->invpcid << 1 | (u64)source->xsaves << 2);
+    put((u64)source->rdtscp | (u64)source->invpcid << 1 | (u64)source->xsaves << 2 |
+        (u64)source->paravirt << 3 | (u64)source->pv_eoi << 4);
 }
 
 void record_cpuid(u32 leaf, u32 subleaf, const struct cpuid_regs *answer)
