@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import bench, consoles, host, lab, live, machines, replay, smp
+from testing import bench, consoles, host, lab, live, machines, monitor, replay, smp
 from testing.report import Report
 
 STEPS = {
@@ -27,6 +27,7 @@ STEPS = {
     "live": live.live,
     "smp": smp.smp,
     "consoles": consoles.consoles,
+    "monitor": monitor.monitor,
     "linux": machines.linux,
     "lab-models": lab.models,
     "budgets": bench.budgets,

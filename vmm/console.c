@@ -24,6 +24,8 @@ static u32 kept_for[OUTLETS];     /* id + 1 of a guest that restarts; 0: nobody 
 static struct vm *connected[CONFIG_GUESTS_MAX];
 static u32 connections;
 
+static u64 log_since[OUTLETS]; /* + 1: log_written() when the port was covered; 0: it was not */
+
 static u64 due, deadline;
 
 void console_init(const struct boot_info *info)
@@ -54,7 +56,7 @@ static void give(u32 n, struct vm *vm)
         guest_console_attend(&before->console, reader_at(n), false);
         vcpu_ask(before->vcpu[0], TODO_CONSOLE); /* it may wait for room */
     }
-    sink->paused = vm != NULL;
+    sink->paused = vm || log_since[n];
     if (!vm)
         return;
     log_to(sink, "LINTEL-CONSOLE guest name=%s", vm->config->name);
@@ -173,7 +175,8 @@ void console_forget(u32 id)
 static bool has_unsent(const struct vm *vm)
 {
     for (u32 n = 0; n < OUTLETS; n++)
-        if (front[n] == vm && guest_console_has_output(&vm->console, reader_at(n)))
+        if (front[n] == vm && (outlet[n].sent != outlet[n].len ||
+                               guest_console_has_output(&vm->console, reader_at(n))))
             return true;
     return false;
 }
@@ -203,15 +206,24 @@ static void leave(u32 n, const struct vm *vm, bool comes_back)
 void console_detach(struct vm *vm, bool comes_back)
 {
     const u64 patience = rdtsc() + PATIENCE * tsc_hz;
+    u32 covered = 0;
 
+    for (u32 n = 0; n < BOOT_UARTS_MAX; n++)
+        if (front[n] == vm && outlet[n].covered) {
+            covered |= BIT32(n);
+            console_cover(n, false);
+        }
     while (has_unsent(vm) && rdtsc() < patience) {
         console_poll(rdtsc());
         cpu_pause();
     }
     disconnect(vm);
-    for (u32 n = 0; n < OUTLETS; n++)
+    for (u32 n = 0; n < OUTLETS; n++) {
         if (front[n] == vm)
             leave(n, vm, comes_back);
+        if (covered >> n & 1)
+            console_cover(n, true);
+    }
 }
 
 /* ------------------------------------------------------------ characters */
@@ -222,13 +234,29 @@ static bool shows_front(u32 n)
     return front[n] && (!outlet[n].covered || n == OUTLET_SCREEN);
 }
 
+/* The terminal shows its other page again. */
+static void uncovered(u32 n)
+{
+    const u64 since = log_since[n] - 1;
+
+    log_since[n] = 0;
+    if (front[n])
+        return;
+    outlet[n].sink.paused = false;
+    log_again(&outlet[n].sink, since);
+}
+
 /* From the guest in front to the device, as much as that takes now. */
 static void drain(u32 n, u32 most)
 {
     u8 bytes[SCREEN_BATCH];
     u32 count, sent;
 
-    if (!outlet_send_text(n) || !shows_front(n))
+    if (!outlet_send_text(n))
+        return;
+    if (log_since[n] && !outlet[n].covered)
+        uncovered(n);
+    if (!shows_front(n))
         return;
     do {
         struct guest_console *g = &front[n]->console;
@@ -286,8 +314,23 @@ bool console_typed(struct vm *vm, u8 *byte)
     return guest_console_get(&vm->console, byte);
 }
 
+u32 console_covers(u32 n)
+{
+    return outlet[n].covers;
+}
+
+u32 console_say(u32 n, const char *text, u32 len)
+{
+    return outlet_say(n, text, len);
+}
+
+/* The log's lines for a port that is covered come when it is not any more. */
 void console_cover(u32 n, bool covered)
 {
+    if (covered && !outlet[n].covered && n != OUTLET_SCREEN) {
+        log_since[n] = log_written() + 1;
+        outlet[n].sink.paused = true;
+    }
     outlet_cover(n, covered);
     console_wake(0);
 }

@@ -40,6 +40,10 @@ void console_wake(u64 tsc);
  * is remembered. */
 void console_cover(u32 outlet, bool covered);
 void console_draw(u32 outlet, const char *rows, u32 count, size_t stride, u32 headings);
+/* How often it was covered: a change says that what was on it is gone. */
+u32 console_covers(u32 outlet);
+/* Text for a port that is covered; returns how much of it was taken. */
+u32 console_say(u32 outlet, const char *text, u32 len);
 
 /* One character typed at a port. */
 bool console_get(u32 outlet, u8 *byte);

@@ -56,7 +56,12 @@ static void put_back(struct cpu_share *c, struct vcpu *v)
             sched_block(&c->queue, &v->sched, v->wake, now);
         break;
     case LEAVE_YIELD: yield(c, v, now); break;
-    case LEAVE_TURN_OVER: break;
+    case LEAVE_PAUSED:
+        if (!READ_ONCE(v->todo) && READ_ONCE(v->vm->paused))
+            sched_block(&c->queue, &v->sched, SCHED_NEVER, now);
+        break;
+    case LEAVE_TURN_OVER:
+    case LEAVE_MOVES: break;
     case LEAVE_ENDED:
         c->pinned -= v->pinned;
         sched_remove(&c->queue, &v->sched, now);
@@ -88,19 +93,24 @@ static u32 idle_cpu_for(const struct vcpu *v)
     return CPUS_MAX;
 }
 
+static void go_to(struct cpu_share *c, struct vcpu *v, u32 cpu)
+{
+    spin_lock(&c->lock);
+    c->pinned -= v->pinned;
+    sched_remove(&c->queue, &v->sched, rdtsc());
+    spin_unlock(&c->lock);
+    vcpu_unload(v);
+    vcpu_attach(v, cpu);
+}
+
 /* A turn is over and somebody else waits for his: one that is not pinned goes to a CPU that sleeps.
  */
 static void give_away(struct cpu_share *c, struct vcpu *v)
 {
     const u32 cpu = v->pinned || !READ_ONCE(c->queue.ready) ? CPUS_MAX : idle_cpu_for(v);
 
-    if (cpu == CPUS_MAX)
-        return;
-    spin_lock(&c->lock);
-    sched_remove(&c->queue, &v->sched, rdtsc());
-    spin_unlock(&c->lock);
-    vcpu_unload(v);
-    vcpu_attach(v, cpu);
+    if (cpu != CPUS_MAX)
+        go_to(c, v, cpu);
 }
 
 /* ------------------------------------------------------------ the loop */
@@ -108,13 +118,18 @@ static void give_away(struct cpu_share *c, struct vcpu *v)
 static void turn(const struct cpu_duties *duties, struct vcpu *v, u64 due)
 {
     struct cpu_share *c = this_cpu_share();
+    u64 began;
 
     vcpu_load(v);
     v->turn_ends = due;
+    began = rdtsc() - c->slept; /* what it sleeps in the turn does not count */
     vcpu_run(v);
+    c->busy += v->left - c->slept - began;
     put_back(c, v);
     if (v->leave == LEAVE_TURN_OVER)
         give_away(c, v);
+    if (v->leave == LEAVE_MOVES)
+        go_to(c, v, atomic_xchg(&v->move_to, 0) - 1);
     if (v->leave == LEAVE_ENDED) {
         vcpu_unload(v);
         duties->ended(v);
@@ -150,6 +165,7 @@ static void idle(u64 due)
 
 void cpu_loop(const struct cpu_duties *duties)
 {
+    this_cpu_share()->began = rdtsc();
     for (;;) {
         duties->between(atomic_xchg(&this_cpu_share()->todo, 0));
         if (!cpu_turn(duties))

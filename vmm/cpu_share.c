@@ -48,7 +48,11 @@ void cpu_sleep(const u64 *word, u64 until)
 
     (void)atomic_xchg(&c->asleep,
                       1); /* before the looks: who writes after them sends an interrupt */
-    if (!READ_ONCE(*word) && !READ_ONCE(c->todo))
+    if (!READ_ONCE(*word) && !READ_ONCE(c->todo)) {
+        const u64 from = rdtsc();
+
         apic_wait_until(until);
+        c->slept += rdtsc() - from;
+    }
     store_release(&c->asleep, 0);
 }

@@ -12,6 +12,7 @@
 enum cpu_todo {
     CPU_CONSOLE = 1, /* the boot CPU: a guest has something to show */
     CPU_CONTROL = 2, /* the boot CPU: a guest has ended, or is to be started or stopped */
+    CPU_MONITOR = 4, /* the boot CPU: a command waits in the monitor */
 };
 
 /* What other CPUs may look at and change. */
@@ -22,6 +23,9 @@ struct cpu_share {
     struct vcpu *running; /* its turn: in the guest, or in Lintel on its behalf */
     u64 todo;             /* enum cpu_todo; atomic */
     u32 asleep;           /* in HLT, or about to: an interrupt wakes it, not an NMI */
+    u64 began;            /* TSC when it began to run guests */
+    u64 busy;             /* ticks since then in which guests had it, as of the last turn's end */
+    u64 slept;            /* ticks in cpu_sleep() */
     u64 next;             /* its own: TSC at which somebody wants to run, while nobody does */
 } __attribute__((aligned(64)));
 

@@ -3,6 +3,7 @@
 #include "arch/x86_64/tsc.h"
 #include "vmm/console.h"
 #include "vmm/live.h"
+#include "vmm/monitor.h"
 #include "vmm/vm.h"
 
 #define PORTS BOOT_UARTS_MAX
@@ -11,8 +12,10 @@
 static const struct key {
     u8 byte;
     bool (*toggle)(u32 port);
+    bool (*is_at)(u32 port);
 } keys[] = {
-    {0x14, live_toggle}, /* Ctrl-T */
+    {0x14, live_toggle, live_is_at},       /* Ctrl-T */
+    {0x1c, monitor_toggle, monitor_is_at}, /* Ctrl-\ */
 };
 
 static struct {
@@ -26,6 +29,9 @@ static void take_key(const struct key *key, u32 port, u64 now)
 
     if (at[port].shown_at && now - at[port].shown_at < tsc_hz / 2 && vm)
         (void)guest_console_type(&vm->console, key->byte);
+    for (u32 i = 0; i < ARRAY_LEN(keys); i++) /* one at a time */
+        if (&keys[i] != key && keys[i].is_at(port))
+            (void)keys[i].toggle(port);
     at[port].shown_at = key->toggle(port) ? now : 0;
 }
 
@@ -44,6 +50,8 @@ static void take(u32 port, u8 byte, u64 now)
 
     if (key)
         take_key(key, port, now);
+    else if (monitor_is_at(port))
+        monitor_type(byte);
     else if (vm && !live_is_at(port)) /* nobody types into what he does not see */
         (void)guest_console_type(&vm->console, byte);
 }
@@ -54,6 +62,8 @@ static bool may_read(u32 port, u64 now)
 {
     const struct vm *vm = console_front(port);
 
+    if (monitor_is_at(port))
+        return monitor_can_type();
     if (!vm || guest_console_can_type(&vm->console)) {
         at[port].stuck_at = 0;
         return true;

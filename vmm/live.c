@@ -57,12 +57,18 @@ bool live_toggle(u32 port)
     return live.port != 0;
 }
 
-void live_forget(const struct vm *vm)
+void live_hide(void)
 {
-    if (live.shown != vm)
+    if (!live.shown)
         return;
     leave_port();
     show(NULL);
+}
+
+void live_forget(const struct vm *vm)
+{
+    if (live.shown == vm)
+        live_hide();
 }
 
 /* Since when it is not on a CPU; 0: it is. */

@@ -12,5 +12,7 @@ bool live_toggle(u32 port);
 bool live_is_at(u32 port);
 /* After keys_poll(): draws anew if it is time. */
 void live_poll(u64 now);
+/* Something else has the screen. */
+void live_hide(void);
 /* A guest is about to end. */
 void live_forget(const struct vm *vm);

@@ -10,132 +10,10 @@
 #include "vmm/console_turn.h"
 #include "vmm/cpu.h"
 #include "vmm/cpu_share.h"
-#include "vmm/hostmem.h"
-#include "vmm/ledger_report.h"
-#include "vmm/percpu.h"
-#include "vmm/placement.h"
+#include "vmm/guests.h"
+#include "vmm/monitor.h"
+#include "vmm/monitor_actions.h"
 #include "vmm/record.h"
-#include "vmm/stats_report.h"
-#include "vmm/trace.h"
-#include "vmm/vm.h"
-#include "vmm/wake.h"
-
-#define STATUS_POWEROFF 0u
-#define STATUS_STOPPED  125u
-
-/* A guest of the configuration: its life, if it has one, and how the last one ended. */
-static struct slot {
-    struct vm *vm; /* NULL: it does not live */
-    bool done;
-    u32 status;
-} slot[CONFIG_GUESTS_MAX];
-
-static const struct {
-    const char *name;
-    u32 status;
-} end_of[] = {
-    [VM_RUNNING] = {"running", STATUS_STOPPED},
-    [VM_END_POWEROFF] = {"poweroff", STATUS_POWEROFF},
-    [VM_END_REBOOT] = {"reboot", STATUS_POWEROFF},
-    [VM_END_DEBUG_EXIT] = {"debug-exit", STATUS_POWEROFF},
-    [VM_END_HALTED] = {"halted", STATUS_POWEROFF},
-    [VM_END_STOPPED] = {"stopped", STATUS_STOPPED},
-};
-
-static const struct config *config(void)
-{
-    return &bootinfo()->config;
-}
-
-static void trace_state(const struct vm *vm)
-{
-    const struct vcpu *v = vm->vcpu[0];
-
-    trace(&this_vmm_cpu()->trace, TRACE_GUEST_STATE, v->trace_id, vm->end, v->tsc_offset, 0);
-}
-
-/* ------------------------------------------------------------ a life */
-
-static void say_end(const struct config_guest *guest, u32 end, u32 status)
-{
-    log_info("LINTEL-GUEST name=%s end=%s status=%u", guest->name, end_of[end].name, status);
-}
-
-static void never_began(struct slot *s, const struct config_guest *guest)
-{
-    s->done = true;
-    s->status = STATUS_STOPPED;
-    console_forget((u32)(s - slot));
-    say_end(guest, VM_END_STOPPED, s->status);
-}
-
-static void begin(u32 n)
-{
-    const struct config_guest *guest = &config()->guest[n];
-    struct slot *s = &slot[n];
-    struct vm *vm = hostmem_pages(sizeof(*vm));
-
-    log_info("guest %s: %llu MiB, %s", guest->name, (unsigned long long)(guest->memory >> 20),
-             guest->kernel);
-    if (!vm)
-        log_error("guest %s: no memory for what Lintel knows of it", guest->name);
-    if (!vm || vm_create(vm, n, guest) != OK) {
-        hostmem_pages_free(vm, sizeof(*vm));
-        never_began(s, guest);
-        return;
-    }
-    s->vm = vm;
-    audit(vm);
-    trace_state(vm);
-    vm->attached = vm->vcpus;
-    for (u32 i = 0; i < vm->vcpus; i++)
-        vcpu_attach(vm->vcpu[i], placement(vm->vcpu[i]));
-}
-
-static void report(const struct config_guest *guest, struct vm *vm)
-{
-    for (u32 i = 0; i < vm->vcpus; i++)
-        stats_report(vm->vcpu[i], guest->stats == CONFIG_ON);
-    if (guest->trace_dump == CONFIG_ON)
-        trace_lines(vm->vcpu[0]->trace, TRACE_RECORDS);
-    if (guest->touch == CONFIG_ON)
-        log_info("guest %s: touched %llu of its %llu pages", guest->name,
-                 (unsigned long long)vm->touched, (unsigned long long)(guest->memory / PAGE_SIZE));
-    if (guest->ledger == CONFIG_ON)
-        ledger_report(guest->name, &vm->ledger);
-}
-
-static void finish(u32 n)
-{
-    const struct config_guest *guest = &config()->guest[n];
-    struct slot *s = &slot[n];
-    struct vm *vm = s->vm;
-    const u32 end = vm->end;
-
-    const bool again = end == VM_END_REBOOT && guest->on_reboot == CONFIG_REBOOT_RESTART;
-
-    trace_state(vm);
-    vm_disconnect(vm, again);
-    report(guest, vm);
-    audit(vm);
-    s->status = end == VM_END_DEBUG_EXIT ? vm->end_value : end_of[end].status;
-    vm_destroy(vm);
-    hostmem_pages_free(vm, sizeof(*vm));
-    s->vm = NULL;
-    say_end(guest, end, s->status);
-    if (again)
-        begin(n);
-    else
-        s->done = true;
-}
-
-static void vcpu_ended(struct vcpu *v)
-{
-    if (atomic_add(&v->vm->attached, -1u) == 1)
-        cpu_ask(0, CPU_CONTROL);
-}
-
-/* ------------------------------------------------------------ the machine */
 
 static NORETURN void halt(void)
 {
@@ -147,14 +25,10 @@ static NORETURN void halt(void)
 
 static NORETURN void end_machine(void)
 {
-    u32 status = STATUS_STOPPED;
-
-    for (u32 n = 0; n < config()->guest_count; n++)
-        status = slot[n].status; /* the last one's counts */
     audit(NULL);
     record_report();
-    log_info("LINTEL-EXIT status=%u", status);
-    switch (config()->on_end) {
+    log_info("LINTEL-EXIT status=%u", guests_status());
+    switch (bootinfo()->config.on_end) {
     case CONFIG_END_REBOOT:
     case CONFIG_END_RETURN: power_reboot();
     case CONFIG_END_HALT: halt();
@@ -164,22 +38,8 @@ static NORETURN void end_machine(void)
 
 static void control(void)
 {
-    bool alive = false;
-
-    for (u32 n = 0; n < config()->guest_count; n++)
-        if (slot[n].vm && load_acquire(&slot[n].vm->attached) == 0)
-            finish(n);
-    for (u32 n = 0; n < config()->guest_count; n++) {
-        if (!slot[n].vm && !slot[n].done && !(alive && config()->run == CONFIG_RUN_ONE_BY_ONE))
-            begin(n);
-        alive |= slot[n].vm != NULL;
-    }
-    if (!alive)
-        cpu_ask(0, CPU_CONTROL); /* the next one, or the end */
-    for (u32 n = 0; n < config()->guest_count && !alive; n++)
-        if (!slot[n].done)
-            return;
-    if (!alive)
+    guests_control();
+    if (guests_are_over(monitor_is_open()))
         end_machine();
 }
 
@@ -191,6 +51,8 @@ static void between_turns(u64 todo)
         return;
     if ((todo & CPU_CONSOLE) || rdtsc() >= console_due())
         (void)console_turn(NULL, rdtsc());
+    if (todo & CPU_MONITOR)
+        monitor_act();
     if (todo & CPU_CONTROL)
         control();
 }
@@ -200,11 +62,12 @@ static u64 due(void)
     return this_cpu()->id == 0 ? console_due() : ~0ull;
 }
 
-static const struct cpu_duties duties = {between_turns, due, vcpu_ended};
+static const struct cpu_duties duties = {between_turns, due, guests_vcpu_ended};
 
 void machine_start(void)
 {
-    cpu_share_init(config()->slice * (tsc_hz / 1000));
+    cpu_share_init(bootinfo()->config.slice * (tsc_hz / 1000));
+    guests_init();
     cpu_ask(0, CPU_CONTROL);
 }
 

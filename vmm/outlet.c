@@ -4,6 +4,7 @@
 #include "drivers/platform/fbcon.h"
 #include "drivers/platform/uart.h"
 #include "lib/fmt.h"
+#include "lib/mem.h"
 
 #define VIEW_SWITCH 64u   /* bytes that switch a terminal's page to and fro */
 #define REPLAY_MAX  4096u /* bytes of log, on the screen again */
@@ -120,6 +121,20 @@ static void append(struct outlet *o, const char *text)
     o->len += (u32)MIN(fmt_buf(o->text + o->len, room, "%s", text), room - 1);
 }
 
+u32 outlet_say(u32 n, const char *text, u32 len)
+{
+    struct outlet *o = &outlet[n];
+
+    if (o->sent == o->len)
+        o->sent = o->len = 0;
+
+    const u32 count = MIN(len, (u32)sizeof(o->text) - o->len);
+
+    memcpy(o->text + o->len, text, count);
+    o->len += count;
+    return count;
+}
+
 void outlet_cover(u32 n, bool covered)
 {
     struct outlet *o = &outlet[n];
@@ -127,6 +142,7 @@ void outlet_cover(u32 n, bool covered)
     if (!o->exists || o->covered == covered)
         return;
     o->covered = covered;
+    o->covers += covered;
     if (n != OUTLET_SCREEN)
         append(o, covered ? "\x1b[?1049h\x1b[?25l" : "\x1b[?25h\x1b[?1049l");
     else if (!covered)

@@ -12,6 +12,7 @@ struct outlet {
     bool exists;
     u16 port; /* I/O base; unless it is the screen */
     struct log_sink sink;
+    u32 covers;   /* how often it was covered */
     bool covered; /* a terminal keeps what it showed in its other page (xterm's alternate screen) */
     u32 len, sent; /* of text[], what covers it */
     char text[4096];
@@ -28,6 +29,8 @@ u32 outlet_of_com(u32 number);
 u32 outlet_send(u32 n, const u8 *bytes, u32 count);
 /* Goes on with what covers a port.  False: there is more. */
 bool outlet_send_text(u32 n);
+/* Text for a port that is covered; returns how much of it was taken. */
+u32 outlet_say(u32 n, const char *text, u32 len);
 /* One character typed at a port. */
 bool outlet_get(u32 n, u8 *byte);
 

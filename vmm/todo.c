@@ -204,9 +204,26 @@ static bool sleep(struct vcpu *v, struct exit *x, u64 deadline, u64 now)
 
 /* ------------------------------------------------------------ everything */
 
+/* Where it was told to stay away from, or to go to: without a look at its devices, whose time goes
+ * on.  What it is told else is asked again when it comes back. */
+static bool is_sent_away(struct vcpu *v)
+{
+    if (READ_ONCE(v->vm->end) != VM_RUNNING)
+        return false;
+    if (READ_ONCE(v->vm->paused))
+        v->leave = LEAVE_PAUSED;
+    else if (READ_ONCE(v->move_to))
+        v->leave = LEAVE_MOVES;
+    else
+        return false;
+    return true;
+}
+
 /* Devices, consoles and its CPU. */
 static bool look_around(struct vcpu *v, struct exit *x, u64 todo)
 {
+    if (unlikely(is_sent_away(v)))
+        return false;
     const u64 now = record_now();
     const u64 deadline = run_devices(v, todo, now);
 

@@ -31,6 +31,8 @@ enum vcpu_leave {
     LEAVE_TURN_OVER, /* it wants to go on */
     LEAVE_YIELD,     /* the same, but others first */
     LEAVE_ASLEEP,    /* until v->wake, or until it is told something */
+    LEAVE_PAUSED,    /* until v->vm->paused is 0, and it is told so */
+    LEAVE_MOVES,     /* to the CPU that v->move_to names */
     LEAVE_ENDED,     /* v->vm->end is set */
 };
 
@@ -88,6 +90,7 @@ struct vcpu {
     /* Its place among the CPUs. */
     struct sched_entity sched;
     u32 cpu;                 /* the one that it belongs to */
+    u32 move_to;             /* + 1: the one that it is to go to; 0: none; atomic */
     u32 loaded_on;           /* whose processor may hold something of it, or CPU_NONE */
     u64 cpus;                /* those that it may run on, a bit each */
     bool pinned;             /* stays where it is */

@@ -24,6 +24,8 @@ enum vm_end {
     VM_END_DEBUG_EXIT,
     VM_END_HALTED,
     VM_END_STOPPED,
+    VM_END_KILLED, /* by the monitor, and that is the end ... */
+    VM_END_RESET,  /* ... or the begin of its next life */
 };
 
 /* A run of RAM that is contiguous for the guest and for the host. */
@@ -47,6 +49,7 @@ struct vm {
     struct vcpu *vcpu[VM_VCPUS_MAX]; /* [i] has APIC ID i */
     struct ledger ledger;            /* of the exits of all of them */
     u32 end;                         /* enum vm_end; atomic */
+    u32 paused;      /* its vCPUs keep off their CPUs; the monitor's; atomic */
     u32 dead;        /* bit i: vcpu[i] waits for an NMI, INIT or SIPI, or for ever; atomic */
     u32 attached;    /* vCPUs that belong to a CPU; atomic */
     u64 touched;     /* pages that vm_touch() mapped */

@@ -4,7 +4,6 @@
 #include "tools/unit/fake_cpu.h"
 #include "vmm/console.h"
 #include "vmm/console_turn.h"
-#include "vmm/live.h"
 #include "vmm/policy/exit.h"
 #include "vmm/record/record.h"
 #include "vmm/todo.h"
@@ -86,7 +85,6 @@ static void create_vcpu(const struct birth *b, const struct step *first)
     exit_stats_reset(v->stats);
     msr_policy_init();
     vcpu_reset(v);
-    v->turn_ends = v->outside = ~0ull; /* nobody else wanted its CPU */
     v->tsc_offset = first->word[WORD_VMCS_TSC_OFFSET];
 }
 

@@ -2,8 +2,10 @@
 #include "arch/x86_64/tsc.h"
 #include "tools/unit/fake_guest.h"
 #include "vmm/console.h"
+#include "vmm/cpu_share.h"
 #include "vmm/keys.h"
 #include "vmm/live.h"
+#include "vmm/monitor.h"
 #include "vmm/outlet.h"
 
 u64 tsc_hz = 1000000;
@@ -16,6 +18,10 @@ static struct {
     u32 typed_len[OUTLETS], typed_at[OUTLETS];
     struct vm *front[OUTLETS];
     bool covered[OUTLETS];
+    u32 covers[OUTLETS];
+    char said[4096];
+    u32 said_len;
+    u64 asked;
     u32 drawn[OUTLETS];
     char title[OUTLETS][100];
     u64 wake;
@@ -36,13 +42,14 @@ struct vm *console_front(u32 n)
 
 void console_cover(u32 n, bool covered)
 {
+    console.covers[n] += covered && !console.covered[n];
     console.covered[n] = covered;
 }
 
 void console_draw(u32 n, const char *rows, u32 count, size_t stride, u32 headings)
 {
     assert_true(console.covered[n]);
-    assert_true(count > 20 && stride > 79 && headings);
+    assert_true(count > 20 && stride > 79 && (headings || monitor_is_open()));
     memcpy(console.title[n], rows, stride);
     console.drawn[n]++;
 }
@@ -52,10 +59,34 @@ void console_wake(u64 tsc)
     console.wake = tsc;
 }
 
+u32 console_say(u32 n, const char *text, u32 len)
+{
+    assert_true(console.covered[n] && console.said_len + len < sizeof(console.said));
+    memcpy(console.said + console.said_len, text, len);
+    console.said_len += len;
+    return len;
+}
+
+u32 console_covers(u32 n)
+{
+    return console.covers[n];
+}
+
+void cpu_ask(u32 cpu, u64 what)
+{
+    assert_int_equal(cpu, 0);
+    console.asked |= what;
+}
+
 static void poll(u64 now)
 {
     keys_poll(now);
-    live_poll(now);
+    if (monitor_is_open()) {
+        live_hide();
+        monitor_poll();
+    } else {
+        live_poll(now);
+    }
 }
 
 static void type_at(u32 port, const char *text, u64 now)
@@ -90,7 +121,8 @@ static void gets(const char *want)
 static int fresh(void **state)
 {
     (void)state;
-    live_forget(&vm); /* the test before's */
+    monitor_close(); /* the test before's */
+    live_forget(&vm);
     live_forget(&other);
     guest_new(LONG);
     memcpy(guest_config.name, "fresh", 6);
@@ -240,6 +272,48 @@ static void test_forget(void **state)
     assert_false(console.covered[1] || console.covered[OUTLET_SCREEN]);
 }
 
+/* The monitor has its port and the screen; what is typed there is a line for it. */
+static void test_monitor(void **state)
+{
+    (void)state;
+    type("\x14", 1000);
+    type("a\x1c", tsc_hz);
+    gets("");
+    assert_true(monitor_is_at(1) && !monitor_is_at(2) && !live_is_at(1));
+    assert_true(console.covered[1] && console.covered[OUTLET_SCREEN]);
+    assert_non_null(strstr(console.said, "lintel> "));
+    assert_null(monitor_line());
+    type_at(2, "not here", 2 * tsc_hz);
+    guest_gets(&other, "not here");
+    type("list\rmore", 2 * tsc_hz);
+    assert_string_equal(monitor_line(), "list");
+    assert_int_equal(console.typed_at[1], 5); /* one after the other */
+    assert_true(console.asked & CPU_MONITOR);
+    monitor_say("it is %s", "so");
+    monitor_next_line();
+    poll(3 * tsc_hz);
+    assert_non_null(strstr(console.said, "list\r\nit is so\r\nlintel> more"));
+    assert_memory_equal(console.title[OUTLET_SCREEN], "Lintel's monitor", 16);
+    console.said_len = 0;
+    console_cover(1, false); /* a guest's end */
+    console_cover(1, true);
+    poll(3 * tsc_hz);
+    assert_non_null(strstr(console.said, "it is so\r\nlintel> more"));
+    console.asked = 0;
+    type("\x1c", 4 * tsc_hz);
+    assert_false(monitor_is_open() || console.covered[1] || console.covered[OUTLET_SCREEN]);
+    assert_true(console.asked & CPU_CONTROL);
+    type("b", 5 * tsc_hz);
+    gets("b");
+    type("\x1c\x1c", 6 * tsc_hz);
+    gets("\x1c");
+    assert_false(monitor_is_open());
+    type_at(0, "\x1c", 7 * tsc_hz); /* at a port of the log */
+    assert_true(monitor_is_at(0));
+    type("\x14", 8 * tsc_hz); /* the screen is the monitor's */
+    assert_false(live_is_at(1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +324,7 @@ int main(void)
         cmocka_unit_test_setup(test_full, fresh),
         cmocka_unit_test_setup(test_on_the_screen_always, fresh),
         cmocka_unit_test_setup(test_forget, fresh),
+        cmocka_unit_test_setup(test_monitor, fresh),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,256 @@
+/* See guests.h. */
+#include "vmm/guests.h"
+#include "arch/x86_64/log.h"
+#include "arch/x86_64/smp.h"
+#include "vmm/audit.h"
+#include "vmm/bootinfo.h"
+#include "vmm/console.h"
+#include "vmm/cpu_share.h"
+#include "vmm/hostmem.h"
+#include "vmm/ledger_report.h"
+#include "vmm/percpu.h"
+#include "vmm/placement.h"
+#include "vmm/stats_report.h"
+#include "vmm/trace.h"
+#include "vmm/vm.h"
+#include "vmm/vm_end.h"
+#include "vmm/wake.h"
+
+#define STATUS_POWEROFF 0u
+#define STATUS_STOPPED  125u
+
+/* A guest of the configuration: its life, if it has one, and how the last one ended. */
+static struct slot {
+    struct vm *vm; /* NULL: it does not live */
+    bool lived;
+    u32 status;
+} slot[CONFIG_GUESTS_MAX];
+
+static struct lives lives;
+
+static const struct {
+    const char *name;
+    u32 status;
+} end_of[] = {
+    [VM_RUNNING] = {"running", STATUS_STOPPED},
+    [VM_END_POWEROFF] = {"poweroff", STATUS_POWEROFF},
+    [VM_END_REBOOT] = {"reboot", STATUS_POWEROFF},
+    [VM_END_DEBUG_EXIT] = {"debug-exit", STATUS_POWEROFF},
+    [VM_END_HALTED] = {"halted", STATUS_POWEROFF},
+    [VM_END_STOPPED] = {"stopped", STATUS_STOPPED},
+    [VM_END_KILLED] = {"killed", STATUS_POWEROFF},
+    [VM_END_RESET] = {"reset", STATUS_POWEROFF},
+};
+
+static const struct config *config(void)
+{
+    return &bootinfo()->config;
+}
+
+static void trace_state(const struct vm *vm)
+{
+    const struct vcpu *v = vm->vcpu[0];
+
+    trace(&this_vmm_cpu()->trace, TRACE_GUEST_STATE, v->trace_id, vm->end, v->tsc_offset, 0);
+}
+
+/* ------------------------------------------------------------ a life */
+
+static void say_end(const struct config_guest *guest, u32 end, u32 status)
+{
+    log_info("LINTEL-GUEST name=%s end=%s status=%u", guest->name, end_of[end].name, status);
+}
+
+static void never_began(u32 n, const struct config_guest *guest)
+{
+    slot[n].status = STATUS_STOPPED;
+    lives_end(&lives, n, false);
+    console_forget(n);
+    say_end(guest, VM_END_STOPPED, STATUS_STOPPED);
+}
+
+static void begin(u32 n)
+{
+    const struct config_guest *guest = &config()->guest[n];
+    struct slot *s = &slot[n];
+    struct vm *vm = hostmem_pages(sizeof(*vm));
+
+    lives_begin(&lives, n);
+    s->lived = true;
+    log_info("guest %s: %llu MiB, %s", guest->name, (unsigned long long)(guest->memory >> 20),
+             guest->kernel);
+    if (!vm)
+        log_error("guest %s: no memory for what Lintel knows of it", guest->name);
+    if (!vm || vm_create(vm, n, guest) != OK) {
+        hostmem_pages_free(vm, sizeof(*vm));
+        never_began(n, guest);
+        return;
+    }
+    s->vm = vm;
+    audit(vm);
+    trace_state(vm);
+    vm->attached = vm->vcpus;
+    for (u32 i = 0; i < vm->vcpus; i++)
+        vcpu_attach(vm->vcpu[i], placement(vm->vcpu[i]));
+}
+
+static void report(const struct config_guest *guest, struct vm *vm)
+{
+    for (u32 i = 0; i < vm->vcpus; i++)
+        stats_report(vm->vcpu[i], guest->stats == CONFIG_ON);
+    if (guest->trace_dump == CONFIG_ON)
+        trace_lines(vm->vcpu[0]->trace, TRACE_RECORDS);
+    if (guest->touch == CONFIG_ON)
+        log_info("guest %s: touched %llu of its %llu pages", guest->name,
+                 (unsigned long long)vm->touched, (unsigned long long)(guest->memory / PAGE_SIZE));
+    if (guest->ledger == CONFIG_ON)
+        ledger_report(guest->name, &vm->ledger);
+}
+
+static void finish(u32 n)
+{
+    const struct config_guest *guest = &config()->guest[n];
+    struct slot *s = &slot[n];
+    struct vm *vm = s->vm;
+    const u32 end = vm->end;
+    const bool again =
+        end == VM_END_RESET || (end == VM_END_REBOOT && guest->on_reboot == CONFIG_REBOOT_RESTART);
+
+    trace_state(vm);
+    vm_disconnect(vm, again);
+    report(guest, vm);
+    audit(vm);
+    s->status = end == VM_END_DEBUG_EXIT ? vm->end_value : end_of[end].status;
+    vm_destroy(vm);
+    hostmem_pages_free(vm, sizeof(*vm));
+    s->vm = NULL;
+    say_end(guest, end, s->status);
+    lives_end(&lives, n, again);
+}
+
+void guests_vcpu_ended(struct vcpu *v)
+{
+    if (atomic_add(&v->vm->attached, -1u) == 1)
+        cpu_ask(0, CPU_CONTROL);
+}
+
+void guests_init(void)
+{
+    lives_init(&lives, config());
+}
+
+void guests_control(void)
+{
+    for (u32 n = 0; n < lives.count; n++)
+        if (slot[n].vm && load_acquire(&slot[n].vm->attached) == 0)
+            finish(n);
+    for (u32 n; (n = lives_next(&lives)) != LIVES_NONE;)
+        begin(n);
+}
+
+bool guests_are_over(bool in_monitor)
+{
+    return lives_are_over(&lives, in_monitor);
+}
+
+u32 guests_status(void)
+{
+    u32 status = STATUS_STOPPED;
+
+    for (u32 n = 0; n < lives.count; n++)
+        if (slot[n].lived)
+            status = slot[n].status;
+    return status;
+}
+
+/* ------------------------------------------------------------ what can be asked of them */
+
+enum life guest_life(u32 n)
+{
+    return (enum life)lives.state[n];
+}
+
+struct vm *guest_vm(u32 n)
+{
+    return slot[n].vm;
+}
+
+/* NULL also if its vCPUs are about to leave. */
+static struct vm *running(u32 n)
+{
+    struct vm *vm = slot[n].vm;
+
+    return vm && READ_ONCE(vm->end) == VM_RUNNING ? vm : NULL;
+}
+
+static void ask_all(struct vm *vm, u64 bits)
+{
+    for (u32 i = 0; i < vm->vcpus; i++)
+        vcpu_ask(vm->vcpu[i], bits);
+}
+
+err_t guest_start(u32 n)
+{
+    TRY(lives_ask(&lives, n));
+    cpu_ask(0, CPU_CONTROL);
+    return OK;
+}
+
+static err_t end(u32 n, enum vm_end how)
+{
+    struct vm *vm = running(n);
+
+    if (!vm)
+        return E_NOENT;
+    vm_end(vm, how, 0);
+    return OK;
+}
+
+err_t guest_stop(u32 n)
+{
+    return end(n, VM_END_KILLED);
+}
+
+err_t guest_reset(u32 n)
+{
+    return end(n, VM_END_RESET);
+}
+
+err_t guest_pause(u32 n)
+{
+    struct vm *vm = running(n);
+
+    if (!vm)
+        return E_NOENT;
+    if (atomic_xchg(&vm->paused, 1))
+        return E_EXIST;
+    ask_all(vm, TODO_RESCHED);
+    return OK;
+}
+
+err_t guest_resume(u32 n)
+{
+    struct vm *vm = running(n);
+
+    if (!vm)
+        return E_NOENT;
+    if (!atomic_xchg(&vm->paused, 0))
+        return E_EXIST;
+    ask_all(vm, TODO_BOARD | TODO_CONSOLE);
+    return OK;
+}
+
+err_t guest_move(u32 n, u32 vcpu, u32 cpu)
+{
+    struct vm *vm = running(n);
+
+    if (!vm)
+        return E_NOENT;
+    if (vcpu >= vm->vcpus || cpu >= cpu_count())
+        return E_RANGE;
+    if (!(vm->vcpu[vcpu]->cpus >> cpu & 1))
+        return E_PERM;
+    (void)atomic_xchg(&vm->vcpu[vcpu]->move_to, cpu + 1);
+    vcpu_ask(vm->vcpu[vcpu], TODO_RESCHED);
+    return OK;
+}

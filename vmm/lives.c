@@ -1,0 +1,51 @@
+/* See lives.h.  Pure. */
+#include "vmm/lives.h"
+#include "lib/mem.h"
+
+void lives_init(struct lives *l, const struct config *config)
+{
+    memset(l, 0, sizeof(*l));
+    l->count = config->guest_count;
+    l->one_by_one = config->run == CONFIG_RUN_ONE_BY_ONE;
+    for (u32 n = 0; n < l->count; n++)
+        l->state[n] = config->guest[n].start == CONFIG_START_ASK ? LIFE_HELD : LIFE_DUE;
+}
+
+static u32 first(const struct lives *l, enum life state)
+{
+    for (u32 n = 0; n < l->count; n++)
+        if (l->state[n] == state)
+            return n;
+    return LIVES_NONE;
+}
+
+u32 lives_next(const struct lives *l)
+{
+    return l->one_by_one && first(l, LIFE_ON) != LIVES_NONE ? LIVES_NONE : first(l, LIFE_DUE);
+}
+
+void lives_begin(struct lives *l, u32 n)
+{
+    l->state[n] = LIFE_ON;
+    l->any = true;
+}
+
+void lives_end(struct lives *l, u32 n, bool again)
+{
+    l->state[n] = again ? LIFE_DUE : LIFE_OVER;
+}
+
+err_t lives_ask(struct lives *l, u32 n)
+{
+    if (l->state[n] == LIFE_ON || l->state[n] == LIFE_DUE)
+        return E_EXIST;
+    l->state[n] = LIFE_DUE;
+    return OK;
+}
+
+bool lives_are_over(const struct lives *l, bool in_monitor)
+{
+    if (in_monitor || first(l, LIFE_ON) != LIVES_NONE || first(l, LIFE_DUE) != LIVES_NONE)
+        return false;
+    return l->any || first(l, LIFE_HELD) == LIVES_NONE;
+}

@@ -1,0 +1,32 @@
+/* Which guests of the configuration live, which are to begin, and when all is over.  Pure. */
+#pragma once
+#include "config.h"
+#include "lib/types.h"
+
+enum life {
+    LIFE_DUE,  /* to begin as soon as may be */
+    LIFE_HELD, /* `start = ask`, and nobody has asked yet */
+    LIFE_ON,
+    LIFE_OVER,
+};
+
+#define LIVES_NONE 0xffffffffu
+
+struct lives {
+    u32 count;
+    bool one_by_one; /* guests that start with Lintel wait for the end of the one before */
+    bool any;        /* one has begun, ever */
+    u8 state[CONFIG_GUESTS_MAX]; /* enum life */
+};
+
+void lives_init(struct lives *l, const struct config *config);
+/* The next one that is to begin now, or LIVES_NONE. */
+u32 lives_next(const struct lives *l);
+void lives_begin(struct lives *l, u32 n);
+/* again: its next life begins. */
+void lives_end(struct lives *l, u32 n, bool again);
+/* Somebody wants it to begin.  E_EXIST: it lives, or is about to. */
+err_t lives_ask(struct lives *l, u32 n);
+/* Nobody lives or is about to, and nobody can ask: not before the first one has lived, and not
+ * while somebody is in the monitor. */
+bool lives_are_over(const struct lives *l, bool in_monitor);
