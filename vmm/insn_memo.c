@@ -117,6 +117,10 @@ static NOINLINE err_t decode(struct vcpu *v, struct insn_memo *m, struct insn *i
         return err;
     TRY(insn_decode(bytes, have, vcpu_code_bits(v), insn));
     remember(v, m, bytes, insn);
+    if (m->code && !same_bytes(m)) { /* copied byte by byte, while another vCPU wrote */
+        m->code = NULL;
+        return E_EXIST;
+    }
     return OK;
 }
 

@@ -22,6 +22,7 @@ struct insn_memo {
     struct insn insn;
 };
 
-/* E_PERM, E_NOENT, E_RANGE, E_IO: the bytes cannot be fetched; E_INVAL, E_NOTSUP: insn_decode().
+/* E_PERM, E_NOENT, E_RANGE, E_IO: the bytes cannot be fetched; E_EXIST: they are others by now;
+ * E_INVAL, E_NOTSUP: insn_decode().
  * *out: `space`, or a memo that lives until the vCPU's next exit. */
 err_t insn_at_rip(struct vcpu *v, struct insn *space, const struct insn **out);

@@ -20,6 +20,7 @@
 
 #define SEG_ES           0u
 
+#define MISFITS_MAX      1000u
 #define QUAL_APIC_OFFSET 0xfffu
 #define QUAL_APIC_TYPE   0xf000u
 #define QUAL_APIC_READ   0x0000u /* linear */
@@ -243,15 +244,16 @@ static err_t plain_step(struct vcpu *v, const struct insn *insn, const struct ex
     return OK;
 }
 
-/* The bytes may have been changed since the processor executed them: what they say must fit
+/* Another vCPU may have changed the bytes since the processor executed them: what they say must fit
  * what it reported (threats.md, S13). */
 static bool fits(const struct insn *insn, const struct qual_ept *q)
 {
-    const bool writes = is_string(insn) ? insn->op != INSN_LODS
-                                        : insn->mem_dest && insn->op != INSN_CMP &&
-                                              insn->op != INSN_TEST && insn->op != INSN_BT;
-
-    return !q->write || writes || insn->op == INSN_XCHG;
+    if (!q->write)
+        return insn->op != INSN_STOS && (insn->op != INSN_MOV || !insn->mem_dest);
+    if (is_string(insn))
+        return insn->op != INSN_LODS;
+    return insn->op == INSN_XCHG ||
+           (insn->mem_dest && insn->op != INSN_CMP && insn->op != INSN_TEST && insn->op != INSN_BT);
 }
 
 /* EPT violations save RF as 1 (SDM Vol. 3C, "Saving RIP, RSP, RFLAGS, and SSP"), which an
@@ -264,6 +266,13 @@ static void complete(struct vcpu *v, u32 len)
     vcpu_skip_insn(v, len);
 }
 
+/* Bytes that are no access, or another: a single vCPU cannot have changed them, and nobody changes
+ * them each time that the processor looks. */
+static NOINLINE enum verdict try_again(struct vcpu *v)
+{
+    return v->vm->vcpus > 1 && v->misfits++ < MISFITS_MAX ? RESUME : KILL;
+}
+
 static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct qual_ept *q)
 {
     struct gmem_fault fault = {0};
@@ -272,7 +281,8 @@ static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct q
     err_t err;
 
     if (insn_at_rip(v, &space, &insn) != OK || !fits(insn, q))
-        return KILL;
+        return try_again(v);
+    v->misfits = 0;
     if (is_string(insn))
         err = string_moved(v, x) ? E_EXIST : string_step(v, insn, &fault);
     else

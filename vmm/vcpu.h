@@ -76,6 +76,7 @@ struct vcpu {
     bool waits_for_sipi;
     bool triple_fault; /* raising an exception during #DF ended in shutdown */
     struct insn_memo insn_memo[INSN_MEMOS];
+    u32 misfits; /* exits in a row whose instruction was another one by then */
     u64 xcr0;
     u64 tsc_offset;
     u64 tsc_adjust;

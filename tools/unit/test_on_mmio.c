@@ -322,6 +322,45 @@ static void test_fetch(void **state)
     assert_int_equal(violation(WINDOW, READ | LINEAR), KILL);
 }
 
+/* S13: bytes that do not fit the access are another vCPU's doing: the processor tries again. */
+static void test_changed_instruction(void **state)
+{
+    // clang-format off
+    static const struct { const char *code; u32 qual; bool fits; } cases[] = {
+        {"\x8b\x03", READ, true},  {"\x8b\x03", WRITE, false},  /* MOV from memory */
+        {"\x89\x03", READ, false}, {"\x89\x03", WRITE, true},   /* to memory */
+        {"\x39\x03", READ, true},  {"\x39\x03", WRITE, false},  /* CMP */
+        {"\x87\x03", READ, true},  {"\x87\x03", WRITE, true},   /* XCHG */
+        {"\x09\x03", READ, true},  {"\x09\x03", WRITE, true},   /* OR to memory */
+    };
+    // clang-format on
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (u32 vcpus = 1; vcpus <= 2; vcpus++) {
+            mapped(LONG);
+            vm.vcpus = vcpus;
+            code(cases[i].code, 2);
+            r[RAX] = 0x1234;
+            assert_int_equal(violation(WINDOW, cases[i].qual | LINEAR),
+                             cases[i].fits || vcpus > 1 ? RESUME : KILL);
+            assert_int_equal(now(GS_RIP), cases[i].fits ? RIP + 2 : RIP);
+            assert_true(cases[i].fits || r[RAX] == 0x1234);
+        }
+    mapped(LONG);
+    vm.vcpus = 2;
+    code(CODE("\x66\x90")); /* not even an access; but it does not stay so */
+    for (u32 i = 0; i < 1000; i++)
+        assert_int_equal(violation(WINDOW, READ | LINEAR), RESUME);
+    code(CODE("\x8b\x03"));
+    assert_int_equal(violation(WINDOW, READ | LINEAR), RESUME);
+    code(CODE("\x66\x90"));
+    vmcs(GS_RIP, RIP);
+    for (u32 i = 0; i < 1000; i++)
+        assert_int_equal(violation(WINDOW, READ | LINEAR), RESUME);
+    assert_int_equal(violation(WINDOW, READ | LINEAR), KILL);
+    vm.vcpus = 1;
+}
+
 static void test_nmi_unblocking(void **state)
 {
     (void)state;
@@ -378,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_moved_translation),
         cmocka_unit_test(test_instruction_at_a_page_end),
         cmocka_unit_test(test_fetch),
+        cmocka_unit_test(test_changed_instruction),
         cmocka_unit_test(test_nmi_unblocking),
         cmocka_unit_test(test_translation_by_the_processor),
         cmocka_unit_test(test_rows),
