@@ -64,7 +64,7 @@ static void save_acpi(const char *dir, u32 cpus)
     save_table(dir, "xsdt", field(acpi + 24, 8));
     save_table(dir, "facp", field(xsdt + 36, 8));
     save_table(dir, "apic", field(xsdt + 44, 8));
-    save_table(dir, "facs", field(facp + 36, 4));
+    save_table(dir, "facs", field(facp + 132, 8));
     save_table(dir, "dsdt", field(facp + 40, 4));
 }
 

@@ -71,7 +71,7 @@ enum { ARCH_LEGACY_DEVICES = BIT32(0), ARCH_NO_VGA = BIT32(2), ARCH_NO_MSI = BIT
 static void put_fadt(struct out *o, u64 facs, u64 dsdt)
 {
     const size_t table = begin_table(o, "FACP", 6);
-    out_le(o, facs, 4);
+    out_le(o, 0, 4); /* FIRMWARE_CTRL: the 64-bit one is used */
     out_le(o, dsdt, 4);
     out_u8(o, 0);    /* reserved */
     out_u8(o, 0);    /* Preferred_PM_Profile: unspecified */
@@ -103,7 +103,7 @@ static void put_fadt(struct out *o, u64 facs, u64 dsdt)
     out_u8(o, 6);    /* RESET_VALUE */
     out_le(o, 0, 2); /* ARM_BOOT_ARCH */
     out_u8(o, 5);    /* FADT minor version */
-    out_le(o, 0, 8); /* X_FIRMWARE_CTRL: the 32-bit one is used */
+    out_le(o, facs, 8);
     out_le(o, dsdt, 8);
     put_gas(o, PM1_EVENT, 32, 2);
     put_gas(o, 0, 0, 0); /* PM1b */

@@ -94,7 +94,7 @@ static void test_fadt(void **state)
         {108, 1, 0x32},  {109, 2, 0x1d},
         {112, 4, 0x575}, {116, 4, 0x01000801},
         {120, 8, 0xcf9}, {128, 1, 6},
-        {132, 8, 0},     {148, 4, 0x02002001},
+        {36, 4, 0},      {148, 4, 0x02002001},
         {152, 8, 0x600}, {172, 4, 0x02001001},
         {176, 8, 0x604}, {208, 4, 0x03002001},
         {212, 8, 0x608}, {268, 6, 0x4c45544e494c},
@@ -105,7 +105,7 @@ static void test_fadt(void **state)
             fail_msg("FADT offset %zu: %#lx", fields[i].at,
                      le(fadt + fields[i].at, fields[i].bytes));
     assert_int_equal(le(fadt + 40, 4), le(fadt + 140, 8)); /* DSDT, X_DSDT */
-    const size_t facs = (size_t)(le(fadt + 36, 4) - ACPI_GUEST_BASE);
+    const size_t facs = (size_t)(le(fadt + 132, 8) - ACPI_GUEST_BASE);
     assert_int_equal(facs % 64, 0);
     assert_memory_equal(buf + facs, "FACS", 4);
     assert_int_equal(le(facs + 4, 4), 64);

@@ -87,12 +87,14 @@ static void test_every_row(void **state)
     // clang-format off
     static const struct { u32 first, last; u8 read, write; u64 reset, writable; } want[] = {
         {0x010,      0x010,      MSR_PASS, MSR_CALL,   0,                  0},
+        {0x017,      0x017,      MSR_HELD, MSR_DENY,   0,                  0},
         {0x01b,      0x01b,      MSR_HELD, MSR_HELD,   0xfee00900,         0},
         {0x03a,      0x03a,      MSR_HELD, MSR_DENY,   1,                  0},
         {0x03b,      0x03b,      MSR_CALL, MSR_CALL,   0,                  0},
         {0x08b,      0x08b,      MSR_HELD, MSR_IGNORE, 0,                  0},
         {0x0fe,      0x0fe,      MSR_HELD, MSR_DENY,   0x508,              0},
         {0x174,      0x176,      MSR_PASS, MSR_PASS,   0,                  0},
+        {0x179,      0x179,      MSR_HELD, MSR_DENY,   0,                  0},
         {0x1a0,      0x1a0,      MSR_HELD, MSR_HELD,   0x1801,             0x400400001},
         {0x1d9,      0x1d9,      MSR_CALL, MSR_CALL,   0,                  0},
         {0x200,      0x20f,      MSR_HELD, MSR_HELD,   0,                  0xfffffffffffff},

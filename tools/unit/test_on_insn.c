@@ -152,7 +152,7 @@ static void test_refused_msrs(void **state)
                                0x491,      0x6e1,      0x800,      0x8ff,      0x1fff,
                                0x2000,     0x40000000, 0xbfffffff, 0xc0000085, 0xc0001fff,
                                0xc0002000, 0xc0010015, 0xffffffff};
-    static const u32 read_only[] = {MSR_FEATURE_CONTROL, MSR_MTRRCAP};
+    static const u32 read_only[] = {MSR_PLATFORM_ID, MSR_FEATURE_CONTROL, MSR_MTRRCAP, MSR_MCG_CAP};
 
     (void)state;
     guest_new(LONG);

@@ -22,12 +22,14 @@
 static struct msr_row rows[] = {
 /*  first                  last                   read      write       other     slot reset                writable (HELD)                name              */
 { MSR_TSC,               MSR_TSC,               MSR_PASS, MSR_CALL,   0,        0, 0,                   0,                               "TSC"               },
+{ MSR_PLATFORM_ID,       MSR_PLATFORM_ID,       MSR_HELD, MSR_DENY,   0,        0, 0 /* platform 0 */,  0,                               "PLATFORM_ID"       },
 { MSR_APIC_BASE,         MSR_APIC_BASE,         MSR_HELD, MSR_HELD,   MSR_APIC, 0, 0xfee00900,          0 /* but its mode */,            "APIC_BASE"         },
 { MSR_FEATURE_CONTROL,   MSR_FEATURE_CONTROL,   MSR_HELD, MSR_DENY,   0,        0, FEATURE_CONTROL_LOCK /* no VMX, no SMX */, 0,         "FEATURE_CONTROL"   },
 { MSR_TSC_ADJUST,        MSR_TSC_ADJUST,        MSR_CALL, MSR_CALL,   0,        0, 0,                   0,                               "TSC_ADJUST"        },
 { MSR_BIOS_SIGN_ID,      MSR_BIOS_SIGN_ID,      MSR_HELD, MSR_IGNORE, 0,        0, 0,                   0,                               "BIOS_SIGN_ID"      },
 { MSR_MTRRCAP,           MSR_MTRRCAP,           MSR_HELD, MSR_DENY,   0,        0, MTRRCAP_VALUE,       0,                               "MTRRCAP"           },
 { MSR_SYSENTER_CS,       MSR_SYSENTER_EIP,      MSR_PASS, MSR_PASS,   0,        0, 0,                   0,                               "SYSENTER_CS/ESP/EIP" },
+{ MSR_MCG_CAP,           MSR_MCG_CAP,           MSR_HELD, MSR_DENY,   0,        0, 0 /* no banks */,    0,                               "MCG_CAP"           },
 { MSR_MISC_ENABLE,       MSR_MISC_ENABLE,       MSR_HELD, MSR_HELD,   0,        0, MISC_ENABLE_VALUE,   MISC_ENABLE_FAST_STRING | MISC_ENABLE_LIMIT_CPUID | MISC_ENABLE_XD_DISABLE, "MISC_ENABLE" },
 { MSR_DEBUGCTL,          MSR_DEBUGCTL,          MSR_CALL, MSR_CALL,   0,        0, 0,                   0,                               "DEBUGCTL"          },
 { MSR_MTRR_PHYSBASE0,    MSR_MTRR_PHYSBASE0+15, MSR_HELD, MSR_HELD,   0,        0, 0,                   PHYS_BITS | 0xfff,               "MTRR_PHYSBASE/MASK" },
