@@ -194,9 +194,11 @@ static void disconnect(const struct vm *vm)
 /* Who looks there sees why the guest was stopped, whoever comes next. */
 static void leave(u32 n, const struct vm *vm, bool comes_back)
 {
+    const u64 stopped_at = vm->stopped_at;
+
     give(n, NULL);
-    if (vm->stopped_at)
-        log_again(&outlet[n].sink, vm->stopped_at - 1);
+    if (stopped_at)
+        log_again(&outlet[n].sink, stopped_at - 1);
     if (comes_back)
         kept_for[n] = vm->id + 1;
     else

@@ -8,10 +8,10 @@
 
 #define PORTS BOOT_UARTS_MAX
 
-/* A key, and what it does at a port; true: something is shown there now. */
+/* A key, what it does at a port, and whether that is there now. */
 static const struct key {
     u8 byte;
-    bool (*toggle)(u32 port);
+    void (*toggle)(u32 port);
     bool (*is_at)(u32 port);
 } keys[] = {
     {0x14, live_toggle, live_is_at},       /* Ctrl-T */
@@ -19,7 +19,7 @@ static const struct key {
 };
 
 static struct {
-    u64 shown_at; /* TSC; 0: nothing is shown */
+    u64 shown_at; /* TSC of the last key */
     u64 stuck_at; /* TSC since when there is no room for what is typed; 0: there is */
 } at[PORTS];
 
@@ -27,12 +27,13 @@ static void take_key(const struct key *key, u32 port, u64 now)
 {
     struct vm *vm = console_front(port);
 
-    if (at[port].shown_at && now - at[port].shown_at < tsc_hz / 2 && vm)
+    if (key->is_at(port) && now - at[port].shown_at < tsc_hz / 2 && vm)
         (void)guest_console_type(&vm->console, key->byte);
     for (u32 i = 0; i < ARRAY_LEN(keys); i++) /* one at a time */
         if (&keys[i] != key && keys[i].is_at(port))
-            (void)keys[i].toggle(port);
-    at[port].shown_at = key->toggle(port) ? now : 0;
+            keys[i].toggle(port);
+    key->toggle(port);
+    at[port].shown_at = now;
 }
 
 static const struct key *find(u8 byte)

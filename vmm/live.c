@@ -44,7 +44,7 @@ static void leave_port(void)
     live.port = 0;
 }
 
-bool live_toggle(u32 port)
+void live_toggle(u32 port)
 {
     const bool here = live_is_at(port);
 
@@ -54,7 +54,6 @@ bool live_toggle(u32 port)
         console_cover(port, true);
     }
     show(subject());
-    return live.port != 0;
 }
 
 void live_hide(void)

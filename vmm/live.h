@@ -7,8 +7,8 @@
 
 struct vm;
 
-/* The key was typed at this port.  True: the view is there now. */
-bool live_toggle(u32 port);
+/* The key was typed at this port. */
+void live_toggle(u32 port);
 bool live_is_at(u32 port);
 /* After keys_poll(): draws anew if it is time. */
 void live_poll(u64 now);

@@ -153,14 +153,13 @@ void monitor_close(void)
     cpu_ask(0, CPU_CONTROL); /* perhaps it was all that kept the machine running */
 }
 
-bool monitor_toggle(u32 port)
+void monitor_toggle(u32 port)
 {
     const bool here = monitor_is_at(port);
 
     monitor_close();
     if (!here)
         open(port);
-    return !here;
 }
 
 bool monitor_is_open(void)

@@ -5,8 +5,8 @@
 #pragma once
 #include "lib/types.h"
 
-/* The key was typed at this port.  True: the monitor is there now. */
-bool monitor_toggle(u32 port);
+/* The key was typed at this port. */
+void monitor_toggle(u32 port);
 void monitor_close(void);
 bool monitor_is_open(void);
 bool monitor_is_at(u32 port);

@@ -201,8 +201,11 @@ static void act_move(const struct monitor_order *order)
         monitor_say("vCPU %u of %s goes to CPU %u", order->arg[1], name_of(n), order->arg[2]);
         break;
     case E_RANGE:
-        monitor_say("%s has no vCPU %u, or there is no CPU %u; 'list' and 'cpus' show them",
-                    name_of(n), order->arg[1], order->arg[2]);
+        if (order->arg[2] >= cpu_count())
+            monitor_say("there is no CPU %u; 'cpus' shows them", order->arg[2]);
+        else
+            monitor_say("%s has no vCPU %u; 'list' shows how many it has", name_of(n),
+                        order->arg[1]);
         break;
     case E_PERM:
         monitor_say("%s may not run on CPU %u; lintel.conf says so with `cpu`", name_of(n),
