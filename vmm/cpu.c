@@ -65,6 +65,7 @@ static void put_back(struct cpu_share *c, struct vcpu *v)
     case LEAVE_ENDED:
         c->pinned -= v->pinned;
         sched_remove(&c->queue, &v->sched, now);
+        v->cpu = CPU_NONE;
         break;
     }
     spin_unlock(&c->lock);
@@ -98,6 +99,7 @@ static void go_to(struct cpu_share *c, struct vcpu *v, u32 cpu)
     spin_lock(&c->lock);
     c->pinned -= v->pinned;
     sched_remove(&c->queue, &v->sched, rdtsc());
+    v->cpu = CPU_NONE;
     spin_unlock(&c->lock);
     vcpu_unload(v);
     vcpu_attach(v, cpu);

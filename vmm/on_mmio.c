@@ -307,7 +307,7 @@ static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct q
  * event. */
 static enum verdict first_access(struct vcpu *v, const struct exit *x)
 {
-    if (v->vm->config->touch != CONFIG_ON || vm_touch(v->vm, x->gpa) != OK)
+    if (v->vm->config->touch != CONFIG_ON || vm_touch(v, x->gpa) != OK)
         return KILL;
     event_redeliver(v, x);
     return RESUME;

@@ -4,11 +4,16 @@
 #include "arch/x86_64/panic.h"
 #include "vmm/cpu_share.h"
 
-/* With the queue's lock: v->cpu does not change meanwhile. */
+/* With the queue's lock: v->cpu does not change meanwhile.  NULL: it belongs nowhere just now; who
+ * gives it a CPU wakes it. */
 static struct cpu_share *lock_queue_of(const struct vcpu *v)
 {
     for (;;) {
         const u32 cpu = READ_ONCE(v->cpu);
+
+        if (cpu == CPU_NONE)
+            return NULL;
+
         struct cpu_share *c = &cpu_share[cpu];
 
         spin_lock(&c->lock);
@@ -21,6 +26,10 @@ static struct cpu_share *lock_queue_of(const struct vcpu *v)
 void vcpu_wake(struct vcpu *v)
 {
     struct cpu_share *c = lock_queue_of(v);
+
+    if (!c)
+        return;
+
     const u32 cpu = v->cpu;
     bool tell = c->running == v;
 
