@@ -14,6 +14,7 @@
 #include "boot/memory.h"
 #include "boot/menu.h"
 #include "boot/modules.h"
+#include "boot/needs.h"
 #include "boot/precheck.h"
 #include "lib/mem.h"
 #include "version.h"
@@ -63,15 +64,6 @@ static err_t read_config(struct config *config)
     return OK;
 }
 
-static u64 largest_guest(const struct config *config)
-{
-    u64 largest = 0;
-
-    for (u32 i = 0; i < config->guest_count; i++)
-        largest = MAX(largest, config->guest[i].memory);
-    return largest;
-}
-
 static void read_clocks(struct boot_info *info)
 {
     info->tsc_hz = clock_tsc_hz();
@@ -88,7 +80,7 @@ static err_t prepare(struct boot_info *info, struct elf_plan *plan, bool *lab)
     TRY(read_config(&info->config));
     *lab = menu_open((enum config_lab)info->config.lab);
     if (!*lab) {
-        need.largest_guest = largest_guest(&info->config);
+        need.guests = needs_guest_memory(&info->config);
         TRY(modules_find(info, &need.modules));
     }
     TRY(memory_map(info));

@@ -89,8 +89,8 @@ static const struct requirement {
      "In the firmware's setup, disable \"5-Level Paging\" (also called LA57)."},
     {"a memory map that ends below 1 TiB", ram_is_in_reach,
      "This machine has more memory, or has it at higher addresses, than Lintel manages."},
-    {"memory for the largest guest", has_memory,
-     "Give the guest less in lintel.conf (memory =), or the machine more."},
+    {"memory for the guests", has_memory,
+     "Give the guests less in lintel.conf (memory =), let them run one after another (run =\n    one-by-one), or give the machine more."},
 };
 // clang-format on
 
@@ -215,8 +215,8 @@ err_t precheck(const struct boot_info *info, struct precheck_need need)
     static struct machine m;
     u32 lacks = 0;
 
-    m = (struct machine){.needed_bytes = need.modules + need.largest_guest +
-                                         need.largest_guest / EPT_SHARE + OVERHEAD};
+    m = (struct machine){.needed_bytes =
+                             need.modules + need.guests + need.guests / EPT_SHARE + OVERHEAD};
     look_at_processor(&m);
     look_at_memory(&m, info);
 

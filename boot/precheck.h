@@ -5,8 +5,8 @@
 
 /* What the machine needs besides a processor: bytes of free memory. */
 struct precheck_need {
-    u64 modules;       /* for the guests' files */
-    u64 largest_guest; /* guests run one after another */
+    u64 modules; /* for the guests' files */
+    u64 guests;  /* needs_guest_memory() */
 };
 
 /* info->mem is the machine's memory.  E_NOTSUP: every lack is said with its remedy, and the
