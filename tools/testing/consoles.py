@@ -35,7 +35,7 @@ def talk(report, run):
                heard(run, session.GUEST, "# one got 61") and
                heard(run, session.GUEST_COM3, "# two got 62"))
     run.send(session.GUEST_COM3, b"f")
-    whole = heard(run, session.GUEST_COM3, rf"# flood {SOME - 1:06}\r")
+    whole = heard(run, session.GUEST_COM3, rf"# flood {SOME - 1:06}\r\n")
     lines = re.findall(r"# flood (\d+)\r\n", run.text(session.GUEST_COM3))
     report.add("consoles: a guest in front loses nothing",
                whole and [int(line) for line in lines] == list(range(SOME)), f"{len(lines)} lines")

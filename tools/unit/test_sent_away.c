@@ -1,0 +1,92 @@
+/* A vCPU that is told to keep off its CPU, or to go to another one. */
+#include "tools/unit/fake_guest.h"
+#include "vmm/console.h"
+#include "vmm/console_turn.h"
+#include "vmm/todo.h"
+#include "vmm/vm_end.h"
+
+u64 console_due(void)
+{
+    return ~0ull;
+}
+
+bool console_turn(const struct vcpu *self, u64 at)
+{
+    (void)self, (void)at;
+    return false;
+}
+
+bool console_typed(struct vm *of, u8 *byte)
+{
+    (void)of, (void)byte;
+    return false;
+}
+
+static int fresh(void **state)
+{
+    (void)state;
+    guest_new(LONG);
+    v->todo = TODO_RESCHED;
+    return 0;
+}
+
+static void leaves(enum vcpu_leave why)
+{
+    assert_false(vcpu_prepare(v, &x));
+    assert_int_equal(v->leave, why);
+}
+
+static void test_paused(void **state)
+{
+    (void)state;
+    vm.paused = 1;
+    leaves(LEAVE_PAUSED);
+    assert_int_equal(v->todo, 0); /* it can be blocked */
+    v->todo = TODO_BOARD;
+    leaves(LEAVE_PAUSED);
+    vm.paused = 0;
+    v->todo = TODO_BOARD;
+    assert_true(vcpu_prepare(v, &x));
+}
+
+/* In HLT it is paused, too, and sleeps on after that. */
+static void test_paused_asleep(void **state)
+{
+    (void)state;
+    vm.paused = 1;
+    v->todo = TODO_HALT;
+    leaves(LEAVE_PAUSED);
+    assert_true(v->asleep);
+}
+
+static void test_ends_all_the_same(void **state)
+{
+    (void)state;
+    vm.paused = 1;
+    v->move_to = 2;
+    vm_end(&vm, VM_END_KILLED, 0);
+    leaves(LEAVE_ENDED);
+}
+
+static void test_moves(void **state)
+{
+    (void)state;
+    v->move_to = 1; /* to CPU 0 */
+    leaves(LEAVE_MOVES);
+    v->move_to = 3;
+    vm.paused = 1; /* first it stands still */
+    v->todo = TODO_RESCHED;
+    leaves(LEAVE_PAUSED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_paused, fresh),
+        cmocka_unit_test_setup(test_paused_asleep, fresh),
+        cmocka_unit_test_setup(test_ends_all_the_same, fresh),
+        cmocka_unit_test_setup(test_moves, fresh),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
