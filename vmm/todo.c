@@ -240,6 +240,23 @@ static bool look_around(struct vcpu *v, struct exit *x, u64 todo)
     return true;
 }
 
+/* What came was an interrupt or a window: nothing has to be looked at.  An NMI that told of the
+ * mailbox has used up the timer. */
+static bool needs_no_look(struct vcpu *v, u64 todo)
+{
+    if ((todo & ~(u64)(TODO_EVENT | TODO_MAIL)) || v->asleep || v->lapic.attention ||
+        v->vm->end != VM_RUNNING)
+        return false;
+    if (todo & TODO_MAIL) {
+        const u64 now = record_now();
+
+        if (v->deadline <= now)
+            return false;
+        set_timer(v, v->deadline, now);
+    }
+    return true;
+}
+
 static bool do_todo(struct vcpu *v, struct exit *x, u64 todo)
 {
     if (unlikely(v->triple_fault))
@@ -248,7 +265,7 @@ static bool do_todo(struct vcpu *v, struct exit *x, u64 todo)
         mail_take(&v->mail, &v->lapic);
     if (todo & TODO_HALT)
         v->asleep = true;
-    return todo == TODO_EVENT && v->vm->end == VM_RUNNING ? true : look_around(v, x, todo);
+    return needs_no_look(v, todo) || look_around(v, x, todo);
 }
 
 bool vcpu_prepare(struct vcpu *v, struct exit *x)
