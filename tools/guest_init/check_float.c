@@ -26,7 +26,7 @@ static void series(int index, bool yielding, double *sse, long double *x87)
         *sse += 1.0 / (i + index);
         *x87 += 1.0L / ((long double)i * i + index);
         if (yielding && i % 8 == 0)
-            sched_pass();
+            sched_yield();
     }
 }
 
@@ -63,7 +63,7 @@ bool check_float(char note[NOTE_SIZE])
     "syscall\n\t"                                                                                  \
     "dec %[n]\n\t"                                                                                 \
     "jnz 1b\n\t"
-#define YIELD_OPERANDS [call] "i"(24 /* sched_pass */), [in] "r"(in), [out] "r"(out)
+#define YIELD_OPERANDS [call] "i"(24 /* sched_yield */), [in] "r"(in), [out] "r"(out)
 
 #define VECTOR_CLOBBERS                                                                            \
     "rax", "rcx", "r11", "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",   \
