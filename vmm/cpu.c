@@ -1,5 +1,6 @@
 /* See cpu.h. */
 #include "vmm/cpu.h"
+#include "arch/x86_64/apic.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/smp.h"
 #include "lib/atomic.h"
@@ -124,8 +125,10 @@ static void turn(const struct cpu_duties *duties, struct vcpu *v, u64 due)
 
     vcpu_load(v);
     v->turn_ends = due;
+    cpu_limit_turn(due);
     began = rdtsc() - c->slept; /* what it sleeps in the turn does not count */
     vcpu_run(v);
+    apic_timer_stop();
     c->busy += v->left - c->slept - began;
     put_back(c, v);
     if (v->leave == LEAVE_TURN_OVER)

@@ -35,6 +35,16 @@ void cpu_ask(u32 cpu, u64 what)
     cpu_interrupt(cpu);
 }
 
+/* The preemption timer counts the guest's time alone: a guest that exits all the time would keep
+ * the CPU far too long.  In all other cases it comes first. */
+#define TURN_GRACE 2000u /* ticks */
+
+void cpu_limit_turn(u64 ends)
+{
+    if (ends < SCHED_NEVER - TURN_GRACE)
+        apic_timer_set(ends + TURN_GRACE);
+}
+
 bool cpu_may_sleep(const struct vcpu *v)
 {
     const struct cpu_share *c = this_cpu_share();
@@ -55,4 +65,6 @@ void cpu_sleep(const u64 *word, u64 until)
         c->slept += rdtsc() - from;
     }
     store_release(&c->asleep, 0);
+    if (c->running)
+        cpu_limit_turn(c->running->turn_ends);
 }

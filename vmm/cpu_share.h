@@ -45,6 +45,10 @@ void cpu_ask(u32 cpu, u64 what);
  * guest at once (vmx_expire_timer()); one that sleeps wakes up. */
 void cpu_interrupt(u32 cpu);
 
+/* An interrupt takes the running vCPU out of its guest soon after that TSC value, whatever it does.
+ */
+void cpu_limit_turn(u64 ends);
+
 /* A vCPU that waits may do it where it is: nobody else wants this CPU. */
 bool cpu_may_sleep(const struct vcpu *v);
 /* Sleeps until an interrupt, at the latest at the TSC value `until`, unless `*word` or this CPU's

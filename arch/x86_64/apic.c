@@ -280,7 +280,14 @@ static void timer_arm(u64 deadline_tsc, u64 now)
     apic_write(APIC_TIMER_COUNT, (u32)MIN(MAX(count, 1ull), (u64)UINT32_MAX));
 }
 
-static void timer_stop(void)
+void apic_timer_set(u64 deadline_tsc)
+{
+    const u64 now = rdtsc();
+
+    timer_arm(MAX(deadline_tsc, now + 1), now);
+}
+
+void apic_timer_stop(void)
 {
     if (has_deadline)
         wrmsr(MSR_TSC_DEADLINE, 0);
@@ -303,5 +310,5 @@ void apic_wait_until(u64 deadline_tsc)
      * halt instead of coming just before it. */
     __asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
     if (limited)
-        timer_stop();
+        apic_timer_stop();
 }

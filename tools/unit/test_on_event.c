@@ -48,6 +48,23 @@ static void test_host_events(void **state)
     assert_true(unchanged());
 }
 
+/* A storm of exceptions in their own delivery gives the preemption timer no time to run. */
+static void test_exceptions_and_the_clock(void **state)
+{
+    (void)state;
+    guest_new(LONG);
+    v->deadline = 5000;
+    x.tsc = 5000;
+    (void)exception(DB);
+    assert_int_equal(v->todo & TODO_BOARD, 0);
+    x.tsc = 5001;
+    (void)exception(DB);
+    assert_int_equal(v->todo & TODO_BOARD, TODO_BOARD);
+    v->todo = 0;
+    (void)exception(AC);
+    assert_int_equal(v->todo & TODO_BOARD, TODO_BOARD);
+}
+
 /* The board, a console or the vCPU's CPU wants something; the local APIC's timer alone needs no
  * look at them; or nothing is due and the timer only runs on. */
 static void test_timer(void **state)
@@ -287,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host_events),
+        cmocka_unit_test(test_exceptions_and_the_clock),
         cmocka_unit_test(test_timer),
         cmocka_unit_test(test_pause_loop),
         cmocka_unit_test(test_machine_checks_panic),
