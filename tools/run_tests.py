@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import bench, host, lab, live, machines, replay, smp
+from testing import bench, host, lab, live, machines, replay, smp, xen
 from testing.report import Report
 
 STEPS = {
@@ -33,6 +33,7 @@ STEPS = {
     "models": machines.models,
     "smp-models": smp.models,
     "kernels": machines.kernels,
+    "xen": xen.xen,
 }
 
 
