@@ -1,9 +1,9 @@
 #!/bin/sh
 # Download unmodified guest kernels as Debian packages and unpack their images:
-#   fetch_guests.sh DIR NAME...      NAME: cloud generic rt memtest86+ grub-pvh
+#   fetch_guests.sh DIR NAME...      NAME: cloud generic rt memtest86+ grub-pvh xen
 # gives DIR/cloud/vmlinuz (linux-image-cloud-amd64), DIR/generic/vmlinuz, DIR/rt/vmlinuz,
-# DIR/memtest86+/memtest86+x64.bin, DIR/grub-pvh/grub-i386-xen_pvh.bin (grub-xen-host), and the
-# package's name in DIR/NAME/package.
+# DIR/memtest86+/memtest86+x64.bin, DIR/grub-pvh/grub-i386-xen_pvh.bin (grub-xen-host), DIR/xen/xen
+# (xen-hypervisor-4.17-amd64, as multiboot takes it), and the package's name in DIR/NAME/package.
 # Nothing is installed, root is not needed, and what is there is kept.  apt checks the
 # packages' signatures and sums.
 set -eu
@@ -24,7 +24,7 @@ resolve() {
         sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1
 }
 
-# fetch NAME PACKAGE FILE-IN-PACKAGE RESULT
+# fetch NAME PACKAGE FILE-IN-PACKAGE RESULT; FILE.gz is unpacked.
 fetch() {
     work=$dir/$1.part
     rm -rf "$work"
@@ -36,7 +36,10 @@ fetch() {
     }
     dpkg-deb --fsys-tarfile "$work"/*.deb | tar -x -C "$work" --wildcards "$3"
     # shellcheck disable=SC2086 # the pattern names exactly one file
-    mv "$work"/$3 "$work/$4"
+    case $3 in
+    *.gz) gzip -dc "$work"/$3 >"$work/$4" ;;
+    *) mv "$work"/$3 "$work/$4" ;;
+    esac
     echo "$2" >"$work/package"
     rm -rf "$work"/*.deb "$work/boot" "$work/usr" "$work/apt.log"
     rm -rf "${dir:?}/$1"
@@ -47,9 +50,10 @@ for name; do
     case $name in
     cloud | rt) meta=linux-image-$name-amd64 image=vmlinuz ;;
     generic) meta=linux-image-amd64 image=vmlinuz ;;
-    memtest86+) meta=memtest86+ image=memtest86+x64.bin folder=boot ;;
-    grub-pvh) meta=grub-xen-host image=grub-i386-xen_pvh.bin folder=usr/lib/grub-xen ;;
-    *) fail "no guest is called '$name' (cloud, generic, rt, memtest86+, grub-pvh)" ;;
+    memtest86+) meta=memtest86+ image=memtest86+x64.bin file=boot/$image ;;
+    grub-pvh) meta=grub-xen-host image=grub-i386-xen_pvh.bin file=usr/lib/grub-xen/$image ;;
+    xen) meta=xen-hypervisor-4.17-amd64 image=xen file='boot/xen-*.gz' ;;
+    *) fail "no guest is called '$name' (cloud, generic, rt, memtest86+, grub-pvh, xen)" ;;
     esac
     [ -s "$dir/$name/$image" ] && continue
     if [ "$image" = vmlinuz ]; then
@@ -57,6 +61,6 @@ for name; do
         [ -n "$package" ] || fail "apt does not know $meta; run 'apt-get update' as root"
         fetch "$name" "$package" './boot/vmlinuz-*' vmlinuz
     else
-        fetch "$name" "$meta" "./$folder/$image" "$image"
+        fetch "$name" "$meta" "./$file" "$image"
     fi
 done

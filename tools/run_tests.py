@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import bench, consoles, host, lab, live, machines, monitor, replay, smp
+from testing import bench, consoles, host, lab, live, machines, monitor, replay, smp, xen
 from testing.report import Report
 
 STEPS = {
@@ -35,6 +35,7 @@ STEPS = {
     "models": machines.models,
     "smp-models": smp.models,
     "kernels": machines.kernels,
+    "xen": xen.xen,
 }
 
 

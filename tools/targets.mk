@@ -21,6 +21,12 @@ $(B)/guests/%/vmlinuz:
 	@tools/fetch_guests.sh $(B)/guests $*
 $(B)/guests/memtest86+/memtest86+x64.bin:
 	@tools/fetch_guests.sh $(B)/guests memtest86+
+$(B)/guests/xen/xen:
+	@tools/fetch_guests.sh $(B)/guests xen
+.PRECIOUS: $(B)/guests/%/vmlinuz
+$(B)/guests/%/vmlinux: $(B)/guests/%/vmlinuz tools/vmlinux.py
+	@echo "  ELF  $@"
+	@$(TOOL) tools/vmlinux.py $< $@
 guests: $(GUEST_KERNEL) $(O)/initramfs-run.gz $(O)/initramfs-test.gz ## the Linux guest's files
 
 INIT_FLAGS := -std=gnu17 -O2 -Wall -Wextra -Werror -Wconversion -Wshadow $(REPRO) -static
@@ -119,8 +125,8 @@ RUN_TESTS := $(TOOL) tools/run_tests.py --build $(O) --guests $(B)/guests
 
 test: setup ## reproducible build, unit, recorded exits, fuzz, guest tests, refusal without VT-x, laboratory, several CPUs and guests, Linux boot, budgets
 	@$(RUN_TESTS) build reproducible unit tools replay fuzz guest refusal lab live smp consoles monitor linux budgets report
-soak: setup ## five CPU models, other kernels, longer fuzzing
-	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz lab-models smp-models models kernels
+soak: setup ## five CPU models, other kernels, Xen, longer fuzzing
+	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz lab-models smp-models models kernels xen
 unit: ## host unit tests, by gcc and by clang
 	@$(RUN_TESTS) unit
 fuzz: ## every fuzz target for 10 seconds

@@ -6,7 +6,7 @@ STATS = re.compile(r"^LINTEL-STATS guest=(\S+) reason=(\S+) count=(\d+) sum=(\d+
                    r"median=(\d+) p99=(\d+) max=(\d+)$", re.MULTILINE)
 HIST = re.compile(r"^LINTEL-HIST guest=(\S+) reason=(\S+)((?: \d+:\d+)+)$", re.MULTILINE)
 TIMES = re.compile(r"^LINTEL-TIMES guest=(\S+) total=(\d+) lintel=(\d+) waiting=(\d+) "
-                   r"guest=(\d+)$", re.MULTILINE)
+                   r"guest=(\d+) stolen=(\d+) vcpu=\d+$", re.MULTILINE)
 LEDGER = re.compile(r"^LINTEL-LEDGER guest=(\S+) op=(\S+) count=(\d+) exits=(\d+)"
                     r"((?: \w+:\d+)*)$", re.MULTILINE)
 MARK = re.compile(r"^LINTEL-MARK (\S+) tsc=(\d+)$", re.MULTILINE)
@@ -56,7 +56,7 @@ def statistics(log):
         row["buckets"] += [[int(first), count] for first, count in _pairs(text)]
     for guest, *numbers in TIMES.findall(log):
         if guest in guests:
-            guests[guest]["times"] = dict(zip(("total", "lintel", "waiting", "guest"),
+            guests[guest]["times"] = dict(zip(("total", "lintel", "waiting", "guest", "stolen"),
                                               map(int, numbers)))
     for guest, rows in guests.items():
         for reason, row in rows["reasons"].items():

@@ -8,7 +8,7 @@ LINTEL-CONSOLE log
 LINTEL-STATS guest=linux reason=CPUID count=3 sum=330 min=100 median=104 p99=120 max=125
 LINTEL-HIST guest=linux reason=CPUID 96:1 104:1
 LINTEL-HIST guest=linux reason=CPUID 120:1
-LINTEL-TIMES guest=linux total=1000 lintel=330 waiting=70 guest=600
+LINTEL-TIMES guest=linux total=1000 lintel=330 waiting=70 guest=580 stolen=20 vcpu=0
 LINTEL-LEDGER guest=linux op=syscall count=10 exits=3 CPUID:2
 LINTEL-LEDGER guest=linux op=syscall count=10 exits=3 IO:1
 LINTEL-LEDGER guest=linux op=nothing count=4 exits=0
