@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import bench, host, lab, live, machines, replay, smp
+from testing import bench, host, lab, live, machines, replay, smp, together
 from testing.report import Report
 
 STEPS = {
@@ -26,6 +26,7 @@ STEPS = {
     "lab": lab.lab,
     "live": live.live,
     "smp": smp.smp,
+    "together": together.together,
     "linux": machines.linux,
     "lab-models": lab.models,
     "budgets": bench.budgets,
