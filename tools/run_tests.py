@@ -11,7 +11,8 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import bench, consoles, host, lab, live, machines, monitor, replay, smp, xen
+from testing import (bench, consoles, host, lab, live, machines, monitor, replay, smp, together,
+                     xen)
 from testing.report import Report
 
 STEPS = {
@@ -28,6 +29,7 @@ STEPS = {
     "smp": smp.smp,
     "consoles": consoles.consoles,
     "monitor": monitor.monitor,
+    "together": together.together,
     "linux": machines.linux,
     "lab-models": lab.models,
     "budgets": bench.budgets,

@@ -124,7 +124,7 @@ fuzz-programs: $(FUZZ_C:tools/unit/%.c=$(O)/fuzz/%)
 RUN_TESTS := $(TOOL) tools/run_tests.py --build $(O) --guests $(B)/guests
 
 test: setup ## reproducible build, unit, recorded exits, fuzz, guest tests, refusal without VT-x, laboratory, several CPUs and guests, Linux boot, budgets
-	@$(RUN_TESTS) build reproducible unit tools replay fuzz guest refusal lab live smp consoles monitor linux budgets report
+	@$(RUN_TESTS) build reproducible unit tools replay fuzz guest refusal lab live smp consoles monitor together linux budgets report
 soak: setup ## five CPU models, other kernels, Xen, longer fuzzing
 	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz lab-models smp-models models kernels xen
 unit: ## host unit tests, by gcc and by clang

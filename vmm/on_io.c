@@ -9,8 +9,9 @@
 #include "vmm/wake.h"
 #include "vmx/qual.h"
 
-/* Iterations of REP INS/OUTS done in one exit: bounds the time spent here. */
-#define STRING_BATCH 64u
+/* Iterations of REP INS/OUTS done in one exit, at 1,100 ticks each: bounds how late another vCPU
+ * may be that is to run meanwhile. */
+#define STRING_BATCH 8u
 
 #define SEG_ES       0u
 #define SEG_GS       5u

@@ -54,6 +54,7 @@ class Guest:
     console: str = "auto"
     debug_exit: int = 0
     switches: tuple = ()       # keys that are turned on, like stats
+    keys: dict = field(default_factory=dict)  # any others: name -> value
 
 
 def quote(text):
@@ -111,6 +112,7 @@ class Volume:
         if guest.debug_exit:
             self.lines.append(f"debug_exit = 0x{guest.debug_exit:x}")
         self.lines += [f"{key} = on" for key in guest.switches]
+        self.lines += [f"{key} = {value}" for key, value in guest.keys.items()]
 
     def configuration(self):
         return "\n".join(self.lines) + "\n"
