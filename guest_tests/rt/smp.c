@@ -37,6 +37,7 @@ struct processor {
 
 extern const u8 smp_trampoline[], smp_trampoline_end[];
 u64 smp_boot_cr0, smp_boot_cr3, smp_boot_cr4, smp_boot_efer;
+bool smp_several;
 u8 smp_stacks[SMP_MAX][STACKS_BYTES] __attribute__((aligned(4096)));
 
 void smp_enter(u32 self);
@@ -84,7 +85,7 @@ u32 smp_count(void)
     return count;
 }
 
-u32 smp_self(void)
+u32 smp_of_stack(void)
 {
     const u64 offset = (u64)__builtin_frame_address(0) - (u64)smp_stacks;
 
@@ -144,6 +145,7 @@ void smp_enter(u32 self)
 
 void smp_page_make(u32 page)
 {
+    smp_several = true;
     memset((void *)(u64)page, 0, PAGE_SIZE);
     memcpy((void *)(u64)page, smp_trampoline, (u64)(smp_trampoline_end - smp_trampoline));
 }

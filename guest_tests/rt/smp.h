@@ -28,7 +28,12 @@ static inline volatile struct smp_arrival *smp_arrival(u32 page)
 /* How many there are; 0 before smp_boot(). */
 u32 smp_count(void);
 /* The number of the one that asks, which is its local APIC's initial ID. */
-u32 smp_self(void);
+extern bool smp_several; /* others were started */
+u32 smp_of_stack(void);
+static inline u32 smp_self(void)
+{
+    return smp_several ? smp_of_stack() : 0; /* what is measured on one processor stays short */
+}
 /* Starts all others by the broadcasts; again: the same.  Gives smp_count(). */
 u32 smp_boot(void);
 /* Lets one start at `page`, by INIT and STARTUP; false: it did not come. */
