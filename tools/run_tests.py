@@ -27,6 +27,7 @@ STEPS = {
     "live": live.live,
     "smp": smp.smp,
     "together": together.together,
+    "lives": together.lives_long,
     "linux": machines.linux,
     "lab-models": lab.models,
     "budgets": bench.budgets,

@@ -17,10 +17,12 @@
 #include "vmm/record.h"
 #include "vmm/stats_report.h"
 #include "vmm/trace.h"
+#include "vmm/vcpu_life.h"
 #include "vmm/vm.h"
 #include "vmm/wake.h"
 
 #define STATUS_POWEROFF 0u
+#define STATUS_KILLED   124u
 #define STATUS_STOPPED  125u
 
 /* A guest of the configuration: its life, if it has one, and how the last one ended. */
@@ -28,6 +30,7 @@ static struct slot {
     struct vm *vm; /* NULL: it does not live */
     bool done;
     u32 status;
+    u32 kills;
 } slot[CONFIG_GUESTS_MAX];
 
 static const struct {
@@ -40,6 +43,7 @@ static const struct {
     [VM_END_DEBUG_EXIT] = {"debug-exit", STATUS_POWEROFF},
     [VM_END_HALTED] = {"halted", STATUS_POWEROFF},
     [VM_END_STOPPED] = {"stopped", STATUS_STOPPED},
+    [VM_END_KILLED] = {"killed", STATUS_KILLED},
 };
 
 static const struct config *config(void)
@@ -68,10 +72,18 @@ static void never_began(struct slot *s, const struct config_guest *guest)
     say_end(guest, VM_END_STOPPED, s->status);
 }
 
+/* frames: all that it has got; its RAM is the guest's, the rest Lintel's own for its sake. */
+static void say_cost(const struct config_guest *guest, u64 frames, u64 ticks)
+{
+    log_info("LINTEL-GUEST-COST name=%s bytes=%llu ticks=%llu", guest->name,
+             (unsigned long long)(frames * PAGE_SIZE - guest->memory), (unsigned long long)ticks);
+}
+
 static void begin(u32 n)
 {
     const struct config_guest *guest = &config()->guest[n];
     struct slot *s = &slot[n];
+    const u64 start = rdtsc(), before = hostmem()->free_frames;
     struct vm *vm = hostmem_pages(sizeof(*vm));
 
     log_info("guest %s: %llu MiB, %s", guest->name, (unsigned long long)(guest->memory >> 20),
@@ -84,6 +96,7 @@ static void begin(u32 n)
         return;
     }
     s->vm = vm;
+    say_cost(guest, before - hostmem()->free_frames, rdtsc() - start);
     audit(vm);
     trace_state(vm);
     vm->attached = vm->vcpus;
@@ -120,7 +133,8 @@ static void finish(u32 n)
     hostmem_pages_free(vm, sizeof(*vm));
     s->vm = NULL;
     say_end(guest, end, s->status);
-    if (end == VM_END_REBOOT && guest->on_reboot == CONFIG_REBOOT_RESTART)
+    if ((end == VM_END_REBOOT && guest->on_reboot == CONFIG_REBOOT_RESTART) ||
+        (end == VM_END_KILLED && s->kills++ < guest->restarts))
         begin(n);
     else
         s->done = true;
@@ -133,6 +147,21 @@ static void vcpu_ended(struct vcpu *v)
 }
 
 /* ------------------------------------------------------------ the machine */
+
+/* Before the first guest: all that they get comes back. */
+static struct {
+    u64 free, lintel; /* frames */
+} frames;
+
+static void report_memory(void)
+{
+    const struct pmm *p = hostmem();
+
+    log_info("LINTEL-MEMORY free=%llu of=%llu lintel=%llu of=%llu vpids=%u",
+             (unsigned long long)p->free_frames, (unsigned long long)frames.free,
+             (unsigned long long)pmm_count(p, FRAME_LINTEL), (unsigned long long)frames.lintel,
+             vcpu_vpids_in_use());
+}
 
 static NORETURN void halt(void)
 {
@@ -149,6 +178,7 @@ static NORETURN void end_machine(void)
     for (u32 n = 0; n < config()->guest_count; n++)
         status = slot[n].status; /* the last one's counts */
     audit(NULL);
+    report_memory();
     record_report();
     log_info("LINTEL-EXIT status=%u", status);
     switch (config()->on_end) {
@@ -163,6 +193,10 @@ static void control(void)
 {
     bool alive = false;
 
+    if (frames.free == 0) { /* the first time: the other CPUs have what they need */
+        frames.free = hostmem()->free_frames;
+        frames.lintel = pmm_count(hostmem(), FRAME_LINTEL);
+    }
     for (u32 n = 0; n < config()->guest_count; n++)
         if (slot[n].vm && load_acquire(&slot[n].vm->attached) == 0)
             finish(n);
