@@ -90,6 +90,8 @@ const struct key config_keys[] = {
     { "weight",     GUEST(weight),      COUNT(100, 1, 1000) },
     { "cap",        GUEST(cap),         COUNT(0, 1, 100), .unit = "percent of one CPU" },
     { "period",     GUEST(period),      COUNT(10, 1, 1000), .unit = "milliseconds" },
+    { "lifetime",   GUEST(lifetime),    COUNT(0, 1, 86400000), .unit = "milliseconds" },
+    { "restarts",   GUEST(restarts),    COUNT(0, 0, 1000000) },
     { "paravirt",   GUEST(paravirt),    CHOICE(switches, CONFIG_ON) },
     { "start",      GUEST(start),       CHOICE(starts, CONFIG_START_BOOT) },
     { "apicv",      GUEST(apicv),       CHOICE(apicvs, CONFIG_APICV_AUTO) },

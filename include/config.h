@@ -78,6 +78,8 @@ struct config_guest {
     u32 weight;     /* share among guests of the same priority */
     u32 cap;        /* percent of one processor in each period, 0: no limit */
     u32 period;     /* of the cap, milliseconds */
+    u32 lifetime;   /* milliseconds until Lintel ends it, 0: no limit */
+    u32 restarts;   /* how often it is started again after that */
     u32 paravirt;   /* enum config_switch: the clock of KVM's CPUID leaves */
     u32 start;      /* enum config_start */
     u32 apicv;      /* enum config_apicv */

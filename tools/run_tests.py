@@ -30,6 +30,7 @@ STEPS = {
     "consoles": consoles.consoles,
     "monitor": monitor.monitor,
     "together": together.together,
+    "lives": together.lives_long,
     "linux": machines.linux,
     "lab-models": lab.models,
     "budgets": bench.budgets,

@@ -125,8 +125,8 @@ RUN_TESTS := $(TOOL) tools/run_tests.py --build $(O) --guests $(B)/guests
 
 test: setup ## reproducible build, unit, recorded exits, fuzz, guest tests, refusal without VT-x, laboratory, several CPUs and guests, Linux boot, budgets
 	@$(RUN_TESTS) build reproducible unit tools replay fuzz guest refusal lab live smp consoles monitor together linux budgets report
-soak: setup ## five CPU models, other kernels, Xen, longer fuzzing
-	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz lab-models smp-models models kernels xen
+soak: setup ## five CPU models, other kernels, Xen, a thousand lives, longer fuzzing
+	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz lives lab-models smp-models models kernels xen
 unit: ## host unit tests, by gcc and by clang
 	@$(RUN_TESTS) unit
 fuzz: ## every fuzz target for 10 seconds

@@ -8,6 +8,7 @@
 #include "vmm/run.h"
 #include "vmm/vcpu_load.h"
 #include "vmm/vm.h"
+#include "vmm/vm_end.h"
 #include "vmm/wake.h"
 
 /* ------------------------------------------------------------ turns */
@@ -124,8 +125,10 @@ static void turn(const struct cpu_duties *duties, struct vcpu *v, u64 due)
     u64 began;
 
     vcpu_load(v);
-    v->turn_ends = due;
-    cpu_limit_turn(due);
+    if (rdtsc() >= v->vm->dies_at)
+        vm_end(v->vm, VM_END_EXPIRED, 0);
+    v->turn_ends = MIN(due, v->vm->dies_at);
+    cpu_limit_turn(v->turn_ends);
     began = rdtsc() - c->slept; /* what it sleeps in the turn does not count */
     vcpu_run(v);
     apic_timer_stop();

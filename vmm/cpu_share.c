@@ -3,6 +3,7 @@
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/insn.h"
 #include "lib/atomic.h"
+#include "vmm/vm.h"
 
 struct cpu_share cpu_share[CPUS_MAX];
 
@@ -49,6 +50,9 @@ bool cpu_may_sleep(const struct vcpu *v)
 {
     const struct cpu_share *c = this_cpu_share();
 
+    /* What it sleeps is not to be charged to its budget, and it may die meanwhile. */
+    if (v->sched.budget || v->vm->dies_at != ~0ull)
+        return false;
     return sched_alone(&c->queue, &v->sched) && !READ_ONCE(c->todo);
 }
 

@@ -1,5 +1,6 @@
 /* See guests.h. */
 #include "vmm/guests.h"
+#include "arch/x86_64/insn.h"
 #include "arch/x86_64/log.h"
 #include "arch/x86_64/smp.h"
 #include "vmm/audit.h"
@@ -17,6 +18,7 @@
 #include "vmm/wake.h"
 
 #define STATUS_POWEROFF 0u
+#define STATUS_EXPIRED  124u
 #define STATUS_STOPPED  125u
 
 /* A guest of the configuration: its life, if it has one, and how the last one ended. */
@@ -24,6 +26,7 @@ static struct slot {
     struct vm *vm; /* NULL: it does not live */
     bool lived;
     u32 status;
+    u32 restarts; /* after its lifetime */
 } slot[CONFIG_GUESTS_MAX];
 
 static struct lives lives;
@@ -40,6 +43,7 @@ static const struct {
     [VM_END_STOPPED] = {"stopped", STATUS_STOPPED},
     [VM_END_KILLED] = {"killed", STATUS_POWEROFF},
     [VM_END_RESET] = {"reset", STATUS_POWEROFF},
+    [VM_END_EXPIRED] = {"expired", STATUS_EXPIRED},
 };
 
 static const struct config *config(void)
@@ -69,10 +73,18 @@ static void never_began(u32 n, const struct config_guest *guest)
     say_end(guest, VM_END_STOPPED, STATUS_STOPPED);
 }
 
+/* frames: all that it has got; its RAM is the guest's, the rest Lintel's own for its sake. */
+static void say_cost(const struct config_guest *guest, u64 frames, u64 ticks)
+{
+    log_info("LINTEL-GUEST-COST name=%s bytes=%llu ticks=%llu", guest->name,
+             (unsigned long long)(frames * PAGE_SIZE - guest->memory), (unsigned long long)ticks);
+}
+
 static void begin(u32 n)
 {
     const struct config_guest *guest = &config()->guest[n];
     struct slot *s = &slot[n];
+    const u64 start = rdtsc(), before = hostmem()->free_frames;
     struct vm *vm = hostmem_pages(sizeof(*vm));
 
     lives_begin(&lives, n);
@@ -87,6 +99,7 @@ static void begin(u32 n)
         return;
     }
     s->vm = vm;
+    say_cost(guest, before - hostmem()->free_frames, rdtsc() - start);
     audit(vm);
     trace_state(vm);
     vm->attached = vm->vcpus;
@@ -107,14 +120,23 @@ static void report(const struct config_guest *guest, struct vm *vm)
         ledger_report(guest->name, &vm->ledger);
 }
 
+static bool lives_again(struct slot *s, const struct config_guest *guest, u32 end)
+{
+    switch (end) {
+    case VM_END_RESET: return true;
+    case VM_END_REBOOT: return guest->on_reboot == CONFIG_REBOOT_RESTART;
+    case VM_END_EXPIRED: return s->restarts++ < guest->restarts;
+    default: return false;
+    }
+}
+
 static void finish(u32 n)
 {
     const struct config_guest *guest = &config()->guest[n];
     struct slot *s = &slot[n];
     struct vm *vm = s->vm;
     const u32 end = vm->end;
-    const bool again =
-        end == VM_END_RESET || (end == VM_END_REBOOT && guest->on_reboot == CONFIG_REBOOT_RESTART);
+    const bool again = lives_again(s, guest, end);
 
     trace_state(vm);
     vm_disconnect(vm, again);

@@ -4,7 +4,6 @@
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/spinlock.h"
-#include "lib/mem.h"
 
 static struct pmm frames;
 static struct spinlock lock; /* of `frames` and its table */
@@ -109,6 +108,13 @@ err_t hostmem_take_low(u64 len, hpa_t *out)
     return E_NOMEM;
 }
 
+void hostmem_zero(void *first, u64 len)
+{
+    u64 words = len / sizeof(u64);
+
+    __asm__ volatile("rep stosq" : "+D"(first), "+c"(words) : "a"(0ull) : "memory");
+}
+
 void *hostmem_pages(u64 bytes)
 {
     const u64 len = ALIGN_UP(bytes, PAGE_SIZE);
@@ -116,7 +122,8 @@ void *hostmem_pages(u64 bytes)
 
     if (hostmem_alloc(len, PAGE_SIZE, FRAME_LINTEL, &first) != OK)
         return NULL;
-    return memset(phys_to_virt(first), 0, len);
+    hostmem_zero(phys_to_virt(first), len);
+    return phys_to_virt(first);
 }
 
 void hostmem_pages_free(void *first, u64 bytes)

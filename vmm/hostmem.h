@@ -16,6 +16,9 @@ err_t hostmem_free(hpa_t base, u64 len, u16 owner);
  * boot CPU before the others run, once.  E_NOMEM: the firmware left none free. */
 err_t hostmem_take_low(u64 len, hpa_t *out);
 
+/* `len`: bytes, a multiple of 8. */
+void hostmem_zero(void *first, u64 len);
+
 /* One zeroed page of the hypervisor's own; NULL: none left. */
 void *hostmem_page(void);
 void hostmem_page_free(void *page);

@@ -67,6 +67,7 @@ static void start_time(struct vm *vm, const struct board_host *host)
     board_init(&vm->board, host, tsc_hz, now, wall_time, vm->config->memory,
                (u16)vm->config->debug_exit);
     pvclock_start(&vm->clock, tsc_hz, now, wall_time);
+    vm->dies_at = vm->config->lifetime ? now + vm->config->lifetime * (tsc_hz / 1000) : ~0ull;
     for (u32 i = 0; i < vm->vcpus; i++) {
         vm->vcpu[i]->tsc_offset = 0 - now;
         vm->vcpu[i]->tsc_offset_changed = true;

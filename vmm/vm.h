@@ -24,8 +24,9 @@ enum vm_end {
     VM_END_DEBUG_EXIT,
     VM_END_HALTED,
     VM_END_STOPPED,
-    VM_END_KILLED, /* by the monitor, and that is the end ... */
-    VM_END_RESET,  /* ... or the begin of its next life */
+    VM_END_KILLED,  /* by the monitor, and that is the end ... */
+    VM_END_RESET,   /* ... or the begin of its next life */
+    VM_END_EXPIRED, /* its lifetime was over */
 };
 
 /* A run of RAM that is contiguous for the guest and for the host. */
@@ -52,6 +53,7 @@ struct vm {
     u32 paused;      /* its vCPUs keep off their CPUs; the monitor's; atomic */
     u32 dead;        /* bit i: vcpu[i] waits for an NMI, INIT or SIPI, or for ever; atomic */
     u32 attached;    /* vCPUs that belong to a CPU; atomic */
+    u64 dies_at;     /* TSC at which it is ended, ~0: never */
     u64 touched;     /* pages that vm_touch() mapped */
     u32 end_value;   /* VM_END_DEBUG_EXIT: the byte */
     u32 arbiter;     /* lapic_arbitrate()'s turn: a hint, whoever writes it */

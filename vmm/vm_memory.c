@@ -54,7 +54,7 @@ static err_t add_extent(struct vm *vm, gpa_t gpa, u64 len, u64 *got)
             return E_NOMEM;
         size = ALIGN_UP(size / 2, LARGE_PAGE_SIZE);
     }
-    memset(phys_to_virt(hpa), 0, size);
+    hostmem_zero(phys_to_virt(hpa), size);
     vm->extent[vm->extents++] = (struct vm_extent){gpa, hpa, size};
     *got = size;
     return OK;

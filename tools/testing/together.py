@@ -8,16 +8,26 @@ from emulator import lintel, machine, session
 from . import host
 from .machines import AUDIT_LINE, COUNTERS, DEBUG_EXIT_PORT, logs
 
-TIMEOUT = 600
+TIMEOUT = 1500
 SLICE = 250_000  # ticks: 5 ms
 WINDOW = 10_000_000       # 20 turns of each of two
 LONG_WINDOW = 50_000_000
 START = 40_000_000        # all have been made by then
 EACH = 12_000_000         # of a hog's mode
 SHARE_OF_2, SHARE_OF_3 = 475, 316  # thousandths: 95 % of what is due
+SHARE_OF_CAP = 194
 REAL_TIME = 12_000
+MEMORY_LINE = re.compile(r"^LINTEL-MEMORY free=(\d+) of=(\d+) lintel=(\d+) of=(\d+) vpids=(\d+)\r?$",
+                         re.MULTILINE)
+COST_LINE = re.compile(r"^LINTEL-GUEST-COST name=\S+ bytes=(\d+) ticks=\d+\r?$", re.MULTILINE)
+COST_MAX = 300 << 10
+EXPIRED = 124
+LIFETIMES = (20, 33, 47, 61, 83, 107)  # milliseconds, of as many guests
+LIVES = 50
+MANY = 100
 TIMES = re.compile(r"^LINTEL-TIMES guest=(\S+) total=(\d+) lintel=\d+ waiting=(\d+) guest=\d+ "
                    r"stolen=(\d+) vcpu=(\d+)\r?$", re.MULTILINE)
+STATS = re.compile(r"^LINTEL-STATS guest=(\S+) reason=(\S+) count=(\d+) ", re.MULTILINE)
 SAID = re.compile(r"^# [^\r\n]*", re.MULTILINE)
 
 # What t_hog.c's second processor does; with the second list, its first one is awake, too.
@@ -62,6 +72,24 @@ def shares(log):
     return found
 
 
+def judge_pinned(report, log):
+    """A guest that computes on a CPU of its own exits for nothing but its timer."""
+    counts = {reason: int(count) for name, reason, count in STATS.findall(log) if name == "pinned"}
+    timers = counts.get("WRMSR", 0)
+    report.add("pinned: no exits but its timer's", timers > 100 and
+               not set(counts) & {"EXTERNAL_INTERRUPT", "INTERRUPT_WINDOW", "EOI_INDUCED", "HLT"} and
+               counts.get("PREEMPTION_TIMER", 0) <= timers + 3 and
+               counts.get("EXCEPTION_OR_NMI", 0) <= 2,
+               " ".join(f"{reason}:{count}" for reason, count in counts.items()), log)
+
+
+def judge_memory(report, name, log):
+    """All frames and VPIDs have come back."""
+    found = MEMORY_LINE.search(log)
+    report.add(f"{name}: all memory comes back", bool(found) and found[1] == found[2] and
+               found[3] == found[4] and found[5] == "0", found[0].strip() if found else "", log)
+
+
 def judge(report, scenario, run, outcome):
     """All that has to hold in every scenario."""
     log = lintel.strip_controls(run.text(session.COM1))
@@ -72,24 +100,27 @@ def judge(report, scenario, run, outcome):
         got = ended.get(one.name, ("missing", -1))
         report.add(f"{scenario.name}: {one.name}", got == ("debug-exit", 0),
                    f"{got[0]} {got[1]}, share {had.get((one.name, 0), 0):.3f}", logs(run))
+    if any(one.name == "pinned" for one in scenario.guests):
+        judge_pinned(report, log)
     wrong = [text for text in COUNTERS.findall(log) if text != "ok"]
     report.add(f"{scenario.name}: counters", not wrong, "; ".join(wrong), log)
     audits = len(AUDIT_LINE.findall(log))
     report.add(f"{scenario.name}: audits", audits == 2 * len(scenario.guests) + 1, f"{audits}", log)
+    judge_memory(report, scenario.name, log)
     report.add(f"{scenario.name}: ends", outcome.status in (0, 1), outcome.text + "; " + said,
                logs(run))
 
 
-def boot(report, options, scenario):
+def boot(report, options, scenario, judge_it=judge, log_level="info"):
     """One boot of a scenario."""
-    volume = lintel.Volume(run="together")
+    volume = lintel.Volume(log_level, run="together")
     for one in scenario.guests:
         volume.add(one)
     with machine.RunDirectory("together") as directory:
         image = volume.make_image(directory.path / "lintel.img", options.build)
         target = machine.Machine(image, cpus=scenario.cpus)
         with session.Session(target, directory, console=lintel.GuestConsole()) as run:
-            judge(report, scenario, run, lintel.wait_for_end(run, TIMEOUT))
+            judge_it(report, scenario, run, lintel.wait_for_end(run, TIMEOUT))
 
 
 # ---------------------------------------------------------------- scenarios
@@ -122,10 +153,22 @@ def weights(options):
 
 
 def caps(options):
-    """A cap of 20 % beside nobody who wants the rest."""
+    """A cap of 20 % beside nobody who wants the rest; what a guest sleeps does not count."""
     return Scenario("a cap of 20 %", [
-        victim(options, "capped", {"cap": 20}, ticks=2 * LONG_WINDOW, window=LONG_WINDOW,
-               share=196, most=204)])
+        victim(options, "sleeper", {"cap": 20, "cpu": 0}, ticks=LONG_WINDOW, window=WINDOW, rest=1,
+               late=REAL_TIME),
+        victim(options, "capped", {"cap": 20, "cpu": 1}, ticks=2 * LONG_WINDOW, window=LONG_WINDOW,
+               share=SHARE_OF_CAP, most=204)], cpus=2)
+
+
+def pinned(options):
+    """A processor of its own, while a hog does its worst on the other one."""
+    modes = ("cpuid", "ipi", "pit", "cli")
+    ticks = 2 * WINDOW * len(modes)
+    return Scenario("a guest on a CPU of its own", [
+        hog(options, "hog", modes, {"cpu": 0}, ticks=ticks + 2 * START, each=2 * WINDOW),
+        victim(options, "pinned", {"schedule": "pinned", "cpu": 1}, ticks=ticks, window=WINDOW,
+               share=970, late=REAL_TIME, start=START)], cpus=2)
 
 
 def priorities(options):
@@ -137,11 +180,57 @@ def priorities(options):
         victim(options, "first", {"priority": 6}, ticks=ticks, window=WINDOW, rest=1, late=REAL_TIME)])
 
 
+# ---------------------------------------------------------------- lives
+
+def small(options, name, keys=None, **words):
+    """guest_tests/t_small.c, without a console and with no lines about it but its end."""
+    one = guest(options, "small", name, {"memory": "4M", **(keys or {})}, **words)
+    one.console, one.switches = "none", ()
+    return one
+
+
+def lives(report, options, count):
+    """Guests of 1 to 3 vCPUs are made and ended, `count` times in all; everything comes back."""
+    each = count // len(LIFETIMES)
+    guests = [small(options, f"life{n}", {"vcpus": n % 3 + 1, "lifetime": lifetime,
+                                          "restarts": each - 1}, rounds=0, cpus=n % 3 + 1)
+              for n, lifetime in enumerate(LIFETIMES)]
+
+    def judge_lives(report, scenario, run, outcome):
+        log = lintel.strip_controls(run.text(session.COM1))
+        ends = [end for _, end, _ in lintel.GUEST_LINE.findall(log)]
+        report.add(f"{scenario.name}: expired", ends == ["expired"] * each * len(LIFETIMES),
+                   f"{len(ends)}", logs(run))
+        judge_memory(report, scenario.name, log)
+        report.add(f"{scenario.name}: ends", outcome.status == EXPIRED, outcome.text, logs(run))
+
+    boot(report, options, Scenario(f"{each * len(LIFETIMES)} lives", guests, cpus=2), judge_lives,
+         "warning")
+
+
+def many(report, options):
+    """As many guests at a time as a machine may want."""
+    guests = [small(options, f"small{n}", rounds=20) for n in range(MANY)]
+
+    def judge_many(report, scenario, run, outcome):
+        log = lintel.strip_controls(run.text(session.COM1))
+        ends = [end for _, end, status in lintel.GUEST_LINE.findall(log) if status == "0"]
+        report.add(f"{scenario.name}: all end well", ends == ["debug-exit"] * MANY, f"{len(ends)}",
+                   logs(run))
+        costs = [int(cost) for cost in COST_LINE.findall(log)]
+        report.add(f"{scenario.name}: Lintel's memory for each", len(costs) == MANY and
+                   max(costs) <= COST_MAX, f"{max(costs, default=0)} bytes", log)
+        judge_memory(report, scenario.name, log)
+        report.add(f"{scenario.name}: ends", outcome.status == 0, outcome.text, logs(run))
+
+    boot(report, options, Scenario(f"{MANY} guests", guests, cpus=2), judge_many, "warning")
+
+
 SCENARIOS = (
     lambda o: with_one_hog(o, "one hog", ALONE, EACH, SHARE_OF_2, 2 * SLICE),
     lambda o: with_one_hog(o, "one hog with two vCPUs", BOTH, EACH, SHARE_OF_3, 3 * SLICE),
     lambda o: on_two_cpus(o, 10 * WINDOW),
-    weights, caps, priorities,
+    weights, caps, pinned, priorities,
 )
 
 
@@ -151,3 +240,11 @@ def together(report, options):
         return
     for scenario in SCENARIOS:
         boot(report, options, scenario(options))
+    lives(report, options, LIVES)
+    many(report, options)
+
+
+def lives_long(report, options):
+    """A thousand guests made and ended."""
+    if host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
+        lives(report, options, 1000)
