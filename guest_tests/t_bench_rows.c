@@ -58,7 +58,7 @@ GUEST_TEST(msrs)
                                0x200,      0x250,      0x258,      0x268,      0x277,
                                0x2ff,      0x6e0,      0xda0,      0x8b,       0xc0000080,
                                0xc0000081, 0xc0000100, 0xc0000103, 0x4b564d00, 0x4b564d03};
-    static const u32 read_only[] = {0x10, 0x3a, 0xfe};
+    static const u32 read_only[] = {0x10, 0x17, 0x3a, 0xfe, 0x179};
 
     for (u32 i = 0; i < ARRAY_LEN(both); i++) {
         u64 value = 0;
