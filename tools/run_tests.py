@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import bench, host, lab, live, machines, replay, smp
+from testing import bench, host, lab, linux_smp, live, machines, replay, smp
 from testing.report import Report
 
 STEPS = {
@@ -22,17 +22,21 @@ STEPS = {
     "replay": replay.replay,
     "fuzz": host.fuzz,
     "guest": machines.guest,
+    "guest-soak": machines.guest_soak,
     "refusal": machines.refusal,
     "lab": lab.lab,
     "live": live.live,
     "smp": smp.smp,
     "linux": machines.linux,
+    "linux-smp": linux_smp.linux_smp,
     "lab-models": lab.models,
     "budgets": bench.budgets,
     "report": bench.page,
     "models": machines.models,
     "smp-models": smp.models,
     "kernels": machines.kernels,
+    "linux-smp-soak": linux_smp.soak,
+    "reboots": linux_smp.reboots,
 }
 
 

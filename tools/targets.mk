@@ -105,9 +105,9 @@ fuzz-programs: $(FUZZ_C:tools/unit/%.c=$(O)/fuzz/%)
 RUN_TESTS := $(TOOL) tools/run_tests.py --build $(O) --guests $(B)/guests
 
 test: setup ## reproducible build, unit, recorded exits, fuzz, guest tests, refusal without VT-x, laboratory, several CPUs, Linux boot, budgets
-	@$(RUN_TESTS) build reproducible unit tools replay fuzz guest refusal lab live smp linux budgets report
-soak: setup ## five CPU models, other kernels, longer fuzzing
-	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz lab-models smp-models models kernels
+	@$(RUN_TESTS) build reproducible unit tools replay fuzz guest refusal lab live smp linux linux-smp budgets report
+soak: setup ## five CPU models, other kernels, longer fuzzing, guests with several processors for long
+	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz guest-soak lab-models smp-models models kernels linux-smp-soak reboots
 unit: ## host unit tests, by gcc and by clang
 	@$(RUN_TESTS) unit
 fuzz: ## every fuzz target for 10 seconds
