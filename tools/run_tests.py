@@ -11,8 +11,8 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import (bench, consoles, host, lab, live, machines, monitor, replay, smp, together,
-                     xen)
+from testing import (bench, consoles, host, lab, linux_smp, live, machines, monitor, replay, smp,
+                     together, xen)
 from testing.report import Report
 
 STEPS = {
@@ -23,6 +23,7 @@ STEPS = {
     "replay": replay.replay,
     "fuzz": host.fuzz,
     "guest": machines.guest,
+    "guest-soak": machines.guest_soak,
     "refusal": machines.refusal,
     "lab": lab.lab,
     "live": live.live,
@@ -32,6 +33,7 @@ STEPS = {
     "together": together.together,
     "lives": together.lives_long,
     "linux": machines.linux,
+    "linux-smp": linux_smp.linux_smp,
     "lab-models": lab.models,
     "budgets": bench.budgets,
     "report": bench.page,
@@ -39,6 +41,8 @@ STEPS = {
     "smp-models": smp.models,
     "kernels": machines.kernels,
     "xen": xen.xen,
+    "linux-smp-soak": linux_smp.soak,
+    "reboots": linux_smp.reboots,
 }
 
 

@@ -239,6 +239,11 @@ bool smp_wait(u32 cpu)
     return !p->faulted;
 }
 
+bool smp_is_idle(u32 cpu)
+{
+    return load_acquire(&processor[cpu].done) == processor[cpu].posted;
+}
+
 bool smp_call(u32 cpu, smp_function fn, u64 arg)
 {
     smp_start(cpu, fn, arg);

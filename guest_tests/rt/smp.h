@@ -48,6 +48,7 @@ bool smp_wait_start(u32 cpu, u32 starts); /* until it has started more often tha
 typedef void (*smp_function)(u64 arg);
 void smp_start(u32 cpu, smp_function fn, u64 arg);
 bool smp_wait(u32 cpu); /* false: not within some seconds, or a fault that nobody caught */
+bool smp_is_idle(u32 cpu);
 bool smp_call(u32 cpu, smp_function fn, u64 arg);
 bool smp_all(smp_function fn, u64 arg); /* on all at once, this one too */
 

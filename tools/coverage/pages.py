@@ -67,7 +67,7 @@ class Pages:
             line = self.line("exit", row)
             head = [row["number"], row["name"], row["policy"]]
             if not line.guest:
-                why = line.never or "control off: " + ", ".join(line.off)
+                why = line.never or line.rare or "control off: " + ", ".join(line.off)
                 others.append(head + [why, code(line.unit)])
                 continue
             figures = self.figures["exits"].get(row["name"])

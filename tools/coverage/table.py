@@ -34,6 +34,7 @@ class Line:
     unit: list = field(default_factory=list)    # FILE.TEST
     off: list = field(default_factory=list)     # VM-execution controls
     never: str = ""
+    rare: str = ""
     unmeasured: str = ""
 
     def guests(self):
@@ -53,7 +54,8 @@ def parse(text):
         line = Line(words[0], words[1])
         for word in words[2:]:
             name, equals, value = word.partition("=")
-            if not equals or name not in ("guest", "unit", "off", "never", "unmeasured"):
+            if not equals or name not in ("guest", "unit", "off", "never", "rare",
+                                               "unmeasured"):
                 raise CoverageError(f"coverage.txt:{number}: {word}?")
             old = getattr(line, name)
             setattr(line, name, value.split(",") if isinstance(old, list) else value)
@@ -101,7 +103,7 @@ def _check_line(line, tables):
     where = f"{line.kind} {line.key}"
     if not line.unit:
         yield f"{where}: no unit test"
-    reasons = bool(line.guest) + bool(line.off) + bool(line.never)
+    reasons = sum(map(bool, (line.guest, line.off, line.never, line.rare)))
     if reasons != 1 or (line.kind != "exit" and not line.guest):
         yield f"{where}: wants a guest test" + \
               (", or a reason why there is none" if line.kind == "exit" else "")

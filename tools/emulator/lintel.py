@@ -55,6 +55,7 @@ class Guest:
     debug_exit: int = 0
     switches: tuple = ()       # keys that are turned on, like stats
     keys: dict = field(default_factory=dict)  # any others: name -> value
+    cpu: str = ""              # the machine's CPUs that it may run on; empty: any
 
 
 def quote(text):
@@ -102,6 +103,8 @@ class Volume:
         self.lines += ["", f"[guest {guest.name}]",
                        f"kernel = {self._add_file(guest.kernel)}",
                        f"memory = {guest.memory}", f"vcpus = {guest.vcpus}"]
+        if guest.cpu:
+            self.lines.append(f"cpu = {guest.cpu}")
         if guest.initrd:
             self.lines.append(f"initrd = {self._add_file(guest.initrd)}")
         if guest.cmdline:

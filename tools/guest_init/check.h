@@ -16,6 +16,9 @@ bool check_vector_state(char note[NOTE_SIZE]);
 bool check_sleep(char note[NOTE_SIZE]);
 bool check_rtc(char note[NOTE_SIZE]);
 bool check_interrupts(char note[NOTE_SIZE]);
+bool check_cpus(char note[NOTE_SIZE]);
+bool check_hotplug(char note[NOTE_SIZE]);
+bool check_pinned(char note[NOTE_SIZE]);
 
 /* Runs `work(i)` in `count` processes at once; true if each returned true. */
 bool in_processes(int count, bool (*work)(int index));

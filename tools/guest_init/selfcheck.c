@@ -98,9 +98,11 @@ static const struct {
     const char *name;
     bool (*run)(char note[NOTE_SIZE]);
 } checks[] = {
-    {"processes", check_processes},       {"memory", check_memory}, {"floating point", check_float},
-    {"vector state", check_vector_state}, {"sleep", check_sleep},   {"real-time clock", check_rtc},
-    {"interrupts", check_interrupts},
+    {"processes", check_processes},   {"memory", check_memory},
+    {"floating point", check_float},  {"vector state", check_vector_state},
+    {"sleep", check_sleep},           {"real-time clock", check_rtc},
+    {"interrupts", check_interrupts}, {"processors", check_cpus},
+    {"hot-unplug", check_hotplug},    {"pinned processes", check_pinned},
 };
 
 int main(int argc, char **argv)

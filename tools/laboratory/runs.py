@@ -13,7 +13,7 @@ DEBUG_EXIT_PORT = 0xF4
 # Bochs gives RDRAND and RDSEED other numbers in each run; without them and what is made of
 # them, two boots are the same tick by tick.
 CMDLINE = "console=ttyS0 quiet ledger=on nokaslr clearcpuid=rdrand,rdseed"
-BENCH, LINUX = "bench_exits", "linux"
+BENCH, BENCH_SMP, LINUX = "bench_exits", "bench_smp", "linux"
 USERSPACE = r"LINTEL-MARK userspace tsc=\d+\r?\n"
 
 
@@ -33,8 +33,9 @@ class Bench:
         self.emulator = options.emulator
         self.traced = self.emulator == "bochs"
 
-    def _machine(self, image):
-        return machine.Machine(image, emulator=self.emulator, cpu_model=self.options.cpu_model)
+    def _machine(self, image, cpus):
+        return machine.Machine(image, emulator=self.emulator, cpu_model=self.options.cpu_model,
+                               cpus=cpus)
 
     def _linux(self, switches=()):
         return lintel.Guest(LINUX, self.options.guests / "cloud" / "vmlinuz", "256M",
@@ -45,7 +46,11 @@ class Bench:
         return lintel.Guest(BENCH, self.options.build / "guest_tests" / "bench_exits.flat",
                             "32M", debug_exit=DEBUG_EXIT_PORT, switches=("stats", "touch"))
 
-    def _boot(self, name, guests, hypervisor, look):
+    def _bench_smp(self, name, cmdline="", cpu=""):
+        return lintel.Guest(name, self.options.build / "guest_tests" / "bench_smp.flat", "32M",
+                            cmdline=cmdline, vcpus=2, cpu=cpu, debug_exit=DEBUG_EXIT_PORT)
+
+    def _boot(self, name, guests, hypervisor, look, cpus=1):
         volume = lintel.Volume()
         for guest in guests:
             volume.add(guest)
@@ -53,7 +58,7 @@ class Bench:
         with machine.RunDirectory(f"bench-{name}") as directory:
             image = volume.make_image(directory.path / "lintel.img", self.options.build,
                                       hypervisor)
-            with session.Session(self._machine(image), directory,
+            with session.Session(self._machine(image, cpus), directory,
                                  console=lintel.GuestConsole(native)) as run:
                 return look(run)
 
@@ -93,6 +98,17 @@ class Bench:
             check_trace(rings, [guest.name for guest in guests], found["guests"])
         return found, rings
 
+    def _consoles(self, run):
+        outcome = lintel.wait_for_end(run, TIMEOUT)
+        if outcome.status != 0:
+            raise ReadingError(f"{outcome.text}; the log ends with\n{lintel.log_tail(run)}")
+        return run.text(session.GUEST)
+
+    def smp(self):
+        """Two virtual processors on two CPUs, and on one."""
+        guests = [self._bench_smp(BENCH_SMP), self._bench_smp("shared", "shared", "0")]
+        return readings.bench(self._boot("smp", guests, "hv.elf", self._consoles, cpus=2))
+
     # ------------------------------------------------------------ the bare machine
 
     def _bare(self, run):
@@ -123,6 +139,8 @@ class Bench:
         lab = self.lab()
         say("guests under Lintel: bench_exits and Linux")
         hosted, rings = self.hosted()
+        say("guests with two virtual processors")
+        hosted["seen_by_guest"].update(self.smp())
         say("Linux on the bare machine")
         bare = self.bare()
         userspace = hosted.pop("userspace")

@@ -33,6 +33,7 @@ LEDGER_LIMITS = {"boot": 90000, "timer_tick": 5, "context_switch": 0.25, "page_f
 GUESTS_A_BOOT = 40  # lintel.conf takes CONFIG_GUESTS_MAX, and a log has its length
 DEBUG_EXIT_PORT = 0xF4
 GUESTS_TIMEOUT = 600
+SOAK_TIMEOUT = 3600
 LINUX_TIMEOUT = 240
 REFUSAL_TIMEOUT = 120
 # What OVMF shows once the boot application has returned to it.
@@ -86,6 +87,7 @@ class Row:
     status: int = 0
     vcpus: int = 1          # the guest's
     cpus: int = 1           # the emulated machine's
+    soak: str = ""          # yes: takes long
     on: str = ""            # KEY,...: keys of lintel.conf that are turned on, beside stats
     says: str = ""          # regular expression that Lintel's log must contain
 
@@ -170,7 +172,7 @@ def boots_of(rows):
                    group[start:start + GUESTS_A_BOOT])
 
 
-def run_rows(report, options, name, rows, seen, cpus=1):
+def run_rows(report, options, name, rows, seen, cpus=1, timeout=GUESTS_TIMEOUT):
     """Boots once with these test guests, one after another; `seen` gets what they showed."""
     guests = [guest_of(row, options.build / "guest_tests") for row in rows]
 
@@ -192,20 +194,33 @@ def run_rows(report, options, name, rows, seen, cpus=1):
         report.add(f"{name}, audits of page tables and EPT", audits == 2 * len(rows) + 1,
                    f"{audits}", log)
 
-    Boot(options, name, guests, cpus=cpus).run(GUESTS_TIMEOUT, judge)
+    Boot(options, name, guests, cpus=cpus).run(timeout, judge)
+
+
+def guest_rows(report, options):
+    """All rows; None if the images cannot be built."""
+    if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
+        return None
+    images = sorted(path.stem for path in Path("guest_tests").glob("t_*.c"))
+    return read_guest_list([image.removeprefix("t_") for image in images])
 
 
 def guest(report, options):
     """The test guests, many in one boot; each TAP line is a result."""
-    if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
-        return
-    images = sorted(path.stem for path in Path("guest_tests").glob("t_*.c"))
-    rows = read_guest_list([image.removeprefix("t_") for image in images])
+    rows = guest_rows(report, options)
     seen = Seen()
-    for name, cpus, group in boots_of(rows):
+    for name, cpus, group in boots_of([row for row in rows or () if not row.soak]):
         run_rows(report, options, name, group, seen, cpus)
-    seen.judge(report)
-    seen.save(options.build / "measured.json")
+    if rows:
+        seen.judge(report)
+        seen.save(options.build / "measured.json")
+
+
+def guest_soak(report, options):
+    """Those that take long."""
+    rows = guest_rows(report, options)
+    for name, cpus, group in boots_of([row for row in rows or () if row.soak]):
+        run_rows(report, options, f"{name}-soak", group, Seen(), cpus, SOAK_TIMEOUT)
 
 
 # ---------------------------------------------------------------- no VT-x
@@ -252,14 +267,16 @@ def judge_ledger(report, name, log):
                    f"{counted[op]:.3f}" if op in counted else "not counted", log)
 
 
-def boot_linux(report, options, name, kernel="cloud", cpu_model=""):
+def boot_linux(report, options, name, kernel="cloud", cpu_model="", vcpus=1, cpus=1,
+               timeout=LINUX_TIMEOUT):
     """A kernel with the test initramfs: its self-check's lines, and the power-off."""
     image = options.guests / kernel / "vmlinuz"
     if not image.exists() and not host.make(report, f"download {kernel}", f"B={options.top}",
                                             str(image)):
         return
     linux = lintel.Guest("linux", image, "256M", options.build / "initramfs-test.gz",
-                         "console=ttyS0 ledger=on", switches=("ledger",))
+                         f"console=ttyS0 ledger=on lintel.cpus={vcpus}", vcpus=vcpus,
+                         switches=("ledger",))
 
     def judge(run, outcome):
         text = run.text(session.GUEST)
@@ -268,13 +285,14 @@ def boot_linux(report, options, name, kernel="cloud", cpu_model=""):
         report.add(f"{name}: LINTEL-GUEST-OK", "LINTEL-GUEST-OK" in text, log=logs(run))
         judge_dmesg(report, name, text)
         log = lintel.strip_controls(run.text(session.COM1))
-        judge_ledger(report, name, log)
-        counted = COUNTERS.search(log)
-        report.add(f"{name}: counters", bool(counted) and counted[1] == "ok",
-                   counted[1] if counted else "not reported", logs(run))
+        if vcpus == 1:
+            judge_ledger(report, name, log)
+        counted = COUNTERS.findall(log)
+        report.add(f"{name}: counters", counted == ["ok"] * vcpus, "; ".join(counted),
+                   logs(run))
         report.add(f"{name}: ends", outcome.status == 0, outcome.text, logs(run))
 
-    Boot(options, name.replace(" ", "-"), [linux], cpu_model).run(LINUX_TIMEOUT, judge)
+    Boot(options, name.replace(" ", "-"), [linux], cpu_model, cpus).run(timeout, judge)
 
 
 def linux(report, options):

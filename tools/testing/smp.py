@@ -12,6 +12,7 @@ from .machines import TAP_RESULT, Boot, guest_of, logs, read_guest_list
 COUNTS = (2, 4)
 MOST = 8       # with each other CPU model: once, since every CPU takes its share of the time
 GUEST = "fpu"
+RESETS = 5
 TIMEOUT = 240
 COUNTED = re.compile(r"^[^\n]*smp: (\d+) CPUs?, ", re.MULTILINE)
 ANSWERS = re.compile(r"^[^\n]*smp: CPU (\d+) answers: APIC id (\d+), ", re.MULTILINE)
@@ -136,14 +137,36 @@ def boot_with(report, options, fault):
 
 # ---------------------------------------------------------------- steps
 
+def restarts(report, options, name, guest, count, cpus, timeout):
+    """A guest that resets itself: Lintel starts it anew until it has ended `count` times."""
+    volume = lintel.Volume()
+    volume.add(guest)
+    end = rf"LINTEL-GUEST name={guest.name} end=(\S+) status=\d+\r?\n"
+    with machine.RunDirectory(name.replace(" ", "-")) as directory:
+        image = volume.make_image(directory.path / "lintel.img", options.build)
+        target = machine.Machine(image, cpus=cpus, memory=machine.emulator_memory(
+            lintel.parse_size(guest.memory)))
+        with session.Session(target, directory, console=lintel.GuestConsole()) as run:
+            for number in range(count):
+                ended = run.wait([(session.COM1, end)], timeout)
+                how = ended.match[1].decode() if ended.reason == "matched" else ended.reason
+                if how != "reboot":
+                    break
+            report.add(f"{name}: {count} times", how == "reboot",
+                       f"the end of life {number + 1}: {how}", logs(run))
+
+
 def smp(report, options):
-    """A test guest on machines with several CPUs."""
+    """A test guest on machines with several CPUs; one that is reset by its last processor."""
     if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
         return
     for count in COUNTS:
         boot(report, options, count)
     for fault in FAULTS:
         boot_with(report, options, fault)
+    guest = lintel.Guest("resets", options.build / "guest_tests" / "smp_end.flat", "32M",
+                         cmdline="cf9", vcpus=4, on_reboot="restart")
+    restarts(report, options, "smp resets", guest, RESETS, 2, TIMEOUT)
 
 
 def models(report, options):
