@@ -8,7 +8,7 @@ from emulator import lintel, machine, session
 from . import host
 from .machines import AUDIT_LINE, COUNTERS, DEBUG_EXIT_PORT, logs
 
-TIMEOUT = 600
+TIMEOUT = 1500
 SLICE = 250_000  # ticks: 5 ms
 WINDOW = 10_000_000       # 20 turns of each of two
 LONG_WINDOW = 50_000_000
