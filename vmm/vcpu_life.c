@@ -22,6 +22,20 @@ static u8 PAGE(msr_bitmap)[PAGE_SIZE];
 static u8 PAGE(x2apic_msr_bitmap)[PAGE_SIZE];
 static u8 PAGE(io_bitmap)[2][PAGE_SIZE];
 
+/* Once: processors read them while guests run, and must not see them half built. */
+static void build_bitmaps(void)
+{
+    static bool built;
+
+    if (built)
+        return;
+    msr_bitmap_build(msr_bitmap);
+    msr_bitmap_build(x2apic_msr_bitmap);
+    msr_bitmap_pass_x2apic(x2apic_msr_bitmap);
+    io_bitmap_build(io_bitmap[0], io_bitmap[1]);
+    built = true;
+}
+
 bool vcpu_gets_apic_page(const struct vm *vm)
 {
     return RECORD_APIC_PAGE && vmx_delivers_interrupts(vmx_caps()) &&
@@ -49,10 +63,7 @@ static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
     const struct vm *vm = v->vm;
     hpa_t access, apic_page;
 
-    msr_bitmap_build(msr_bitmap);
-    msr_bitmap_build(x2apic_msr_bitmap);
-    msr_bitmap_pass_x2apic(x2apic_msr_bitmap);
-    io_bitmap_build(io_bitmap[0], io_bitmap[1]);
+    build_bitmaps();
     TRY(setup_apic(v, &access, &apic_page));
     vmx_vcpu_setup(&v->vmx, &(struct vmx_vcpu_config){
                                 .vmcs_page = vmcs,

@@ -77,7 +77,8 @@ def judge_pinned(report, log):
     counts = {reason: int(count) for name, reason, count in STATS.findall(log) if name == "pinned"}
     timers = counts.get("WRMSR", 0)
     report.add("pinned: no exits but its timer's", timers > 100 and
-               not set(counts) & {"EXTERNAL_INTERRUPT", "INTERRUPT_WINDOW", "EOI_INDUCED", "HLT"} and
+               not set(counts) & {"EXTERNAL_INTERRUPT", "INTERRUPT_WINDOW", "EOI_INDUCED"} and
+               counts.get("HLT", 0) <= 1 and
                counts.get("PREEMPTION_TIMER", 0) <= timers + 3 and
                counts.get("EXCEPTION_OR_NMI", 0) <= 2,
                " ".join(f"{reason}:{count}" for reason, count in counts.items()), log)
