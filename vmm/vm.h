@@ -50,7 +50,7 @@ struct vm {
     struct vcpu *vcpu[VM_VCPUS_MAX]; /* [i] has APIC ID i */
     struct ledger ledger;            /* of the exits of all of them */
     u32 end;                         /* enum vm_end; atomic */
-    u32 paused;      /* its vCPUs keep off their CPUs; the monitor's; atomic */
+    u32 paused;                      /* its vCPUs keep off their CPUs; the monitor's; atomic */
     u32 dead;        /* bit i: vcpu[i] waits for an NMI, INIT or SIPI, or for ever; atomic */
     u32 attached;    /* vCPUs that belong to a CPU; atomic */
     u64 dies_at;     /* TSC at which it is ended, ~0: never */
