@@ -102,30 +102,14 @@ GUEST_TEST(ipi_to_another)
     bench_ipi("ipi-from-hlt", true, false);
 }
 
-static void to_x2apic(u64 arg)
-{
-    (void)arg;
-    wrmsr(0x1b, rdmsr(0x1b) | BIT(10));
-}
-
-static void to_xapic(u64 arg)
-{
-    const u64 base = rdmsr(0x1b) & ~BIT(10);
-
-    (void)arg;
-    wrmsr(0x1b, base & ~BIT(11));
-    wrmsr(0x1b, base);
-    apic_put(APIC_SVR, ENABLED | SPURIOUS);
-}
-
 GUEST_TEST(x2apic_ipi_to_another)
 {
     if (strcmp(cmdline, "shared") == 0 || too_few_cpus())
         SKIP("needs a CPU for each");
-    EXPECT_TRUE(smp_all(to_x2apic, 0));
+    EXPECT_TRUE(smp_all(lapic_to_x2apic, 0));
     bench_ipi("x2apic-ipi-spinning", false, true);
     bench_ipi("x2apic-ipi-from-hlt", true, true);
-    EXPECT_TRUE(smp_all(to_xapic, 0));
+    EXPECT_TRUE(smp_all(lapic_to_xapic, 0));
 }
 
 /* From the deadline to the handler: of IA32_TSC_DEADLINE. */

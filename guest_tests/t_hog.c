@@ -1,7 +1,7 @@
 /* A guest that means others no good.  Processor 0 sleeps and counts the time: after ticks=N it ends
  * the guest, and every each=N ticks it lets processor 1 do the next of modes=A,B,... for ever.
  * INIT and STARTUP bring processor 1 out of any of them.  (threats.md, S02) */
-#include "guest_tests/rt/guest.h"
+#include "guest_tests/rt/cmdline.h"
 #include "guest_tests/rt/smp.h"
 
 #define AC_STORM_PAGE    0x9000u
@@ -25,21 +25,6 @@
 
 extern const u8 ac_storm[], ac_storm_end[];
 extern u8 _guest_end[];
-
-static u64 number_of(const char *key, u64 otherwise)
-{
-    const size_t len = strlen(key);
-    u64 number = 0;
-
-    for (const char *c = cmdline; *c != 0; c++) {
-        if (strncmp(c, key, len) != 0)
-            continue;
-        for (c += len; *c >= '0' && *c <= '9'; c++)
-            number = number * 10 + (u64)(*c - '0');
-        return number;
-    }
-    return otherwise;
-}
 
 /* ---------------------------------------------------------------- storms of exits */
 static void storm_cpuid(void)
@@ -339,8 +324,8 @@ static void let_it(u32 which, u64 until)
 
 GUEST_TEST(does_what_it_likes)
 {
-    const u64 start = rdtsc(), ticks = number_of("ticks=", 20000000);
-    const u64 each = number_of("each=", ticks);
+    const u64 start = rdtsc(), ticks = cmdline_number("ticks=", 20000000);
+    const u64 each = cmdline_number("each=", ticks);
     const char *name = NULL;
 
     for (u32 i = 0; i < STARTS_MAX && smp_count() < 2; i++)

@@ -378,28 +378,12 @@ GUEST_TEST(no_wake_up_is_lost)
 
 /* ---- x2APIC mode ---- */
 
-static void to_x2apic(u64 arg)
-{
-    (void)arg;
-    wrmsr(0x1b, rdmsr(0x1b) | BIT(10));
-}
-
-static void to_xapic(u64 arg)
-{
-    const u64 base = rdmsr(0x1b) & ~BIT(10);
-
-    (void)arg;
-    wrmsr(0x1b, base & ~BIT(11));
-    wrmsr(0x1b, base);
-    apic_put(APIC_SVR, ENABLED | SPURIOUS);
-}
-
 GUEST_TEST(x2apic)
 {
     EXPECT_TRUE(fresh());
     if (!(cpuid(1, 0).ecx & BIT(21)) || !(cpuid(1, 0).ecx & BIT(31)))
         SKIP("no x2APIC mode that can be left again");
-    EXPECT_TRUE(smp_all(to_x2apic, 0));
+    EXPECT_TRUE(smp_all(lapic_to_x2apic, 0));
     for (u32 cpu = 0; cpu < smp_count(); cpu++) {
         apic_ipi(cpu, LOW | ICR_ASSERT);
         expect_got(got, BIT32(cpu));
@@ -419,5 +403,5 @@ GUEST_TEST(x2apic)
     apic_ipi(everybody() & ~1u, LOW | ICR_LOWEST | ICR_LOGICAL | ICR_ASSERT);
     await(got, 1);
     EXPECT_EQ(got[0], 0);
-    EXPECT_TRUE(smp_all(to_xapic, 0));
+    EXPECT_TRUE(smp_all(lapic_to_xapic, 0));
 }

@@ -5,7 +5,7 @@
  * between its timers instead of computing; start=N: it sleeps until that TSC value first;
  * linger=N: and that long before it ends, since the end of a guest takes time of the others.  Its
  * status is 0 only if all that holds. */
-#include "guest_tests/rt/guest.h"
+#include "guest_tests/rt/cmdline.h"
 #include "guest_tests/rt/lapic.h"
 
 #define CHUNK_WORDS      1024u
@@ -17,21 +17,6 @@
 #define NOTHING          1000u
 
 extern u8 _guest_end[];
-
-static u64 number_of(const char *key, u64 otherwise)
-{
-    const size_t len = strlen(key);
-    u64 number = 0;
-
-    for (const char *c = cmdline; *c != 0; c++) {
-        if (strncmp(c, key, len) != 0)
-            continue;
-        for (c += len; *c >= '0' && *c <= '9'; c++)
-            number = number * 10 + (u64)(*c - '0');
-        return number;
-    }
-    return otherwise;
-}
 
 /* ---------------------------------------------------------------- the timer */
 static u64 deadline, worst_late, worst_late_at;
@@ -183,14 +168,14 @@ static void sleep_until(u64 tsc)
 
 GUEST_TEST(computes)
 {
-    const u64 ticks = number_of("ticks=", 20000000);
-    const bool rests = number_of("rest=", 0);
+    const u64 ticks = cmdline_number("ticks=", 20000000);
+    const bool rests = cmdline_number("rest=", 0);
 
-    window = number_of("window=", 10000000);
+    window = cmdline_number("window=", 10000000);
     random_seed(machine.memory + ticks);
     fill_registers();
     fill_memory();
-    sleep_until(number_of("start=", 0));
+    sleep_until(cmdline_number("start=", 0));
     const u64 begin = rdtsc();
     for (u32 i = 0; i < 20; i++) { /* what a chunk takes without others */
         const u64 took = work();
@@ -206,7 +191,7 @@ GUEST_TEST(computes)
         else
             one_window();
     cpu_cli();
-    sleep_until(rdtsc() + number_of("linger=", 0));
+    sleep_until(rdtsc() + cmdline_number("linger=", 0));
     say("# passes %llu, share %llu to %llu, the least at %llu; the latest timer: %llu at %llu\n",
         (unsigned long long)passes, (unsigned long long)least, (unsigned long long)greatest,
         (unsigned long long)least_at, (unsigned long long)worst_late,
@@ -215,12 +200,12 @@ GUEST_TEST(computes)
 
 GUEST_TEST(gets_its_share)
 {
-    EXPECT_TRUE(least >= number_of("share=", 0));
-    EXPECT_TRUE(greatest <= number_of("most=", NOTHING));
+    EXPECT_TRUE(least >= cmdline_number("share=", 0));
+    EXPECT_TRUE(greatest <= cmdline_number("most=", NOTHING));
 }
 
 GUEST_TEST(timers_come_in_time)
 {
     EXPECT_TRUE(worst_late_at != 0);
-    EXPECT_TRUE(worst_late <= number_of("late=", ~0ull));
+    EXPECT_TRUE(worst_late <= cmdline_number("late=", ~0ull));
 }

@@ -50,6 +50,23 @@ static inline u32 lapic_errors(void)
     return lapic_get(ESR);
 }
 
+/* Into x2APIC mode and back, each processor for itself: for smp_all(). */
+static inline void lapic_to_x2apic(u64 arg)
+{
+    (void)arg;
+    wrmsr(0x1b, rdmsr(0x1b) | BIT(10));
+}
+
+static inline void lapic_to_xapic(u64 arg)
+{
+    const u64 base = rdmsr(0x1b) & ~BIT(10);
+
+    (void)arg;
+    wrmsr(0x1b, base & ~BIT(11));
+    wrmsr(0x1b, base);
+    lapic_put(SVR, ENABLED | SPURIOUS);
+}
+
 static volatile u32 arrived; /* a byte for each interrupt, the last one lowest */
 
 static inline void lapic_note(struct frame *f)
