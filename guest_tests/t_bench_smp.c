@@ -191,6 +191,43 @@ static void hand_over_by_pause(u64 me)
     cpu_cli();
 }
 
+/* From just before the HLT of one, when the other's interrupt waits for it, to that one's handler:
+ * the CPU's way from one to the other, and nothing else. */
+static volatile u64 slept_at;
+static u32 switches;
+
+static void take_over(struct frame *f)
+{
+    (void)f;
+    const u64 now = rdtsc();
+
+    if (slept_at != 0 && switches < SAMPLES)
+        sample[switches++] = (u32)(now - slept_at);
+    apic_put(APIC_EOI, 0);
+}
+
+static void switch_by_hlt(u64 me)
+{
+    lapic_put(ICR_HIGH, (u32)(1 - me) << 24);
+    while (switches < SAMPLES) {
+        lapic_put(ICR_LOW, LOW | ICR_ASSERT);
+        slept_at = rdtsc();
+        cpu_sti_hlt();
+        cpu_cli();
+    }
+    lapic_put(ICR_LOW, LOW | ICR_ASSERT);
+}
+
+static void bench_switch(void)
+{
+    on_vector(LOW, take_over);
+    slept_at = switches = 0;
+    smp_start(1, switch_by_hlt, 1);
+    switch_by_hlt(0);
+    EXPECT_TRUE(smp_wait(1));
+    report("switch");
+}
+
 static volatile u64 bench_end;
 
 /* Ends the other one's loop, which looks at `stop`, from a timer. */
@@ -233,6 +270,7 @@ GUEST_TEST(turns)
     if (strcmp(cmdline, "shared") != 0 || too_few_cpus())
         SKIP("needs two on one CPU");
     lapic_fresh();
+    bench_switch();
     bench_turns("switch-by-hlt", hand_over_by_hlt);
     bench_turns("switch-by-pause", hand_over_by_pause);
     lapic_fresh();

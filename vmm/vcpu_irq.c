@@ -134,8 +134,10 @@ bool vcpu_irq_wakes(struct vcpu *v)
             pv_eoi_take(v);
         return vcpu_irq_pending(v);
     }
-    vcpu_post_interrupts(v);
-    return vcpu_extint_pending(v) || lapic_page_pending(v->apic_page);
+    if (lapic_has_requests(&v->lapic))
+        vcpu_post_interrupts(v);
+    return lapic_page_pending(v->apic_page, vmx_interrupt_status(&v->vmx)) ||
+           vcpu_extint_pending(v);
 }
 
 u32 vcpu_lapic_read(struct vcpu *v, u32 offset, u64 now)

@@ -10,7 +10,8 @@ static inline bool vcpu_extint_pending(const struct vcpu *v)
 /* With a virtual-APIC page, the local APIC's part is only what vcpu_post_interrupts() has to do. */
 static inline bool vcpu_irq_pending(const struct vcpu *v)
 {
-    return vcpu_extint_pending(v) || lapic_pending(&v->lapic) != LAPIC_NO_VECTOR;
+    return vcpu_extint_pending(v) ||
+           (lapic_has_requests(&v->lapic) && lapic_pending(&v->lapic) != LAPIC_NO_VECTOR);
 }
 
 /* After an access that moved no deadline: whether the 8259s' request or the board's wish is

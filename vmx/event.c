@@ -54,6 +54,12 @@ void vmx_set_tsc_offset(struct vmx_vcpu *v, u64 offset)
     vmcs_w64(VMCS_TSC_OFFSET, offset);
 }
 
+u16 vmx_interrupt_status(const struct vmx_vcpu *v)
+{
+    (void)v;
+    return vmcs_r16(VMCS_GUEST_INTERRUPT_STATUS);
+}
+
 void vmx_set_interrupt_status(struct vmx_vcpu *v, u16 status)
 {
     (void)v;

@@ -97,6 +97,7 @@ void vmx_set_timer(struct vmx_vcpu *v, u64 ticks);
 void vmx_expire_timer(void);
 /* For a VMCS with an APIC page.  SDM Vol. 3C, "Guest Non-Register State" and "Controls for APIC
  * Virtualization". */
+u16 vmx_interrupt_status(const struct vmx_vcpu *v); /* RVI, SVI << 8 */
 void vmx_set_interrupt_status(struct vmx_vcpu *v, u16 status);
 void vmx_request_interrupt(struct vmx_vcpu *v, u8 vector); /* RVI becomes at least this */
 void vmx_set_eoi_exits(struct vmx_vcpu *v, const u64 vectors[4]);

@@ -76,6 +76,8 @@ void lapic_write(struct lapic *l, u32 offset, u32 value, u64 now);
 
 void lapic_tick(struct lapic *l, u64 now);   /* the timer, if due; sets deadline anew */
 void lapic_post(struct lapic *l, u8 vector); /* an edge-triggered interrupt with this vector */
+/* Several fixed interrupts at once: bit n of `vectors` is vector 64 * word + n. */
+void lapic_accept(struct lapic *l, u32 word, u64 vectors, bool level);
 /* A message that came for this local APIC.  There is no SMM: SMIs reach nobody. */
 void lapic_message(struct lapic *l, const struct apic_message *m);
 

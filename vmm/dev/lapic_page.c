@@ -60,11 +60,6 @@ u16 lapic_page_status(const lapic_page page)
     return (u16)(highest(page, REG_IRR) | highest(page, REG_ISR) << 8);
 }
 
-bool lapic_page_pending(const lapic_page page)
-{
-    return highest(page, REG_IRR) >> 4 > priority(page) >> 4;
-}
-
 u32 lapic_page_read(struct lapic *l, const lapic_page page, u32 offset, u64 now)
 {
     if (!IS_ALIGNED(offset, 16))

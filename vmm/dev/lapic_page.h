@@ -8,14 +8,21 @@
 
 /* A page of 32-bit registers at the offsets of the APIC's. */
 typedef u32 lapic_page[LAPIC_SIZE / 4];
+enum { LAPIC_PAGE_TPR = 0x80 / 4 };
 
 void lapic_page_reset(lapic_page page);
 /* Moves new requests into the page, *count of them: the highest vector, 0 if there is none. */
 u32 lapic_page_post(struct lapic *l, lapic_page page, u32 *count);
 /* "Guest Interrupt Status": RVI in bits 7:0, SVI in bits 15:8. */
 u16 lapic_page_status(const lapic_page page);
-/* Whether an interrupt is requested whose priority is above the processor's. */
-bool lapic_page_pending(const lapic_page page);
+/* Whether an interrupt is requested whose priority is above the processor's; status: the guest
+ * interrupt status, which says without a look at the bitmaps what is highest in them. */
+static inline bool lapic_page_pending(const lapic_page page, u16 status)
+{
+    const u32 requested = status & 0xf0, in_service = status >> 8 & 0xf0;
+
+    return requested > in_service && requested > (page[LAPIC_PAGE_TPR] & 0xf0);
+}
 
 /* As lapic_read() and lapic_write(), for what the processor leaves to software.  A write may change
  * the guest interrupt status, too. */

@@ -45,22 +45,21 @@ NOINLINE void lapic_error(struct lapic *l, u32 errors)
 }
 
 /* A local APIC that is off is software-disabled, too. */
-static bool accept(struct lapic *l, u8 vector)
+void lapic_accept(struct lapic *l, u32 word, u64 vectors, bool level)
 {
     if (!(l->svr & SVR_ENABLE))
-        return false;
-    if (unlikely(vector < FIRST_VECTOR)) {
+        return;
+    if (unlikely(word == 0 && (vectors & (BIT(FIRST_VECTOR) - 1)))) {
         lapic_error(l, ESR_RECEIVED_ILLEGAL_VECTOR);
-        return false;
+        vectors &= ~(BIT(FIRST_VECTOR) - 1);
     }
-    set(l->irr, vector);
-    return true;
+    l->irr[word] |= vectors;
+    l->tmr[word] = level ? l->tmr[word] | vectors : l->tmr[word] & ~vectors;
 }
 
 void lapic_post(struct lapic *l, u8 vector)
 {
-    if (accept(l, vector))
-        clear(l->tmr, vector);
+    lapic_accept(l, vector / 64, BIT(vector % 64), false);
 }
 
 /* Software-disabled, it takes NMI, INIT and STARTUP only.  A processor starts by the first STARTUP
@@ -71,12 +70,7 @@ void lapic_message(struct lapic *l, const struct apic_message *m)
         return;
     switch (m->mode) {
     case DELIVER_FIXED:
-    case DELIVER_LOWEST:
-        if (!m->level)
-            lapic_post(l, m->vector);
-        else if (accept(l, m->vector))
-            set(l->tmr, m->vector);
-        return;
+    case DELIVER_LOWEST: lapic_accept(l, m->vector / 64, BIT(m->vector % 64), m->level); return;
     case DELIVER_NMI: l->nmi = true; return;
     case DELIVER_INIT:
         l->init = true;
