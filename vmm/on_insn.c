@@ -58,7 +58,13 @@ enum verdict on_hlt(struct vcpu *v, const struct exit *x)
         (gs_get(g, GS_RFLAGS) & RFLAGS_TF) && !(gs_get(g, GS_DEBUGCTL) & DEBUGCTL_BTF);
 
     (void)x;
-    vcpu_todo(v, trap ? TODO_BOARD : TODO_HALT | TODO_BOARD);
+    if (trap) {
+        vcpu_todo(v, TODO_BOARD);
+        return NEXT;
+    }
+    /* STI before HLT is the rule, and its shadow ends with HLT: not the slow way for that. */
+    vcpu_end_shadow(v);
+    vcpu_todo(v, TODO_HALT);
     return NEXT;
 }
 

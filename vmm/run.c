@@ -114,7 +114,7 @@ void vcpu_run(struct vcpu *v)
 {
     account_absence(v);
     vm_vcpu_alive(v);
-    vcpu_todo(v, TODO_BOARD); /* what the preemption timer had left is another vCPU's now */
+    vcpu_todo(v, TODO_TURN);
     v->leave = LEAVE_ENDED;
     run(v);
     if (v->leave == LEAVE_TURN_OVER || v->leave == LEAVE_YIELD)

@@ -66,6 +66,15 @@ static void run_board(struct vcpu *v, u64 now, bool typed)
     board_unlock(v);
 }
 
+/* When its devices, its console or its CPU want to be looked at, if nothing happens before. */
+static u64 next_look(struct vcpu *v)
+{
+    v->outside = MIN(v->turn_ends, v->cpu == 0 ? console_deadline() : ~0ull);
+    if (v->id == 0)
+        v->outside = MIN(v->outside, v->vm->board.deadline);
+    return MIN(v->outside, v->lapic.deadline);
+}
+
 /* Devices and consoles up to now; returns when they want to be looked at again. */
 static u64 run_devices(struct vcpu *v, u64 todo, u64 now)
 {
@@ -79,10 +88,7 @@ static u64 run_devices(struct vcpu *v, u64 todo, u64 now)
         lapic_tick(&v->lapic, now);
     if (unlikely(v->lapic.attention))
         vcpu_attend(v);
-    v->outside = MIN(v->turn_ends, has_console ? console_deadline() : ~0ull);
-    if (v->id == 0)
-        v->outside = MIN(v->outside, v->vm->board.deadline);
-    return MIN(v->outside, v->lapic.deadline);
+    return next_look(v);
 }
 
 /* ------------------------------------------------------------ events */
@@ -91,6 +97,18 @@ static void inject(struct vcpu *v, struct event e)
 {
     vmx_inject(&v->vmx, e.info, e.error, e.insn_len);
     trace(v->trace, TRACE_INJECT, v->trace_id, e.info, e.error, 0);
+}
+
+/* Something goes in, or waits until it can. */
+static bool needs_plan(const struct vcpu *v)
+{
+    return v->pending.info || v->nmi_pending || vcpu_irq_pending(v);
+}
+
+static void plan_nothing(struct vcpu *v)
+{
+    vmx_close_windows(&v->vmx);
+    v->irq_planned = v->extint_planned = false;
 }
 
 /* Decides what goes in with the next entry, and which windows to ask for. */
@@ -104,6 +122,10 @@ static void plan_events(struct vcpu *v)
             vcpu_post_interrupts(v);
         else if (v->pv.eoi_vector)
             pv_eoi_take(v);
+    }
+    if (likely(!needs_plan(v))) {
+        plan_nothing(v);
+        return;
     }
     const struct irq_view view = {
         .exception = v->pending.info,
@@ -240,20 +262,31 @@ static bool look_around(struct vcpu *v, struct exit *x, u64 todo)
     return true;
 }
 
-/* What came was an interrupt or a window: nothing has to be looked at.  An NMI that told of the
- * mailbox has used up the timer. */
-static bool needs_no_look(struct vcpu *v, u64 todo)
-{
-    if ((todo & ~(u64)(TODO_EVENT | TODO_MAIL)) || v->asleep || v->lapic.attention ||
-        v->vm->end != VM_RUNNING)
-        return false;
-    if (todo & TODO_MAIL) {
-        const u64 now = record_now();
+/* Of these, nothing has to be looked at before v->deadline. */
+#define TODO_QUIET ((u64)(TODO_EVENT | TODO_MAIL | TODO_HALT | TODO_TURN))
 
-        if (v->deadline <= now)
-            return false;
+static bool is_quiet(const struct vcpu *v, u64 todo)
+{
+    return !(todo & ~TODO_QUIET) && !v->lapic.attention && v->vm->end == VM_RUNNING &&
+           !READ_ONCE(v->vm->paused) && !READ_ONCE(v->move_to);
+}
+
+/* What came was an interrupt, a window or the turn, or the guest waits: devices are left alone.  An
+ * NMI that told of the mailbox has used up the timer. */
+static bool go_on(struct vcpu *v, struct exit *x, u64 todo)
+{
+    if (todo == TODO_EVENT && !v->asleep)
+        return true;
+
+    const u64 now = record_now();
+
+    if (v->deadline <= now)
+        return look_around(v, x, todo);
+    v->asleep = v->asleep && !wakes(v);
+    if (v->asleep)
+        return sleep(v, x, v->deadline, now);
+    if (todo & (TODO_MAIL | TODO_TURN))
         set_timer(v, v->deadline, now);
-    }
     return true;
 }
 
@@ -265,7 +298,9 @@ static bool do_todo(struct vcpu *v, struct exit *x, u64 todo)
         mail_take(&v->mail, &v->lapic);
     if (todo & TODO_HALT)
         v->asleep = true;
-    return needs_no_look(v, todo) || look_around(v, x, todo);
+    if (todo & TODO_TURN)
+        v->deadline = next_look(v);
+    return is_quiet(v, todo) ? go_on(v, x, todo) : look_around(v, x, todo);
 }
 
 bool vcpu_prepare(struct vcpu *v, struct exit *x)

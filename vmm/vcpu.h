@@ -24,6 +24,7 @@ enum vcpu_todo {
     TODO_RESCHED = 32,  /* its CPU has something else to do */
     TODO_YIELD = 64,    /* it waits for another vCPU, as it seems */
     TODO_CONSOLE = 128, /* something was typed, or there is room to send again */
+    TODO_TURN = 256,    /* its turn has begun, or ends at another time: its timer is to be set */
 };
 
 /* Why vcpu_run() has returned. */
@@ -148,6 +149,17 @@ static inline u64 vcpu_advance(struct vcpu *v, u64 len)
     g->dirty |= BIT(GS_RIP);
     return (g->field[GS_INTERRUPTIBILITY] & VCPU_BLOCKED_BY_INSN) |
            (g->field[GS_RFLAGS] & RFLAGS_TF) | (rip ^ old) >> 32;
+}
+
+/* Ends blocking by STI and by MOV SS. */
+static inline void vcpu_end_shadow(struct vcpu *v)
+{
+    struct guest_state *g = &v->vmx.guest;
+
+    if (g->field[GS_INTERRUPTIBILITY] & VCPU_BLOCKED_BY_INSN) { /* GS_READ_AT_EXIT */
+        g->field[GS_INTERRUPTIBILITY] &= ~(u64)VCPU_BLOCKED_BY_INSN;
+        g->dirty |= BIT(GS_INTERRUPTIBILITY);
+    }
 }
 
 /* The instruction that exited is done: advance RIP, end STI and MOV-SS blocking, and single-step if

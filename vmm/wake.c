@@ -23,6 +23,21 @@ static struct cpu_share *lock_queue_of(const struct vcpu *v)
     }
 }
 
+/* Somebody else wants to run by now.  The running one's own CPU knows until when it may go on, and
+ * need not leave it for that. */
+static void move_end_of_turn(struct cpu_share *c)
+{
+    struct vcpu *v = c->running;
+
+    if (c != this_cpu_share()) {
+        (void)atomic_or(&v->todo, (u64)TODO_RESCHED);
+        return;
+    }
+    v->turn_ends = MIN(v->turn_ends, sched_deadline(&c->queue, rdtsc()));
+    cpu_limit_turn(v->turn_ends);
+    vcpu_todo(v, TODO_TURN);
+}
+
 void vcpu_wake(struct vcpu *v)
 {
     struct cpu_share *c = lock_queue_of(v);
@@ -35,8 +50,8 @@ void vcpu_wake(struct vcpu *v)
 
     if (!tell && sched_wake(&c->queue, &v->sched, rdtsc())) {
         tell = true;
-        if (c->running) /* whose turn may be over */
-            (void)atomic_or(&c->running->todo, (u64)TODO_RESCHED);
+        if (c->running)
+            move_end_of_turn(c);
     }
     spin_unlock(&c->lock);
     if (tell)

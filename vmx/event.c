@@ -38,6 +38,11 @@ void vmx_set_nmi_window(struct vmx_vcpu *v, bool on)
     set_cpu_control(v, CPU_NMI_WINDOW_EXITING, on);
 }
 
+void vmx_close_windows(struct vmx_vcpu *v)
+{
+    set_cpu_control(v, CPU_INTERRUPT_WINDOW_EXITING | CPU_NMI_WINDOW_EXITING, false);
+}
+
 /* The timer is never switched off: unused it holds the largest value, and the exit that this causes
  * every few seconds costs less than writing the pin-based controls around each use.  Rounded up, so
  * that only 0 ticks end an entry before its first instruction. */

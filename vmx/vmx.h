@@ -85,6 +85,7 @@ void vmx_dump(void); /* every field of the current VMCS into the log */
 void vmx_inject(struct vmx_vcpu *v, u32 info, u32 error, u32 insn_len);
 void vmx_set_irq_window(struct vmx_vcpu *v, bool on);
 void vmx_set_nmi_window(struct vmx_vcpu *v, bool on);
+void vmx_close_windows(struct vmx_vcpu *v); /* both */
 /* Exit after `ticks` TSC ticks in the guest; the remainder is saved at each exit.  The timer cannot
  * be switched off: with large values it holds 2^32 - 1 units, so that an EXIT_PREEMPTION_TIMER
  * nobody asked for may come, and means nothing.  After that exit the remainder is 0, which would

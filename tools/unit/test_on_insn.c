@@ -367,7 +367,7 @@ static void test_hlt(void **state)
     (void)state;
     guest_new(LONG);
     assert_int_equal(on_hlt(v, &x), NEXT);
-    assert_int_equal(v->todo, TODO_HALT | TODO_BOARD);
+    assert_int_equal(v->todo, TODO_HALT);
     assert_true(unchanged());
 }
 
