@@ -18,15 +18,22 @@ static struct vcpu *vcpu_of(struct sched_entity *e)
     return e ? CONTAINER_OF(e, struct vcpu, sched) : NULL;
 }
 
-static struct vcpu *choose(struct cpu_share *c, u64 *due)
+/* With the lock. */
+static struct vcpu *pick(struct cpu_share *c, u64 now)
 {
-    const u64 now = rdtsc();
+    c->running = vcpu_of(sched_pick(&c->queue, now));
+    c->due = sched_deadline(&c->queue, now);
+    return c->running;
+}
+
+static struct vcpu *choose(struct cpu_share *c)
+{
+    struct vcpu *v;
 
     spin_lock(&c->lock);
-    c->running = vcpu_of(sched_pick(&c->queue, now));
-    *due = sched_deadline(&c->queue, now);
+    v = pick(c, rdtsc());
     spin_unlock(&c->lock);
-    return c->running;
+    return v;
 }
 
 /* To another vCPU of its guest that waits for this CPU, in turns; else to anybody. */
@@ -45,12 +52,11 @@ static void yield(struct cpu_share *c, struct vcpu *v, u64 now)
     sched_yield_turn(&c->queue, now);
 }
 
-/* Why it has left decides where it is until its next turn. */
+/* Why it has left decides where it is until its next turn.  With the lock. */
 static void put_back(struct cpu_share *c, struct vcpu *v)
 {
-    const u64 now = rdtsc();
+    const u64 now = v->left;
 
-    spin_lock(&c->lock);
     c->running = NULL;
     switch (v->leave) {
     case LEAVE_ASLEEP:
@@ -70,7 +76,6 @@ static void put_back(struct cpu_share *c, struct vcpu *v)
         v->cpu = CPU_NONE;
         break;
     }
-    spin_unlock(&c->lock);
 }
 
 /* ------------------------------------------------------------ balance */
@@ -119,42 +124,65 @@ static void give_away(struct cpu_share *c, struct vcpu *v)
 
 /* ------------------------------------------------------------ the loop */
 
-static void turn(const struct cpu_duties *duties, struct vcpu *v, u64 due)
+static const struct cpu_duties *duties;
+
+/* Nothing is to be done between its turn and the next one's. */
+static bool only_turns(const struct cpu_share *c, const struct vcpu *v)
+{
+    if (READ_ONCE(c->todo) || v->left >= duties->due())
+        return false;
+    return v->leave == LEAVE_ASLEEP || v->leave == LEAVE_YIELD;
+}
+
+static void take_up(struct cpu_share *c, struct vcpu *v)
+{
+    vcpu_load(v);
+
+    const u64 now = rdtsc();
+
+    v->turn_ends = MIN(c->due, v->vm->dies_at);
+    if (now >= v->vm->dies_at)
+        vm_end(v->vm, VM_END_EXPIRED, 0);
+    cpu_limit_turn(v->turn_ends, now);
+    c->turn_began = now - c->slept; /* what it sleeps in the turn does not count */
+}
+
+static struct vcpu *next_turn(struct vcpu *v)
 {
     struct cpu_share *c = this_cpu_share();
-    u64 began;
+    struct vcpu *next = NULL;
 
-    vcpu_load(v);
-    if (rdtsc() >= v->vm->dies_at)
-        vm_end(v->vm, VM_END_EXPIRED, 0);
-    v->turn_ends = MIN(due, v->vm->dies_at);
-    cpu_limit_turn(v->turn_ends);
-    began = rdtsc() - c->slept; /* what it sleeps in the turn does not count */
-    vcpu_run(v);
-    apic_timer_stop();
-    c->busy += v->left - c->slept - began;
+    c->busy += v->left - c->slept - c->turn_began;
+    spin_lock(&c->lock);
     put_back(c, v);
-    if (v->leave == LEAVE_TURN_OVER)
-        give_away(c, v);
-    if (v->leave == LEAVE_MOVES)
-        go_to(c, v, atomic_xchg(&v->move_to, 0) - 1);
-    if (v->leave == LEAVE_ENDED) {
+    if (likely(only_turns(c, v)))
+        next = pick(c, v->left);
+    spin_unlock(&c->lock);
+    if (next)
+        take_up(c, next);
+    return next;
+}
+
+/* What else follows from why it has left. */
+static void settle(struct cpu_share *c, struct vcpu *v)
+{
+    switch (v->leave) {
+    case LEAVE_TURN_OVER: give_away(c, v); break;
+    case LEAVE_MOVES: go_to(c, v, atomic_xchg(&v->move_to, 0) - 1); break;
+    case LEAVE_ENDED:
         vcpu_unload(v);
         duties->ended(v);
+        break;
+    default: break;
     }
 }
 
-bool cpu_turn(const struct cpu_duties *duties)
+static void take_turns(struct cpu_share *c, struct vcpu *v)
 {
-    struct cpu_share *c = this_cpu_share();
-    u64 due;
-    struct vcpu *v = choose(c, &due);
-
-    if (v)
-        turn(duties, v, due);
-    else
-        c->next = due;
-    return v != NULL;
+    take_up(c, v);
+    v = vcpu_run(v, next_turn);
+    cpu_limit_turn(SCHED_NEVER, v->left);
+    settle(c, v);
 }
 
 static void idle(u64 due)
@@ -168,15 +196,23 @@ static void idle(u64 due)
     c->asleep = !wanted;
     spin_unlock(&c->lock);
     if (!wanted)
-        cpu_sleep(&nothing, MIN(c->next, due));
+        cpu_sleep(&nothing, MIN(c->due, due));
 }
 
-void cpu_loop(const struct cpu_duties *duties)
+void cpu_loop(const struct cpu_duties *of_all)
 {
-    this_cpu_share()->began = rdtsc();
+    struct cpu_share *c = this_cpu_share();
+
+    duties = of_all;
+    c->began = rdtsc();
     for (;;) {
-        duties->between(atomic_xchg(&this_cpu_share()->todo, 0));
-        if (!cpu_turn(duties))
+        struct vcpu *v;
+
+        duties->between(atomic_xchg(&c->todo, 0));
+        v = choose(c);
+        if (v)
+            take_turns(c, v);
+        else
             idle(duties->due());
     }
 }

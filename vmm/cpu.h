@@ -14,5 +14,3 @@ struct cpu_duties {
 
 /* For ever. */
 NORETURN void cpu_loop(const struct cpu_duties *duties);
-/* Of it: one turn of whoever wants to run.  False: nobody does. */
-bool cpu_turn(const struct cpu_duties *duties);

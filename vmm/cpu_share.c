@@ -40,10 +40,12 @@ void cpu_ask(u32 cpu, u64 what)
  * the CPU far too long.  In all other cases it comes first. */
 #define TURN_GRACE 2000u /* ticks */
 
-void cpu_limit_turn(u64 ends)
+void cpu_limit_turn(u64 ends, u64 now)
 {
     if (ends < SCHED_NEVER - TURN_GRACE)
-        apic_timer_set(ends + TURN_GRACE);
+        apic_timer_set(ends + TURN_GRACE, now);
+    else
+        apic_timer_stop();
 }
 
 bool cpu_may_sleep(const struct vcpu *v)
@@ -70,5 +72,5 @@ void cpu_sleep(const u64 *word, u64 until)
     }
     store_release(&c->asleep, 0);
     if (c->running)
-        cpu_limit_turn(c->running->turn_ends);
+        cpu_limit_turn(c->running->turn_ends, rdtsc());
 }

@@ -26,7 +26,8 @@ struct cpu_share {
     u64 began;            /* TSC when it began to run guests */
     u64 busy;             /* ticks since then in which guests had it, as of the last turn's end */
     u64 slept;            /* ticks in cpu_sleep() */
-    u64 next;             /* its own: TSC at which somebody wants to run, while nobody does */
+    u64 turn_began;       /* its own: TSC, less `slept` then */
+    u64 due;              /* its own: TSC by which somebody else may have to run */
 } __attribute__((aligned(64)));
 
 extern struct cpu_share cpu_share[CPUS_MAX];
@@ -45,9 +46,9 @@ void cpu_ask(u32 cpu, u64 what);
  * guest at once (vmx_expire_timer()); one that sleeps wakes up. */
 void cpu_interrupt(u32 cpu);
 
-/* An interrupt takes the running vCPU out of its guest soon after that TSC value, whatever it does.
- */
-void cpu_limit_turn(u64 ends);
+/* An interrupt takes the running vCPU out of its guest soon after that TSC value, whatever it does;
+ * SCHED_NEVER: none does. */
+void cpu_limit_turn(u64 ends, u64 now);
 
 /* A vCPU that waits may do it where it is: nobody else wants this CPU. */
 bool cpu_may_sleep(const struct vcpu *v);

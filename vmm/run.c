@@ -58,46 +58,10 @@ static inline __attribute__((always_inline)) void read_exit(struct exit *x, u64 
     r->c = x->qual;
 }
 
-/* Without a frame pointer (Makefile): a backtrace ends here, where every backtrace of a handler
- * ends. */
-static __attribute__((noinline)) void run(struct vcpu *v)
-{
-    struct exit x = {.tsc = rdtsc()};
-
-    record_start(v);
-    if (!vcpu_prepare(v, &x))
-        return;
-    record_entry(v);
-    for (;;) {
-        struct vmx_vcpu *vmx = &v->vmx;
-        const u64 reason = vmx_run(&vmx, &x);
-
-        v = CONTAINER_OF(vmx, struct vcpu, vmx);
-
-        if (unlikely(reason >= EXIT_REASONS)) {
-            no_exit(v, reason, &x);
-            break;
-        }
-        struct trace_record *record = measure_exit(v, &x, reason);
-
-        read_exit(&x, reason, record);
-        record_exit(v, &x);
-        if (unlikely(exit_handle(v, exit_handlers[reason], &x)) && !vcpu_prepare(v, &x)) {
-            record_entry(v);
-            measure_entry(v, record, &x, reason);
-            break;
-        }
-        record_entry(v);
-        measure_entry(v, record, &x, reason);
-    }
-    vmx_fill_rsb();
-}
-
 /* Since it left its CPU: asleep, or waiting for its turn. */
-static void account_absence(struct vcpu *v)
+static void account_absence(struct vcpu *v, u64 now)
 {
     struct exit_stats *s = v->stats;
-    const u64 now = rdtsc();
 
     if (s->start == 0) {
         s->start = now;
@@ -110,16 +74,84 @@ static void account_absence(struct vcpu *v)
     }
 }
 
-void vcpu_run(struct vcpu *v)
+static void begin_turn(struct vcpu *v, struct exit *x)
 {
-    account_absence(v);
+    const u64 now = rdtsc();
+
+    account_absence(v, now);
     vm_vcpu_alive(v);
     vcpu_todo(v, TODO_TURN);
     v->leave = LEAVE_ENDED;
-    run(v);
+    x->tsc = now;
+    record_start(v);
+}
+
+static void end_turn(struct vcpu *v)
+{
     if (v->leave == LEAVE_TURN_OVER || v->leave == LEAVE_YIELD)
         pv_set_preempted(v, true);
     v->left = rdtsc();
     if (v->leave == LEAVE_ENDED)
         v->stats->end = v->left;
+}
+
+/* v has left: the next one that can be entered; NULL: there is none, and *last is who left last. */
+static NOINLINE struct vcpu *change(struct vcpu *v, vcpu_next *next, struct exit *x,
+                                    struct vcpu **last)
+{
+    do {
+        end_turn(v);
+        *last = v;
+        v = next(v);
+        if (!v)
+            return NULL;
+        begin_turn(v, x);
+    } while (!vcpu_prepare(v, x));
+    record_entry(v);
+    return v;
+}
+
+/* Without a frame pointer (Makefile): a backtrace ends here, where every backtrace of a handler
+ * ends. */
+static __attribute__((noinline)) struct vcpu *run(struct vcpu *v, vcpu_next *next)
+{
+    struct vcpu *last;
+    struct exit x;
+
+    begin_turn(v, &x);
+    if (vcpu_prepare(v, &x))
+        record_entry(v);
+    else
+        v = change(v, next, &x, &last);
+    while (v) {
+        struct vmx_vcpu *vmx = &v->vmx;
+        const u64 reason = vmx_run(&vmx, &x);
+
+        v = CONTAINER_OF(vmx, struct vcpu, vmx);
+
+        if (unlikely(reason >= EXIT_REASONS)) {
+            no_exit(v, reason, &x);
+            v = change(v, next, &x, &last);
+            continue;
+        }
+        struct trace_record *record = measure_exit(v, &x, reason);
+
+        read_exit(&x, reason, record);
+        record_exit(v, &x);
+        if (unlikely(exit_handle(v, exit_handlers[reason], &x)) && !vcpu_prepare(v, &x)) {
+            record_entry(v);
+            measure_entry(v, record, &x, reason);
+            v = change(v, next, &x, &last);
+            continue;
+        }
+        record_entry(v);
+        measure_entry(v, record, &x, reason);
+    }
+    vmx_fill_rsb();
+    return last;
+}
+
+struct vcpu *vcpu_run(struct vcpu *v, vcpu_next *next)
+{
+    return run(v, next);
 }

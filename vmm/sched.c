@@ -244,17 +244,27 @@ static void make_ready(struct sched_queue *q, struct sched_entity *e)
     ready_add(q, e, false);
 }
 
-static void advance(struct sched_queue *q, u64 now)
+static bool timer_is_due(const struct sched_queue *q, u64 now)
 {
-    while (!list_empty(&q->timers)) {
+    return !list_empty(&q->timers) && entity_of(q->timers.next)->wake <= now;
+}
+
+static NOINLINE void run_timers(struct sched_queue *q, u64 now)
+{
+    while (timer_is_due(q, now)) {
         struct sched_entity *e = entity_of(q->timers.next);
-        if (e->wake > now)
-            break;
         list_remove(&e->link);
         charge(q, e->wake);
         make_ready(q, e);
     }
-    charge(q, now);
+}
+
+static inline void advance(struct sched_queue *q, u64 now)
+{
+    if (unlikely(timer_is_due(q, now)))
+        run_timers(q, now);
+    if (now > q->now)
+        charge(q, now);
 }
 
 /* ---------------------------------------------------------------- who runs */

@@ -190,6 +190,8 @@ static void set_timer(struct vcpu *v, u64 deadline, u64 now)
 
 static void account_sleep(struct vcpu *v, struct exit *x, u64 slept)
 {
+    if (slept == 0)
+        return;
     x->tsc += slept; /* not time spent in Lintel */
     v->stats->waiting += slept;
     trace(v->trace, TRACE_WAIT, v->trace_id, 0, slept, 0);

@@ -143,15 +143,18 @@ void vcpu_raise_page_fault(struct vcpu *v, u64 gva, u32 error)
 
 void vcpu_advance_slow(struct vcpu *v, u64 len)
 {
-    struct guest_state *g = &v->vmx.guest;
-    const u64 rip = gs_get(g, GS_RIP), old = rip - len;
-    const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
+    struct guest_state *g = &v->vmx.guest; /* all three: GS_READ_AT_EXIT */
+    const u64 rip = g->field[GS_RIP], blocking = g->field[GS_INTERRUPTIBILITY];
+    const u64 wrapped = (rip ^ (rip - len)) >> 32, stepped = g->field[GS_RFLAGS] & RFLAGS_TF;
 
+    /* A vCPU that only has something to do comes here, too. */
+    if (likely(!(wrapped | stepped | (blocking & VCPU_BLOCKED_BY_INSN))))
+        return;
     /* Outside 64-bit code EIP wraps at 4 GiB. */
-    if ((rip ^ old) >> 32 && vcpu_code_bits(v) != 64)
+    if (wrapped && vcpu_code_bits(v) != 64)
         gs_set(g, GS_RIP, (u32)rip);
     if (blocking & VCPU_BLOCKED_BY_INSN)
         gs_set(g, GS_INTERRUPTIBILITY, blocking & ~(u64)VCPU_BLOCKED_BY_INSN);
-    if ((gs_get(g, GS_RFLAGS) & RFLAGS_TF) && !(gs_get(g, GS_DEBUGCTL) & DEBUGCTL_BTF))
+    if (stepped && !(gs_get(g, GS_DEBUGCTL) & DEBUGCTL_BTF))
         gs_set(g, GS_PENDING_DEBUG, gs_get(g, GS_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }

@@ -42,7 +42,7 @@ void vcpu_load(struct vcpu *v)
     vcpu_put_aside();
     change_guest(c, v);
     vmx_vcpu_load(&v->vmx);
-    vcpu_switch_in(&v->switched);
+    vcpu_switch_in(&v->switched, v->xcr0);
     c->current = v;
     if (v->loaded_on != this_cpu()->id)
         arrive(v);

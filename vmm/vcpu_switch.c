@@ -15,7 +15,6 @@ void vcpu_switch_init(struct vcpu_switched *s, void *fpu)
 
     *s = (struct vcpu_switched){
         .dr6 = DR6_INIT,
-        .xcr0 = states & XCR0_X87,
         .fpu = fpu,
         .has_tsc_aux = vmx_has_control(vmx_controls(), WORD_CPU2, CPU2_RDTSCP),
         .has_xcr0 = states != 0,
@@ -38,12 +37,10 @@ void vcpu_switch_out(struct vcpu_switched *s)
     s->dr[2] = read_dr2();
     s->dr[3] = read_dr3();
     s->dr6 = read_dr6();
-    if (s->has_xcr0)
-        s->xcr0 = xgetbv(0);
     fpu_save(s->fpu);
 }
 
-void vcpu_switch_in(const struct vcpu_switched *s)
+void vcpu_switch_in(const struct vcpu_switched *s, u64 xcr0)
 {
     wrmsr(MSR_STAR, s->star);
     wrmsr(MSR_LSTAR, s->lstar);
@@ -60,5 +57,5 @@ void vcpu_switch_in(const struct vcpu_switched *s)
     write_dr6(s->dr6);
     fpu_restore(s->fpu);
     if (s->has_xcr0)
-        xsetbv(0, s->xcr0);
+        xsetbv(0, xcr0);
 }

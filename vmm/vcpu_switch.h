@@ -12,7 +12,6 @@ struct vcpu_switched {
     u64 tsc_aux; /* where has_tsc_aux */
     u64 cr2;
     u64 dr[4], dr6;
-    u64 xcr0;         /* where has_xcr0 */
     void *fpu;        /* fpu_area_bytes() bytes, aligned to FPU_AREA_ALIGN */
     bool has_tsc_aux; /* this processor lets guests have RDTSCP */
     bool has_xcr0;    /* it has XSAVE */
@@ -23,5 +22,6 @@ void vcpu_switch_init(struct vcpu_switched *s, void *fpu);
 /* The CPU's state, which is that of the vCPU that ran last, to s.  The CPU keeps it; XCR0 is all
  * that it has. */
 void vcpu_switch_out(struct vcpu_switched *s);
-/* s to the CPU: all of the above, so nothing of another guest stays. */
-void vcpu_switch_in(const struct vcpu_switched *s);
+/* s to the CPU: all of the above, so nothing of another guest stays.  xcr0: the vCPU's, whose writes
+ * of it all exit. */
+void vcpu_switch_in(const struct vcpu_switched *s, u64 xcr0);

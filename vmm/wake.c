@@ -25,7 +25,7 @@ static struct cpu_share *lock_queue_of(const struct vcpu *v)
 
 /* Somebody else wants to run by now.  The running one's own CPU knows until when it may go on, and
  * need not leave it for that. */
-static void move_end_of_turn(struct cpu_share *c)
+static void move_end_of_turn(struct cpu_share *c, u64 now)
 {
     struct vcpu *v = c->running;
 
@@ -33,8 +33,8 @@ static void move_end_of_turn(struct cpu_share *c)
         (void)atomic_or(&v->todo, (u64)TODO_RESCHED);
         return;
     }
-    v->turn_ends = MIN(v->turn_ends, sched_deadline(&c->queue, rdtsc()));
-    cpu_limit_turn(v->turn_ends);
+    v->turn_ends = MIN(v->turn_ends, sched_deadline(&c->queue, now));
+    cpu_limit_turn(v->turn_ends, now);
     vcpu_todo(v, TODO_TURN);
 }
 
@@ -48,10 +48,12 @@ void vcpu_wake(struct vcpu *v)
     const u32 cpu = v->cpu;
     bool tell = c->running == v;
 
-    if (!tell && sched_wake(&c->queue, &v->sched, rdtsc())) {
-        tell = true;
-        if (c->running)
-            move_end_of_turn(c);
+    if (!tell) {
+        const u64 now = rdtsc();
+
+        tell = sched_wake(&c->queue, &v->sched, now);
+        if (tell && c->running)
+            move_end_of_turn(c, now);
     }
     spin_unlock(&c->lock);
     if (tell)

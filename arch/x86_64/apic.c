@@ -268,23 +268,20 @@ void apic_send_startup(u32 id, hpa_t page)
 
 /* ------------------------------------------------------------ idle */
 
-static void timer_arm(u64 deadline_tsc, u64 now)
+/* At most a second at a time: the product stays within 64 bits, and early is allowed. */
+static NOINLINE void set_count(u64 ticks)
 {
-    if (has_deadline) {
-        wrmsr(MSR_TSC_DEADLINE, deadline_tsc);
-        return;
-    }
-    /* At most a second at a time: the product stays within 64 bits, and waking early is allowed. */
-    const u64 count = MIN(deadline_tsc - now, tsc_hz) * timer_hz / tsc_hz;
+    const u64 count = MIN(ticks, tsc_hz) * timer_hz / tsc_hz;
 
     apic_write(APIC_TIMER_COUNT, (u32)MIN(MAX(count, 1ull), (u64)UINT32_MAX));
 }
 
-void apic_timer_set(u64 deadline_tsc)
+void apic_timer_set(u64 deadline_tsc, u64 now)
 {
-    const u64 now = rdtsc();
-
-    timer_arm(MAX(deadline_tsc, now + 1), now);
+    if (has_deadline)
+        wrmsr(MSR_TSC_DEADLINE, deadline_tsc); /* in the past: at once */
+    else
+        set_count(deadline_tsc > now ? deadline_tsc - now : 0);
 }
 
 void apic_timer_stop(void)
@@ -304,7 +301,7 @@ void apic_wait_until(u64 deadline_tsc)
 
         if (now >= deadline_tsc)
             return;
-        timer_arm(deadline_tsc, now);
+        apic_timer_set(deadline_tsc, now);
     }
     /* STI opens the gate only after HLT has begun: an interrupt that is already pending ends the
      * halt instead of coming just before it. */

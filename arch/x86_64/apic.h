@@ -21,7 +21,7 @@ void apic_wait_until(u64 deadline_tsc);
 /* APIC_VECTOR_TIMER at that TSC value, at once if it has passed; where the timer has no
  * TSC-deadline mode, a second from now at the latest.  One at a time: apic_wait_until() uses the
  * same timer, and stops it. */
-void apic_timer_set(u64 deadline_tsc);
+void apic_timer_set(u64 deadline_tsc, u64 now);
 void apic_timer_stop(void);
 
 /* To a CPU by Lintel's number, below cpu_count() or being started.  Not from an NMI's handler,

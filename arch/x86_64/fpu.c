@@ -37,6 +37,8 @@ void fpu_init(void)
     write_cr4(cr4);
     write_cr0((read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE);
     all_states = fpu_supported_xcr0();
+    if (all_states != 0)
+        xsetbv(0, all_states);
     has_xsaveopt = all_states != 0 && (cpuid(0xd, 1).eax & CPUID_D_1_EAX_XSAVEOPT);
 }
 
@@ -100,6 +102,5 @@ void fpu_restore(const void *area)
         fpu_fxrstor(area);
         return;
     }
-    xsetbv(0, all_states);
     fpu_xrstor(area, all_states);
 }

@@ -35,22 +35,28 @@ void lapic_page_reset(lapic_page page)
     memset(page, 0, LAPIC_SIZE);
 }
 
+static u32 post_word(lapic_page page, u32 word, u64 bits, u32 *count)
+{
+    page[REG_IRR / 4 + 2 * word * STRIDE] |= (u32)bits;
+    page[REG_IRR / 4 + (2 * word + 1) * STRIDE] |= (u32)(bits >> 32);
+    for (u64 left = bits; left; left &= left - 1)
+        ++*count;
+    return word * 64 + 63 - (u32)__builtin_clzll(bits);
+}
+
 u32 lapic_page_post(struct lapic *l, lapic_page page, u32 *count)
 {
     u32 top = 0;
 
     *count = 0;
+#pragma GCC unroll 4
     for (u32 i = 0; i < ARRAY_LEN(l->irr); i++) {
         const u64 bits = l->irr[i];
 
         if (likely(!bits))
             continue;
-        page[REG_IRR / 4 + 2 * i * STRIDE] |= (u32)bits;
-        page[REG_IRR / 4 + (2 * i + 1) * STRIDE] |= (u32)(bits >> 32);
         l->irr[i] = 0;
-        top = i * 64 + 63 - (u32)__builtin_clzll(bits);
-        for (u64 left = bits; left; left &= left - 1)
-            ++*count;
+        top = post_word(page, i, bits, count);
     }
     return top;
 }

@@ -169,6 +169,11 @@ static void take_image(void)
         panic("lab: the guest's image is not Lintel's");
 }
 
+static struct vcpu *nobody(struct vcpu *v UNUSED)
+{
+    return NULL;
+}
+
 /* From the code's first instruction to its OUT at the end. */
 static bool run(const u8 *code, u32 count)
 {
@@ -179,7 +184,7 @@ static bool run(const u8 *code, u32 count)
     gs_set(&vm.vcpu[0]->vmx.guest, GS_RIP, FLAT_LOAD_GPA + lab_guest_offset(code));
     vm.end = VM_RUNNING;
     vcpu_load(vm.vcpu[0]);
-    vcpu_run(vm.vcpu[0]);
+    (void)vcpu_run(vm.vcpu[0], nobody);
     if (vm.end == VM_END_DEBUG_EXIT)
         return true;
     log_warning("lab: the guest ended otherwise (%u)", (u32)vm.end);
