@@ -24,11 +24,11 @@ static void sort(u32 count)
         }
 }
 
-static void report(const char *name)
+static void report(const char *name, u32 count)
 {
-    sort(SAMPLES);
-    say("BENCH %s min=%u median=%u max=%u\n", name, sample[0], sample[SAMPLES / 2],
-        sample[SAMPLES - 1]);
+    sort(count);
+    say("BENCH %s min=%u median=%u max=%u\n", name, sample[0], sample[count / 2],
+        sample[count - 1]);
 }
 
 static void take_stamp(struct frame *f)
@@ -83,7 +83,7 @@ static void bench_ipi(const char *name, bool halted, bool x2)
     stop = 1;
     apic_ipi(1, LOW | ICR_ASSERT);
     EXPECT_TRUE(smp_wait(1));
-    report(name);
+    report(name, SAMPLES);
 }
 
 static bool too_few_cpus(void)
@@ -130,7 +130,7 @@ static void bench_deadline(const char *name, bool halted)
         cpu_cli();
         sample[i] = (u32)(stamp - due);
     }
-    report(name);
+    report(name, SAMPLES);
 }
 
 GUEST_TEST(deadline)
@@ -148,7 +148,7 @@ GUEST_TEST(deadline)
         wrmsr(MSR_DEADLINE, start + far - i * 1000);
         sample[i] = (u32)(rdtsc() - start);
     }
-    report("deadline-arm");
+    report("deadline-arm", SAMPLES);
     bench_deadline("deadline-spinning", false);
     bench_deadline("deadline-from-hlt", true);
     lapic_fresh();
@@ -191,22 +191,52 @@ static void hand_over_by_pause(u64 me)
     cpu_cli();
 }
 
-/* From just before the HLT of one, when the other's interrupt waits for it, to that one's handler:
- * the CPU's way from one to the other, and nothing else. */
 static volatile u64 slept_at;
-static u32 switches;
+static volatile u32 switches;
 
-static void take_over(struct frame *f)
+static void take_switch(void)
 {
-    (void)f;
     const u64 now = rdtsc();
 
-    if (slept_at != 0 && switches < SAMPLES)
+    if (slept_at == 0)
+        return;
+    if (switches < SAMPLES)
         sample[switches++] = (u32)(now - slept_at);
-    apic_put(APIC_EOI, 0);
+    slept_at = 0;
 }
 
-static void switch_by_hlt(u64 me)
+/* From just before the HLT of one to the next instruction of the other, whose turn it was not: the
+ * way from one to the other, and nothing else. */
+static void compute(u64 until)
+{
+    while (switches < until)
+        take_switch();
+}
+
+static void bench_switch(u32 count)
+{
+    on_vector(TIMER, be_woken);
+    lapic_put(LVT_TIMER, TSC_DEADLINE | TIMER);
+    slept_at = switches = 0;
+    smp_start(1, compute, count);
+    while (switches < count) {
+        wrmsr(MSR_DEADLINE, rdtsc() + APART);
+        slept_at = rdtsc();
+        cpu_sti_hlt();
+        cpu_cli();
+    }
+    EXPECT_TRUE(smp_wait(1));
+    report("switch", count);
+}
+
+/* The same to one that sleeps, and for which an interrupt came: to its handler. */
+static void take_over(struct frame *f)
+{
+    take_switch();
+    be_woken(f);
+}
+
+static void sleep_in_turn(u64 me)
 {
     lapic_put(ICR_HIGH, (u32)(1 - me) << 24);
     while (switches < SAMPLES) {
@@ -218,14 +248,14 @@ static void switch_by_hlt(u64 me)
     lapic_put(ICR_LOW, LOW | ICR_ASSERT);
 }
 
-static void bench_switch(void)
+static void bench_switch_to_woken(void)
 {
     on_vector(LOW, take_over);
     slept_at = switches = 0;
-    smp_start(1, switch_by_hlt, 1);
-    switch_by_hlt(0);
+    smp_start(1, sleep_in_turn, 1);
+    sleep_in_turn(0);
     EXPECT_TRUE(smp_wait(1));
-    report("switch");
+    report("switch-to-woken", SAMPLES);
 }
 
 static volatile u64 bench_end;
@@ -270,7 +300,8 @@ GUEST_TEST(turns)
     if (strcmp(cmdline, "shared") != 0 || too_few_cpus())
         SKIP("needs two on one CPU");
     lapic_fresh();
-    bench_switch();
+    bench_switch(50); /* each takes the slice of the one that computes */
+    bench_switch_to_woken();
     bench_turns("switch-by-hlt", hand_over_by_hlt);
     bench_turns("switch-by-pause", hand_over_by_pause);
     lapic_fresh();

@@ -115,7 +115,6 @@ static void plan_nothing(struct vcpu *v)
 static void plan_events(struct vcpu *v)
 {
     struct guest_state *g = &v->vmx.guest;
-    const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
 
     if (lapic_has_requests(&v->lapic)) {
         if (v->apic_page)
@@ -127,6 +126,8 @@ static void plan_events(struct vcpu *v)
         plan_nothing(v);
         return;
     }
+
+    const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
     const struct irq_view view = {
         .exception = v->pending.info,
         .nmi = v->nmi_pending,
@@ -159,11 +160,16 @@ static void plan_events(struct vcpu *v)
 
 /* ------------------------------------------------------------ sleep */
 
-static bool leave(struct vcpu *v, enum vcpu_leave why, u64 todo)
+static bool leave(struct vcpu *v, enum vcpu_leave why)
 {
     v->leave = why;
-    vcpu_todo(v, todo);
     return false;
+}
+
+static bool leave_asleep(struct vcpu *v, u64 deadline)
+{
+    v->wake = v->deadline = deadline;
+    return leave(v, LEAVE_ASLEEP);
 }
 
 static bool wakes(struct vcpu *v)
@@ -190,29 +196,23 @@ static void set_timer(struct vcpu *v, u64 deadline, u64 now)
 
 static void account_sleep(struct vcpu *v, struct exit *x, u64 slept)
 {
-    if (slept == 0)
-        return;
     x->tsc += slept; /* not time spent in Lintel */
     v->stats->waiting += slept;
     trace(v->trace, TRACE_WAIT, v->trace_id, 0, slept, 0);
 }
 
-/* HLT, or waiting for SIPI, as of `now`: this CPU sleeps until an event is due for the guest, or
- * somebody wants something of the vCPU, if no other vCPU could use the CPU meanwhile.  False: it
- * leaves. */
-static bool sleep(struct vcpu *v, struct exit *x, u64 deadline, u64 now)
+/* This CPU sleeps until an event is due for the guest, or somebody wants something of the vCPU, if no
+ * other vCPU can use the CPU meanwhile.  False: it leaves. */
+static NOINLINE bool sleep_here(struct vcpu *v, struct exit *x, u64 deadline, u64 now)
 {
     const u64 start = now;
 
-    if (is_dead(v))
-        vm_vcpu_dead(v);
     while (v->asleep && !READ_ONCE(v->todo)) {
         const u64 until = v->cpu == 0 ? MIN(deadline, console_due()) : deadline;
 
         if (!cpu_may_sleep(v)) {
-            v->wake = v->deadline = deadline;
             account_sleep(v, x, now - start);
-            return leave(v, LEAVE_ASLEEP, 0);
+            return leave_asleep(v, deadline);
         }
         record_sleep(until);
         cpu_sleep(&v->todo, until);
@@ -224,6 +224,16 @@ static bool sleep(struct vcpu *v, struct exit *x, u64 deadline, u64 now)
     account_sleep(v, x, now - start);
     set_timer(v, deadline, now);
     return true;
+}
+
+/* HLT, or waiting for SIPI, as of `now`. */
+static bool sleep(struct vcpu *v, struct exit *x, u64 deadline, u64 now)
+{
+    if (is_dead(v))
+        vm_vcpu_dead(v);
+    if (!cpu_may_sleep(v) && !READ_ONCE(v->todo))
+        return leave_asleep(v, deadline);
+    return sleep_here(v, x, deadline, now);
 }
 
 /* ------------------------------------------------------------ everything */
@@ -251,12 +261,14 @@ static bool look_around(struct vcpu *v, struct exit *x, u64 todo)
     const u64 now = record_now();
     const u64 deadline = run_devices(v, todo, now);
 
-    if (v->vm->end != VM_RUNNING)
-        return leave(v, LEAVE_ENDED, TODO_END);
+    if (v->vm->end != VM_RUNNING) {
+        vcpu_todo(v, TODO_END);
+        return leave(v, LEAVE_ENDED);
+    }
     if (todo & TODO_YIELD)
-        return leave(v, LEAVE_YIELD, 0);
+        return leave(v, LEAVE_YIELD);
     if ((todo & TODO_RESCHED) || now >= v->turn_ends)
-        return leave(v, LEAVE_TURN_OVER, 0);
+        return leave(v, LEAVE_TURN_OVER);
     v->asleep = v->asleep && !wakes(v);
     if (v->asleep)
         return sleep(v, x, deadline, now);

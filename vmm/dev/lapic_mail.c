@@ -55,10 +55,10 @@ bool mail_post(struct lapic_mail *mail, const struct apic_message *m)
     return !(flags & MAIL_WAITING);
 }
 
-static void take_vectors(u64 bits[4], u32 words, bool level, struct lapic *l)
+static inline void take_vectors(u64 bits[4], u32 words, bool level, struct lapic *l)
 {
-    for (u32 left = words & MAIL_WORDS; left; left &= left - 1) {
-        const u32 word = (u32)__builtin_ctz(left);
+    for (; words; words &= words - 1) {
+        const u32 word = (u32)__builtin_ctz(words);
 
         lapic_accept(l, word, atomic_xchg(&bits[word], 0), level);
     }
@@ -77,9 +77,9 @@ bool mail_take(struct lapic_mail *mail, struct lapic *l)
         return false;
     const u32 flags = atomic_xchg(&mail->flags, 0);
 
-    take_vectors(mail->pir, flags >> MAIL_EDGE_SHIFT, false, l);
+    take_vectors(mail->pir, flags >> MAIL_EDGE_SHIFT & MAIL_WORDS, false, l);
     /* after: the EOI of a level must not get lost */
-    take_vectors(mail->level, flags >> MAIL_LEVEL_SHIFT, true, l);
+    take_vectors(mail->level, flags >> MAIL_LEVEL_SHIFT & MAIL_WORDS, true, l);
     if (flags & MAIL_MODES) {
         take_mode(flags, MAIL_NMI, DELIVER_NMI, l);
         take_mode(flags, MAIL_INIT, DELIVER_INIT, l);
