@@ -299,7 +299,7 @@ static bool go_on(struct vcpu *v, struct exit *x, u64 todo)
     v->asleep = v->asleep && !wakes(v);
     if (v->asleep)
         return sleep(v, x, v->deadline, now);
-    if (todo & (TODO_MAIL | TODO_TURN))
+    if (todo & (TODO_MAIL | TODO_TURN | TODO_HALT))
         set_timer(v, v->deadline, now);
     return true;
 }
