@@ -196,12 +196,12 @@ static volatile u32 switches;
 
 static void take_switch(void)
 {
-    const u64 now = rdtsc();
+    const u64 from = slept_at, now = rdtsc();
 
-    if (slept_at == 0)
+    if (from == 0)
         return;
     if (switches < SAMPLES)
-        sample[switches++] = (u32)(now - slept_at);
+        sample[switches++] = (u32)(now - from);
     slept_at = 0;
 }
 

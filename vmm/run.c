@@ -67,6 +67,7 @@ static void account_absence(struct vcpu *v, u64 now)
         s->start = now;
     } else if (v->leave == LEAVE_ASLEEP) {
         s->waiting += now - v->left;
+        vm_vcpu_alive(v); /* nobody but who sleeps is taken for dead */
     } else {
         s->stolen += now - v->left;
         pv_steal_update(v, now - v->left);
@@ -79,7 +80,6 @@ static void begin_turn(struct vcpu *v, struct exit *x)
     const u64 now = rdtsc();
 
     account_absence(v, now);
-    vm_vcpu_alive(v);
     vcpu_todo(v, TODO_TURN);
     v->leave = LEAVE_ENDED;
     x->tsc = now;

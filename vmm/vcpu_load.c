@@ -37,12 +37,14 @@ void vcpu_load(struct vcpu *v)
 {
     struct vmm_cpu *c = this_vmm_cpu();
 
-    if (c->current == v)
+    const struct vcpu *was = c->current;
+
+    if (was == v)
         return;
     vcpu_put_aside();
     change_guest(c, v);
     vmx_vcpu_load(&v->vmx);
-    vcpu_switch_in(&v->switched, v->xcr0);
+    vcpu_switch_in(&v->switched, v->xcr0, was ? &was->switched : NULL);
     c->current = v;
     if (v->loaded_on != this_cpu()->id)
         arrive(v);

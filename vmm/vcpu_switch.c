@@ -40,12 +40,21 @@ void vcpu_switch_out(struct vcpu_switched *s)
     fpu_save(s->fpu);
 }
 
-void vcpu_switch_in(const struct vcpu_switched *s, u64 xcr0)
+/* The same in all vCPUs of most guests: what the CPU has is compared, not what a guest has used. */
+static void load_syscall(const struct vcpu_switched *s, const struct vcpu_switched *was)
 {
+    if (was && !((s->star ^ was->star) | (s->lstar ^ was->lstar) | (s->cstar ^ was->cstar) |
+                 (s->fmask ^ was->fmask)))
+        return;
     wrmsr(MSR_STAR, s->star);
     wrmsr(MSR_LSTAR, s->lstar);
     wrmsr(MSR_CSTAR, s->cstar);
     wrmsr(MSR_FMASK, s->fmask);
+}
+
+void vcpu_switch_in(const struct vcpu_switched *s, u64 xcr0, const struct vcpu_switched *was)
+{
+    load_syscall(s, was);
     wrmsr(MSR_KERNEL_GS_BASE, s->kernel_gs_base);
     if (s->has_tsc_aux)
         wrmsr(MSR_TSC_AUX, s->tsc_aux);

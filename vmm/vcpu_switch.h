@@ -23,5 +23,5 @@ void vcpu_switch_init(struct vcpu_switched *s, void *fpu);
  * that it has. */
 void vcpu_switch_out(struct vcpu_switched *s);
 /* s to the CPU: all of the above, so nothing of another guest stays.  xcr0: the vCPU's, whose writes
- * of it all exit. */
-void vcpu_switch_in(const struct vcpu_switched *s, u64 xcr0);
+ * of it all exit; was: what vcpu_switch_out() has just saved on this CPU, or NULL. */
+void vcpu_switch_in(const struct vcpu_switched *s, u64 xcr0, const struct vcpu_switched *was);
