@@ -30,6 +30,7 @@ class Machine:
     serial_ports: int = 2       # 2 to 4
     gop: bool = False           # with a framebuffer (QEMU always has one)
     debugger: bool = False      # QEMU: open the monitor (Bochs: always there)
+    devices: tuple = ()         # QEMU: further arguments
 
 
 def emulator_memory(guest_mib):

@@ -52,7 +52,8 @@ def command(machine, directory, image, ports):
             "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE}",
             "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
             "-drive", f"if=ide,index=0,media={medium},format=raw,file={image}",
-            "-device", "VGA", "-display", "none", "-no-reboot"]
+            "-device", "VGA", "-display", "none", "-no-reboot",
+            *machine.devices]
     for port in ports[:machine.serial_ports]:
         argv += ["-serial", f"tcp:127.0.0.1:{port}"]
     if machine.debugger:
