@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAKE_BUS    0x10000000ull /* of the arena's first byte */
-#define FAKE_ARENA  (512 * KiB)
+#define FAKE_BUS    0x10000000ull /* where DMA memory begins */
+#define FAKE_ARENA  (8 * MiB)
 #define FAKE_BLOCKS 64u
 #define FAKE_IRQS   32u
 
@@ -21,15 +21,15 @@ struct fake_io {
     bool no_messages;
     u32 allocations_left; /* of DMA memory */
 
-    u64 now; /* microseconds; reading the clock takes one */
+    u64 now;   /* microseconds; reading the clock takes one */
+    u32 hurry; /* delays take that many times longer: fewer rounds of waiting */
     struct io_irq *irq[FAKE_IRQS];
     u32 line[FAKE_IRQS]; /* of an interrupt line; else ~0 */
     u32 irqs;
-    struct io_dma block[FAKE_BLOCKS];
+    struct io_dma block[FAKE_BLOCKS + 1];
     u32 blocks;
     char log[4096];
     size_t log_len;
-    u8 *arena;
 };
 
 static inline struct fake_io *fake_of(struct io_env *env)
@@ -68,23 +68,19 @@ static inline err_t fake_dma_alloc(struct io_env *env, u32 len, u32 align, u64 b
                                    struct io_dma *dma)
 {
     struct fake_io *io = fake_of(env);
-    u64 at = 0;
+    u64 at = FAKE_BUS;
     u32 i = 0;
 
     if (io->allocations_left == 0 || io->blocks == FAKE_BLOCKS || len == 0)
         return E_NOMEM;
-    for (;; i++) {
-        at = ALIGN_UP(at, (u64)align);
-        if (i == io->blocks || at + len <= io->block[i].bus - FAKE_BUS)
-            break;
-        at = io->block[i].bus - FAKE_BUS + io->block[i].len;
-    }
-    if (at + len > FAKE_ARENA || FAKE_BUS + at + len - 1 > bus_last)
+    for (at = ALIGN_UP(at, (u64)align); i < io->blocks && at + len > io->block[i].bus; i++)
+        at = ALIGN_UP(io->block[i].bus + io->block[i].len, (u64)align);
+    if (at + len > FAKE_BUS + FAKE_ARENA || at + len - 1 > bus_last)
         return E_NOMEM;
     memmove(&io->block[i + 1], &io->block[i], (io->blocks - i) * sizeof(io->block[0]));
-    *dma = (struct io_dma){io->arena + at, FAKE_BUS + at, len};
-    memset(dma->at, 0, len);
-    io->block[i] = *dma;
+    *dma = io->block[i] = (struct io_dma){calloc(1, len), at, len};
+    if (dma->at == NULL)
+        abort();
     io->blocks++;
     io->allocations_left--;
     return OK;
@@ -96,6 +92,7 @@ static inline void fake_dma_free(struct io_env *env, const struct io_dma *dma)
 
     for (u32 i = 0; i < io->blocks; i++)
         if (io->block[i].bus == dma->bus) {
+            free(io->block[i].at);
             memmove(&io->block[i], &io->block[i + 1], (io->blocks - i - 1) * sizeof(io->block[0]));
             io->blocks--;
             return;
@@ -122,7 +119,7 @@ static inline u64 fake_now(struct io_env *env)
 
 static inline void fake_delay(struct io_env *env, u32 us)
 {
-    fake_of(env)->now += us;
+    fake_of(env)->now += (u64)us * fake_of(env)->hurry;
 }
 
 static inline err_t fake_attach(struct io_env *env, u32 line, struct io_irq *irq)
@@ -216,12 +213,7 @@ static const struct io_env_ops fake_io_ops = {
 
 static inline void fake_io_open(struct fake_io *io, void *device)
 {
-    *io = (struct fake_io){.env = {.ops = &fake_io_ops},
-                           .device = device,
-                           .allocations_left = ~0u,
-                           .arena = malloc(FAKE_ARENA)};
-    if (io->arena == NULL)
-        abort();
+    *io = (struct fake_io){.env = {.ops = &fake_io_ops}, .device = device, .allocations_left = ~0u};
 }
 
 /* False: the driver kept DMA memory or interrupts. */
@@ -231,6 +223,5 @@ static inline bool fake_io_close(struct fake_io *io)
 
     for (u32 i = 0; i < io->irqs; i++)
         clean = clean && io->irq[i] == NULL;
-    free(io->arena);
     return clean;
 }
