@@ -5,7 +5,7 @@
  * disk_poll(), disk_reset(), disk_stop() or the interrupt handler, never out of disk_submit().
  * After that the device does not touch the request's memory any more: where a device does
  * not answer in time, the driver resets it first, and all requests in it fail.  done() may submit
- * again, to the same disk, too; it may not poll, reset or stop. */
+ * and kick, the same disk, too; it may not poll, reset or stop. */
 #pragma once
 #include "drivers/io/env.h"
 
@@ -117,7 +117,8 @@ err_t disk_submit(struct disk *d, struct disk_request *r);
 void disk_kick(struct disk *d, u32 queue);
 
 /* Completes what is complete, and looks for what has timed out.  Returns when it wants to be
- * called again at the latest, in microseconds of io_now(); IO_NEVER: nothing is outstanding. */
+ * called again at the latest, in microseconds of io_now(); IO_NEVER: nothing is outstanding.  A
+ * request that is submitted later is due timeout_us after that. */
 u64 disk_poll(struct disk *d);
 
 /* Whether the device interrupts when requests are done; off: disk_poll() is called often enough.
