@@ -3,6 +3,7 @@
 The image tests every device that it finds.  A disk's serial number says what it is good for
 (guest_tests/drivers/t_disk_errors.c); disks whose first sector says so are written."""
 import re
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,16 +28,18 @@ class Disk:
     name: str
     scratch: bool = True
     properties: str = ""    # of the device
+    transitional: bool = False
     backend: str = "driver=raw,node-name={name},file.driver=file,file.filename={file}"
 
 
-# With MSI-X; several queues and 4 KiB sectors; fewer vectors than queues; without MSI-X; a queue of four
-# entries without indirect descriptors and event index; what t_disk_errors.c wants.
+# With MSI-X; several queues and 4 KiB sectors; fewer vectors than queues, with a transitional device's ids;
+# without MSI-X, behind a bridge; a queue of four entries without indirect descriptors and event index; what
+# t_disk_errors.c wants.
 DISKS = (
     Disk("queues", properties=",num-queues=4,logical_block_size=4096,physical_block_size=4096",
          backend="driver=raw,node-name={name},discard=unmap,file.driver=file,file.filename={file}"),
-    Disk("few", properties=",num-queues=4,vectors=2"),
-    Disk("line", properties=",num-queues=2,vectors=0"),
+    Disk("few", properties=",num-queues=4,vectors=2", transitional=True),
+    Disk("line", properties=",num-queues=2,vectors=0,bus=bridge"),
     Disk("small", properties=",num-queues=1,queue-size=4,indirect_desc=off,event_idx=off"),
     Disk("readonly", scratch=False,
          backend="driver=raw,node-name={name},read-only=on,file.driver=file,file.filename={file}"),
@@ -48,7 +51,13 @@ DISKS = (
          backend="driver=null-co,node-name={name},size=16777216,latency-ns=1000000000,"
                  "read-zeroes=on"),
 )
-DEVICES = len(DISKS) + 1 + 2  # beside these: the disk that grows, and two network cards
+# name, the last byte of its address, its network, its properties.  What the third one sends nobody reads.
+CARDS = (
+    ("nic", 0x56, "user", ""),
+    ("line-nic", 0x57, "user", ",vectors=0"),
+    ("deaf", 0x99, "socket,connect=127.0.0.1:{port}", ""),
+)
+DEVICES = len(DISKS) + 1 + len(CARDS)  # and the disk that grows
 
 MONITOR = {
     "larger": f"block_resize plain {LARGER}",
@@ -66,21 +75,31 @@ def make_disk(path, scratch):
     return path
 
 
-def qemu_devices(folder):
+def qemu_devices(folder, port):
     """QEMU's arguments for all virtio devices, their files in `folder`."""
     plain = make_disk(folder / "plain.img", True)
-    argv = ["-drive", f"if=none,id=plain,format=raw,discard=unmap,file={plain}",
+    argv = ["-device", "pcie-root-port,id=bridge",
+            "-drive", f"if=none,id=plain,format=raw,discard=unmap,file={plain}",
             "-device", "virtio-blk-pci,drive=plain,serial=plain,disable-legacy=on"]
     for disk in DISKS:
         file = make_disk(folder / f"{disk.name}.img", disk.scratch)
         argv += ["-blockdev", disk.backend.format(name=disk.name, file=file), "-device",
-                 f"virtio-blk-pci,drive={disk.name},serial={disk.name},disable-legacy=on"
-                 f"{disk.properties}"]
-    for number, (name, properties) in enumerate((("nic", ""), ("line-nic", ",vectors=0"))):
-        argv += ["-netdev", f"user,id=net{number}", "-device",
-                 f"virtio-net-pci,id={name},netdev=net{number},disable-legacy=on,"
-                 f"mac=52:54:00:12:34:{0x56 + number:02x}{properties}"]
+                 f"virtio-blk-pci,drive={disk.name},serial={disk.name},"
+                 f"disable-legacy={'off' if disk.transitional else 'on'}{disk.properties}"]
+    for name, last, network, properties in CARDS:
+        argv += ["-netdev", f"{network.format(port=port)},id=net-{name}",
+                 "-device", f"virtio-net-pci,id={name},netdev=net-{name},disable-legacy=on,"
+                            f"mac=52:54:00:12:34:{last:02x}{properties}"]
     return tuple(argv)
+
+
+def deaf_peer():
+    """A listener that takes a connection and never reads from it."""
+    peer = socket.socket()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    peer.bind(("127.0.0.1", 0))
+    peer.listen(1)
+    return peer
 
 
 def judge(report, name, text, devices, ended):
@@ -110,7 +129,7 @@ def follow(run, wishes):
 
 
 def boot(report, options, name, devices, expected):
-    """One boot of drivers.img with these devices; `devices` makes them in a folder."""
+    """One boot of drivers.img with QEMU's arguments `devices`(folder)."""
     with machine.RunDirectory(name.replace(" ", "-")) as directory:
         target = machine.Machine(options.build / "drivers.img", emulator="qemu", debugger=True,
                                  devices=devices(Path(directory.path)))
@@ -121,6 +140,9 @@ def boot(report, options, name, devices, expected):
 
 def drivers(report, options):
     """The drivers against QEMU's virtio devices."""
-    if host.make(report, "build drivers.img", f"B={options.top}",
-                 str(options.build / "drivers.img")):
-        boot(report, options, "drivers virtio", qemu_devices, DEVICES)
+    if not host.make(report, "build drivers.img", f"B={options.top}",
+                     str(options.build / "drivers.img")):
+        return
+    with deaf_peer() as peer:
+        port = peer.getsockname()[1]
+        boot(report, options, "drivers virtio", lambda folder: qemu_devices(folder, port), DEVICES)
