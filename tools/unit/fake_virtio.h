@@ -277,7 +277,7 @@ static inline bool fv_next(struct fake_virtio *d, u32 queue, struct fv_chain *c,
 
     c->count = 0;
     *broken = q->enable && available == NULL;
-    if (!q->enable || *broken || available[1] == q->seen)
+    if (!q->enable || *broken || q->size == 0 || available[1] == q->seen)
         return false;
     c->head = available[2 + q->seen % q->size];
     q->seen++;
@@ -305,7 +305,7 @@ static inline void fv_used(struct fake_virtio *d, u32 queue, u32 id, u32 len)
     struct fv_queue *q = &d->queue[queue];
     u8 *used = fv_ring(d, queue, 2, 0, 4 + 8u * q->size);
 
-    if (used == NULL)
+    if (used == NULL || q->size == 0)
         return;
     memcpy(used + 4 + 8 * (q->done % q->size), &id, 4);
     memcpy(used + 8 + 8 * (q->done % q->size), &len, 4);
