@@ -185,10 +185,9 @@ err_t virtq_add(struct virtq *q, const struct virtq_piece *piece, u32 out, u32 i
     for (u32 i = 0; i < needed; i++)
         q->free = q->next[q->free];
     q->free_count = (u16)(q->free_count - needed);
-    q->slot[slot] = (struct virtq_slot){.token = token,
-                                        .writable = (u32)MIN(writable, UINT32_MAX),
-                                        .pieces = (u16)needed,
-                                        .place = q->available};
+    q->slot[slot] = (struct virtq_slot){
+        .token = token, .writable = (u32)MIN(writable, UINT32_MAX), .pieces = (u16)needed};
+    q->added[(u16)(q->available - q->published)] = (u16)slot;
     *available_word(q, RING_ENTRIES + q->available % q->size * AVAILABLE_ENTRY) = (u16)slot;
     q->available++;
     return OK;
@@ -200,6 +199,8 @@ bool virtq_publish(struct virtq *q)
 
     if (before == now)
         return false;
+    for (u16 i = 0; i < (u16)(now - before); i++)
+        q->slot[q->added[i]].shown = true;
     io_publish();
     WRITE_ONCE(*available_word(q, RING_INDEX), now);
     q->published = now;
@@ -238,10 +239,7 @@ enum virtq_taken virtq_take(struct virtq *q, void **token, u32 *slot, u32 *writt
     const u32 *entry = (const u32 *)(const void *)word_at(q, at);
     const u32 id = READ_ONCE(entry[0]), len = READ_ONCE(entry[1]);
 
-    if (id >= q->size || q->slot[id].token == NULL || len > q->slot[id].writable)
-        return VIRTQ_BROKEN;
-    /* Added, but not shown to the device yet. */
-    if ((u16)(q->published - q->slot[id].place - 1) >= VIRTQ_SIZE_MAX)
+    if (id >= q->size || !q->slot[id].shown || len > q->slot[id].writable)
         return VIRTQ_BROKEN;
     *token = q->slot[id].token;
     *slot = id;

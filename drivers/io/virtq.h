@@ -19,7 +19,7 @@ struct virtq_slot {
     void *token;  /* NULL: the slot is free */
     u32 writable; /* bytes that the device may write */
     u16 pieces;   /* descriptors of the ring that it takes */
-    u16 place;    /* in the available ring's count */
+    bool shown;   /* to the device: only then it can be done with it */
 };
 
 struct virtq {
@@ -33,6 +33,7 @@ struct virtq {
     u16 available, published, taken; /* counts modulo 2^16: written, shown, taken back */
     u16 free, free_count;
     u16 next[VIRTQ_SIZE_MAX];
+    u16 added[VIRTQ_SIZE_MAX]; /* slots that are not shown yet: available - published */
     struct virtq_slot slot[VIRTQ_SIZE_MAX];
 };
 

@@ -274,6 +274,32 @@ static void test_ids_at_the_wrong_time(void **state)
     stop();
 }
 
+/* The first request is done last, after more than the indices can count. */
+static void test_slow_one_among_many(void **state)
+{
+    struct fv_chain slow;
+    bool broken;
+
+    (void)state;
+    start(16, 3, ALL | RING);
+    b.disk.timeout_us = 1u << 30;
+    assert_int_equal(submit(0, DISK_WRITE, 0, 1, 0), OK);
+    disk_kick(&b.disk, 0);
+    assert_true(fv_next(&d, 0, &slow, &broken));
+    for (u32 i = 0; i < 70000; i++) {
+        assert_int_equal(submit(1, DISK_READ, 0, 1, 0), OK);
+        disk_kick(&b.disk, 0);
+        assert_true(serve_one(0, true));
+        assert_int_equal(done[IO_DONE], i + 1);
+    }
+    *slow.piece[slow.count - 1].at = 0;
+    fv_used(&d, 0, slow.head, 1);
+    (void)disk_poll(&b.disk);
+    assert_int_equal(done[IO_DONE], 70001);
+    assert_int_equal(b.disk.counts.nonsense, 0);
+    stop();
+}
+
 static void test_timeout(void **state)
 {
     (void)state;
@@ -408,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_errors_of_the_device),
         cmocka_unit_test(test_ring_of_nonsense),
         cmocka_unit_test(test_ids_at_the_wrong_time),
+        cmocka_unit_test(test_slow_one_among_many),
         cmocka_unit_test(test_timeout),
         cmocka_unit_test(test_device_that_does_not_come_back),
         cmocka_unit_test(test_reset_and_stop_under_way),
