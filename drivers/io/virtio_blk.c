@@ -379,7 +379,8 @@ err_t virtio_blk_start(struct virtio_blk *b, const struct pci_function *f, struc
                        u32 queues_max)
 {
     *b = (struct virtio_blk){.first_deadline = IO_NEVER};
-    b->disk = (struct disk){.ops = &blk_ops, .env = env, .timeout_us = DISK_TIMEOUT_US};
+    b->disk =
+        (struct disk){.ops = &blk_ops, .env = env, .timeout_us = DISK_TIMEOUT_US, .lost = true};
     (void)fmt_buf(b->disk.name, sizeof(b->disk.name), "virtio-blk %02x:%02x.%x", f->bus, f->device,
                   f->function);
     if (virtio_type_of(f) != VIRTIO_BLK || queues_max == 0)
@@ -398,7 +399,7 @@ err_t virtio_blk_start(struct virtio_blk *b, const struct pci_function *f, struc
                 env->ops->dma_free(env, &b->headers[i]);
         virtio_close(&b->v);
         b->disk.queues = 0;
-        b->disk.lost = true;
     }
+    b->disk.lost = err != OK;
     return err;
 }

@@ -393,7 +393,7 @@ static err_t bring_up(struct virtio_net *n)
 err_t virtio_net_start(struct virtio_net *n, const struct pci_function *f, struct io_env *env)
 {
     *n = (struct virtio_net){.first_deadline = IO_NEVER};
-    n->nic = (struct nic){.ops = &net_ops, .env = env, .timeout_us = NIC_TIMEOUT_US};
+    n->nic = (struct nic){.ops = &net_ops, .env = env, .timeout_us = NIC_TIMEOUT_US, .lost = true};
     (void)fmt_buf(n->nic.name, sizeof(n->nic.name), "virtio-net %02x:%02x.%x", f->bus, f->device,
                   f->function);
     if (virtio_type_of(f) != VIRTIO_NET)
@@ -411,7 +411,7 @@ err_t virtio_net_start(struct virtio_net *n, const struct pci_function *f, struc
             env->ops->dma_free(env, &n->headers);
         n->headers.len = 0;
         virtio_close(&n->v);
-        n->nic.lost = true;
     }
+    n->nic.lost = err != OK;
     return err;
 }

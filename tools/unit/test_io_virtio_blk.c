@@ -406,6 +406,7 @@ static void test_devices_that_are_refused(void **state)
         default: fv_put(d.config, 0x48, 4, 0x3fff); break; /* registers outside of the BAR */
         }
         assert_int_not_equal(virtio_blk_start(&b, &f, &d.io.env, 4), OK);
+        assert_true(b.disk.lost);
         disk_stop(&b.disk);
         assert_true(fake_io_close(&d.io));
     }

@@ -290,6 +290,7 @@ static void test_devices_that_are_refused(void **state)
         default: d.io.allocations_left = 4; break;
         }
         assert_int_not_equal(virtio_net_start(&n, &f, &d.io.env), OK);
+        assert_true(n.nic.lost);
         nic_stop(&n.nic);
         assert_true(fake_io_close(&d.io));
     }
