@@ -116,6 +116,14 @@ static void start_drivers(const struct pci_function *f)
         }
 }
 
+struct pci_function *device_find(u16 vendor, u16 id)
+{
+    for (u32 i = 0; i < functions; i++)
+        if (by_ports[i].vendor == vendor && by_ports[i].id == id)
+            return &by_ports[i];
+    return NULL;
+}
+
 /* ------------------------------------------------------------ tests */
 
 GUEST_TEST(pci_scan_by_ports)

@@ -27,5 +27,8 @@ extern struct disk_place disks[DISKS_MAX];
 extern struct nic_place nics[NICS_MAX];
 extern u32 disk_count, nic_count;
 
+/* A function by its ids, as it was found by ports; NULL: none. */
+struct pci_function *device_find(u16 vendor, u16 id);
+
 /* The scratch disk's first sector begins with this. */
 #define SCRATCH_MARK "LINTEL-SCRATCH"

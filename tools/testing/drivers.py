@@ -78,7 +78,7 @@ def make_disk(path, scratch):
 def qemu_devices(folder, port):
     """QEMU's arguments for all virtio devices, their files in `folder`."""
     plain = make_disk(folder / "plain.img", True)
-    argv = ["-device", "pcie-root-port,id=bridge",
+    argv = ["-device", "pcie-root-port,id=bridge", "-device", "edu",
             "-drive", f"if=none,id=plain,format=raw,discard=unmap,file={plain}",
             "-device", "virtio-blk-pci,drive=plain,serial=plain,disable-legacy=on"]
     for disk in DISKS:
