@@ -17,6 +17,10 @@ enum virtio_type { VIRTIO_NONE = 0, VIRTIO_NET = 1, VIRTIO_BLK = 2 };
 #define VIRTIO_F_INDIRECT_DESC BIT(28)
 #define VIRTIO_F_EVENT_IDX     BIT(29)
 #define VIRTIO_F_VERSION_1     BIT(32)
+/* Addresses are the bus's, which is what drivers have; memory is ordered as between processors,
+ * which is how drivers order it. */
+#define VIRTIO_F_ACCESS_PLATFORM BIT(33)
+#define VIRTIO_F_ORDER_PLATFORM  BIT(36)
 
 struct virtio;
 
@@ -54,8 +58,8 @@ enum virtio_type virtio_type_of(const struct pci_function *f);
 /* Finds the device's registers and resets it.  E_NOTSUP: no modern virtio device.  E_IO: its
  * registers are not where it says, or it does not answer. */
 err_t virtio_open(struct virtio *v, const struct pci_function *f, struct io_env *env);
-/* v->features are those of `wanted` that the device has.  E_NOTSUP: it lacks one of `needed`, or
- * VIRTIO_F_VERSION_1, or refuses the choice. */
+/* v->features are those of `wanted`, and of what every driver can, that the device has.  E_NOTSUP:
+ * it lacks one of `needed`, or VIRTIO_F_VERSION_1, or refuses the choice. */
 err_t virtio_negotiate(struct virtio *v, u64 wanted, u64 needed);
 /* Opens a queue.  E_NOENT: the device has none of that number.  Else as virtq_open(). */
 err_t virtio_queue_open(struct virtio *v, u32 queue, struct virtq *q);

@@ -157,6 +157,7 @@ static u64 device_features(struct virtio *v)
 
 err_t virtio_negotiate(struct virtio *v, u64 wanted, u64 needed)
 {
+    wanted |= VIRTIO_F_ACCESS_PLATFORM | VIRTIO_F_ORDER_PLATFORM;
     needed |= VIRTIO_F_VERSION_1;
     add_status(v, ACKNOWLEDGE);
     add_status(v, DRIVER);

@@ -33,14 +33,15 @@ class Disk:
 
 
 # With MSI-X; several queues and 4 KiB sectors; fewer vectors than queues, with a transitional device's ids;
-# without MSI-X, behind a bridge; a queue of four entries without indirect descriptors and event index; what
-# t_disk_errors.c wants.
+# without MSI-X, behind a bridge; a queue of four entries without indirect descriptors and event index, of a
+# device that takes the bus's addresses alone; what t_disk_errors.c wants.
 DISKS = (
     Disk("queues", properties=",num-queues=4,logical_block_size=4096,physical_block_size=4096",
          backend="driver=raw,node-name={name},discard=unmap,file.driver=file,file.filename={file}"),
     Disk("few", properties=",num-queues=4,vectors=2", transitional=True),
     Disk("line", properties=",num-queues=2,vectors=0,bus=bridge"),
-    Disk("small", properties=",num-queues=1,queue-size=4,indirect_desc=off,event_idx=off"),
+    Disk("small", properties=",num-queues=1,queue-size=4,indirect_desc=off,event_idx=off,"
+                             "iommu_platform=on"),
     Disk("readonly", scratch=False,
          backend="driver=raw,node-name={name},read-only=on,file.driver=file,file.filename={file}"),
     Disk("errors", scratch=False,

@@ -125,7 +125,7 @@ static void start(struct fuzz_input *in)
     static struct pci_function f;
     const u32 how = fuzz_take(in, 1);
 
-    fv_open(&d, VIRTIO_BLK, (u16)(1 + how % 4), (u16)(4 << how / 4 % 8), how / 32 % 5,
+    fv_open(&d, VIRTIO_BLK, (u16)(1 + how % 4), (u16)(4 << how / 4 % 4), how / 16 % 5,
             (u64)fuzz_take(in, 4), &pci, &f);
     fv_put(d.device, 0, 8, 65536);
     fv_put(d.device, 8, 4, 8192);

@@ -153,7 +153,7 @@ int LLVMFuzzerTestOneInput(const u8 *bytes, size_t len)
     const u32 how = fuzz_take(&in, 1);
 
     again = false;
-    fv_open(&d, VIRTIO_NET, 3, (u16)(2 << how % 8), how / 8 % 5, (u64)fuzz_take(&in, 4), &pci, &f);
+    fv_open(&d, VIRTIO_NET, 3, (u16)(2 << how % 5), how / 5 % 5, (u64)fuzz_take(&in, 4), &pci, &f);
     d.io.hurry = 1000;
     d.rung = how / 64 % 2 ? answer : NULL;
     if (virtio_net_start(&n, &f, &d.io.env) == OK) {

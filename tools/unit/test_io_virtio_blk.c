@@ -184,7 +184,7 @@ static void test_full_queue_and_many_rounds(void **state)
 
     (void)state;
     start(16, 3, ALL);
-    for (u32 round = 0; round < 10000; round++) { /* the indices wrap */
+    for (u32 round = 0; round < 30000; round++) { /* the indices wrap */
         while (count < ARRAY_LEN(request) &&
                submit(count, DISK_READ, round % 100, 1, round % 2) == OK)
             count++;
