@@ -226,11 +226,9 @@ static u64 wanted_at(const struct ide_channel *c, u64 now)
 {
     if (c->ended.first != NULL)
         return now;
-    switch (c->state) {
-    case IDE_BUSY: return c->current->deadline;
-    case IDE_RESET: return now + RESET_STEP_US;
-    default: return IO_NEVER;
-    }
+    if (c->current != NULL)
+        return c->current->deadline;
+    return c->state == IDE_RESET ? now + RESET_STEP_US : IO_NEVER;
 }
 
 static u64 poll(struct disk *disk)
@@ -242,7 +240,7 @@ static u64 poll(struct disk *disk)
     if (c->state == IDE_RESET)
         (void)reset_is_over(c);
     const u64 now = io_now(c->env);
-    if (c->state == IDE_BUSY && c->current->deadline <= now)
+    if (c->current != NULL && c->current->deadline <= now)
         late(c, now);
     start_next(c);
     ide_tell(c);
