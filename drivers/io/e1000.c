@@ -294,6 +294,7 @@ err_t e1000_start(struct e1000 *e, const struct pci_function *f, const char *nam
         release(e);
         return err;
     }
+    interrupts(&e->nic, true);
     const u8 *mac = e->nic.mac;
     io_log(env, IO_LOG_INFO, "%s: %02x:%02x:%02x:%02x:%02x:%02x, link %s, %u Mbit/s", name, mac[0],
            mac[1], mac[2], mac[3], mac[4], mac[5], e->nic.link ? "up" : "down", e->nic.speed_mbit);

@@ -29,7 +29,7 @@ struct e1000 {
     struct nic_frame *ended;        /* without the card, the newest first */
 };
 
-/* Resets the card and makes its nic: e->nic, without a user, buffers or interrupts.  `name` is for
- * logs.  E_IO: it does not answer, or has no address; other errors: the environment's.  After an
- * error nothing is left to be stopped. */
+/* Resets the card and makes its nic: e->nic, without a user or buffers, interrupts on.  `name` is
+ * for logs.  E_IO: it does not answer, or has no address; other errors: the environment's.  After
+ * an error nothing is left to be stopped. */
 err_t e1000_start(struct e1000 *e, const struct pci_function *f, const char *name);

@@ -1,7 +1,6 @@
 /* The channel's state machine; see ide.h. */
 #include "drivers/io/ide.h"
 #include "drivers/io/ide_internal.h"
-#include "lib/fmt.h"
 #include "lib/mem.h"
 
 /* How long a drive that has just done a command may be busy before the next one. */
@@ -283,6 +282,12 @@ static void empty(struct ide_channel *c, struct ide_drive *d, enum io_result res
     ide_end_waiting(c, d, UINT64_MAX, result);
 }
 
+void ide_settle(struct ide_channel *c)
+{
+    while (c->state == IDE_RESET && !reset_is_over(c))
+        c->env->ops->delay(c->env, RESET_STEP_US);
+}
+
 static err_t reset(struct disk *disk)
 {
     struct ide_drive *d = ide_drive_of(disk);
@@ -291,8 +296,7 @@ static err_t reset(struct disk *disk)
     empty(c, d, IO_RESET);
     if (c->state == IDE_IDLE)
         start_reset(c);
-    while (c->state == IDE_RESET && !reset_is_over(c))
-        c->env->ops->delay(c->env, RESET_STEP_US);
+    ide_settle(c);
     start_next(c);
     ide_tell(c);
     return disk->lost ? E_IO : OK;
@@ -323,7 +327,7 @@ static void stop(struct disk *disk)
         close(c);
 }
 
-static const struct disk_ops operations = {
+const struct disk_ops ide_operations = {
     .submit = submit,
     .kick = kick,
     .poll = poll,
@@ -331,56 +335,3 @@ static const struct disk_ops operations = {
     .reset = reset,
     .stop = stop,
 };
-
-/* ------------------------------------------------------------ the start */
-
-static bool find_drive(struct ide_channel *c, u32 number, const char *name)
-{
-    struct ide_drive *d = &c->drive[number];
-
-    *d = (struct ide_drive){.channel = c, .number = number};
-    d->disk = (struct disk){.ops = &operations, .env = c->env, .timeout_us = DISK_TIMEOUT_US};
-    fmt_buf(d->disk.name, sizeof(d->disk.name), "%s.%u", name, number);
-    if (ide_identify(d) != OK)
-        return false;
-    ide_describe(d);
-    if (d->id.packet && ide_packet_look(d) != OK) {
-        io_log(c->env, IO_LOG_WARN, "%s: %s is not used: it takes no packets", d->disk.name,
-               d->id.model);
-        return false;
-    }
-    d->present = true;
-    io_log(c->env, IO_LOG_INFO, "%s: %s, %llu sectors of %u bytes%s", d->disk.name, d->id.model,
-           (unsigned long long)d->disk.sectors, d->disk.sector_size,
-           d->disk.flags & DISK_HAS_NO_MEDIUM ? ", no medium" : "");
-    return true;
-}
-
-static err_t find_drives(struct ide_channel *c, const char *name)
-{
-    u32 found = 0;
-    u8 status;
-
-    if (ata_status_absent(ata_port_peek(&c->port)))
-        return E_NOENT;
-    ata_port_soft_reset(&c->port);
-    TRY(ata_port_wait_idle(&c->port, IDE_RESET_LIMIT_US, &status));
-    for (u32 i = 0; i < IDE_DRIVES; i++)
-        found += find_drive(c, i, name);
-    return found > 0 ? OK : E_NOENT;
-}
-
-err_t ide_start(struct ide_channel *c, struct io_env *env, const struct ata_place *place,
-                const char *name)
-{
-    *c = (struct ide_channel){
-        .env = env, .irq_line = place->irq, .irq_level = place->level, .state = IDE_IDLE};
-    TRY(ata_port_open(&c->port, env, place));
-    const u32 len = IDE_PRDS * (u32)sizeof(struct prd);
-    TRY(env->ops->dma_alloc(env, len, (u32)PAGE_SIZE, IO_BUS_32, &c->table));
-    _Static_assert(IDE_PRDS * sizeof(struct prd) <= PAGE_SIZE, "the table crosses no 64 KiB");
-    const err_t err = prd_place_ok(c->table.bus, IDE_PRDS) ? find_drives(c, name) : E_NOMEM;
-    if (err != OK)
-        env->ops->dma_free(env, &c->table);
-    return err;
-}

@@ -6,11 +6,19 @@
 #pragma once
 #include "drivers/io/ata_port.h"
 #include "drivers/io/disk.h"
+#include "drivers/io/pci.h"
 #include "drivers/io/prd.h"
 
-#define IDE_DRIVES       2u
-#define IDE_DEPTH        32u  /* requests of one drive in the channel's queue */
-#define IDE_SEGMENTS_MAX 128u /* of a request */
+/* PCI class, and bits of its programming interface. */
+#define IDE_CLASS              0x01u
+#define IDE_SUBCLASS           0x01u
+#define IDE_IS_MASTER          0x80u
+#define IDE_IS_NATIVE(channel) (1u << 2 * (channel))
+
+#define IDE_CHANNELS           2u
+#define IDE_DRIVES             2u
+#define IDE_DEPTH              32u  /* requests of one drive in the channel's queue */
+#define IDE_SEGMENTS_MAX       128u /* of a request */
 /* A command moves at most what Bochs' controller can buffer. */
 #define IDE_BYTES_MAX (128 * KiB)
 /* Each segment may touch one 64 KiB boundary more than it is long. */
@@ -45,6 +53,7 @@ struct ide_list {
 /* Owner: the caller, who does not move it. */
 struct ide_channel {
     struct io_env *env;
+    char name[16]; /* for logs; the drives' have a number behind it */
     struct ata_port port;
     struct io_irq irq;
     u32 irq_line;
@@ -57,8 +66,19 @@ struct ide_channel {
     struct ide_drive drive[IDE_DRIVES];
 };
 
-/* Looks for drives and makes their disks: c->drive[n].disk where c->drive[n].present.  Refused
- * drives are logged with the reason.  E_NOENT: no drive; E_IO: a drive stays busy; the others are
- * io_env's.  After an error nothing is left to be stopped. */
+/* Where a channel of a PCI IDE controller is: the PC's old places, or those of its BARs, which have
+ * to be measured.  Lets the controller decode and master.  E_NOENT: not an IDE controller, no such
+ * channel; E_NOTSUP: it has no bus master, or its BARs are not placed.  PCI IDE Controller
+ * Specification, "Programming Interface". */
+err_t ide_place(const struct pci_function *f, u32 channel, struct ata_place *place);
+
+/* Looks for drives and makes their disks: c->drive[n].disk where c->drive[n].present, interrupts
+ * on. `name` is for logs.  Refused drives are logged with the reason.  E_NOENT: no drive; E_IO: a
+ * drive stays busy; the others are io_env's.  After an error nothing is left to be stopped. */
 err_t ide_start(struct ide_channel *c, struct io_env *env, const struct ata_place *place,
                 const char *name);
+
+/* Starts a drive again that was stopped, while the other one goes on.  E_EXIST: it was not stopped;
+ * E_IO: the channel is lost, or in the middle of a request; E_NOENT: no drive, or one that is
+ * refused. */
+err_t ide_start_drive(struct ide_channel *c, u32 number);

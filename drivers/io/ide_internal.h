@@ -13,6 +13,12 @@ static inline struct ide_drive *ide_target(struct ide_channel *c, const struct d
     return &c->drive[r->slot % IDE_DRIVES];
 }
 
+/* ---- ide.c */
+
+extern const struct disk_ops ide_operations;
+/* Waits for the end of a reset that is under way. */
+void ide_settle(struct ide_channel *c);
+
 /* ---- ide_queue.c */
 
 void ide_push(struct ide_list *l, struct disk_request *r);

@@ -11,7 +11,7 @@ static void test_start(void **state)
     assert_int_equal(e.nic.speed_mbit, 1000);
     assert_int_equal(m.reg[M_RAL], 0x12005452);
     assert_int_equal(m.reg[M_RAL + 1], 0x80005634);
-    assert_int_equal(m.reg[M_IMS], 0);
+    assert_true(m.reg[M_IMS] != 0);
     assert_int_equal(m.config[PCI_COMMAND] & 6, 6);
     assert_int_equal(m.reg[M_RCTL] & 2, 0); /* no buffers yet */
     assert_string_equal(m.io.log, "e1000: 52:54:00:12:34:56, link up, 1000 Mbit/s\n");
@@ -155,7 +155,6 @@ static void test_interrupts(void **state)
 
     (void)state;
     post_all();
-    nic_interrupts(&e.nic, true);
     assert_int_equal(fake_line(&m.io, E1000_LINE), 0); /* another device's */
     assert_true(e1000_model_receive(&m, bytes, 60));
     assert_true(model_line(&m));
@@ -184,6 +183,9 @@ static void test_interrupts(void **state)
 static void test_link(void **state)
 {
     (void)state;
+    assert_int_equal(nic_poll(&e.nic), IO_NEVER);
+    nic_interrupts(&e.nic, false);
+    m.io.now += 100000;
     const u64 next = nic_poll(&e.nic);
     assert_true(next > m.io.now && next <= m.io.now + 100000);
     m.reg[M_STATUS] &= ~2u;

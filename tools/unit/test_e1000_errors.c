@@ -117,7 +117,6 @@ static void test_gone(void **state)
 
     (void)state;
     post_all();
-    nic_interrupts(&e.nic, true);
     open_frame(&f, 60, 1);
     assert_int_equal(nic_send(&e.nic, &f.f), OK);
     m.reg[M_ICR] = m.reg[M_STATUS] = ~0u;

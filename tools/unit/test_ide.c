@@ -127,8 +127,6 @@ static void test_interrupts(void **state)
     static struct job j[8];
 
     (void)state;
-    disk_interrupts(disk(0), true);
-    disk_interrupts(disk(1), true);
     for (u32 i = 0; i < 8; i++) {
         open_job(&j[i], 2048);
         plan(&j[i], DISK_READ, i, 1, i % 2 ? 2048 : 512);
@@ -190,7 +188,6 @@ static void test_resubmit(void **state)
     open_job(&again, 512);
     plan(&again, DISK_READ, 0, 1, 512);
     again.r.done = resubmit;
-    disk_interrupts(disk(0), true);
     submit(disk(0), &again);
     for (u32 i = 0; i < 5; i++) {
         assert_true(ide_model_work(&m));
@@ -212,10 +209,82 @@ static void test_stop(void **state)
     submit(disk(1), (plan(&cd, DISK_READ, 0, 1, 2048), &cd));
     disk_stop(disk(0));
     assert_int_equal(j.result, IO_GONE);
+    assert_int_equal(disk_submit(disk(0), &j.r), E_IO);
     finish(disk(1), &cd);
     assert_int_equal(cd.result, IO_DONE);
+    /* And started again beside the other one, which is not disturbed. */
+    assert_int_equal(ide_start_drive(&c, 1), E_EXIST);
+    assert_int_equal(ide_start_drive(&c, 2), E_RANGE);
+    submit(disk(1), (plan(&cd, DISK_READ, 0, 1, 2048), &cd));
+    assert_int_equal(ide_start_drive(&c, 0), E_IO);
+    finish(disk(1), &cd);
+    assert_int_equal(ide_start_drive(&c, 0), OK);
+    submit(disk(0), (plan(&j, DISK_READ, 0, 1, 512), &j));
+    finish(disk(0), &j);
+    assert_int_equal(j.result, IO_DONE);
     close_job(&j);
     close_job(&cd);
+}
+
+static u32 command_register;
+
+static u32 config_read(struct fake_io *io, bool ports, u64 at, u32 width)
+{
+    (void)io;
+    assert_true(!ports && (at & 0xffc) == PCI_COMMAND && width == 2);
+    return command_register;
+}
+
+static void config_write(struct fake_io *io, bool ports, u64 at, u32 width, u32 value)
+{
+    (void)io;
+    assert_true(!ports && (at & 0xffc) == PCI_COMMAND && width == 2);
+    command_register = value;
+}
+
+static void expect_place(const struct ata_place *p, u16 command, u16 control, u16 bus_master,
+                         u32 irq, bool level)
+{
+    assert_int_equal(p->command, command);
+    assert_int_equal(p->control, control);
+    assert_int_equal(p->bus_master, bus_master);
+    assert_int_equal(p->irq, irq);
+    assert_int_equal(p->level, level);
+}
+
+/* The places of the PIIX, and of a controller that has them in BARs. */
+static void test_places(void **state)
+{
+    struct pci pci = {.env = &m.io.env, .ecam = {.env = &m.io.env, .at = 0, .len = 1 << 20}};
+    struct pci_function f = {.pci = &pci,
+                             .class = IDE_CLASS,
+                             .subclass = IDE_SUBCLASS,
+                             .interface = 0x80,
+                             .line = 10,
+                             .bar[4] = {.kind = PCI_BAR_PORTS, .base = 0xc000, .len = 16}};
+    struct ata_place place;
+
+    (void)state;
+    m.io.read = config_read;
+    m.io.write = config_write;
+    assert_int_equal(ide_place(&f, 0, &place), OK);
+    expect_place(&place, 0x1f0, 0x3f6, 0xc000, 14, false);
+    assert_int_equal(command_register, 5);
+    assert_int_equal(ide_place(&f, 1, &place), OK);
+    expect_place(&place, 0x170, 0x376, 0xc008, 15, false);
+    assert_int_equal(ide_place(&f, 2, &place), E_NOENT);
+    f.interface = 0x84; /* the second channel is native */
+    assert_int_equal(ide_place(&f, 1, &place), E_NOTSUP);
+    f.bar[2] = (struct pci_bar){.kind = PCI_BAR_PORTS, .base = 0xd000, .len = 8};
+    f.bar[3] = (struct pci_bar){.kind = PCI_BAR_PORTS, .base = 0xd100, .len = 4};
+    assert_int_equal(ide_place(&f, 1, &place), OK);
+    expect_place(&place, 0xd000, 0xd102, 0xc008, 10, true);
+    f.bar[4].base = 0;
+    assert_int_equal(ide_place(&f, 0, &place), E_NOTSUP);
+    f.subclass = 6;
+    assert_int_equal(ide_place(&f, 0, &place), E_NOENT);
+    m.io.read = model_read;
+    m.io.write = model_write;
 }
 
 /* What cannot be flushed has no write cache; what the driver cannot use is refused with a reason.
@@ -246,7 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_start),    CASE(test_nothing_there), CASE(test_read_write), CASE(test_segments),
         CASE(test_refused),  CASE(test_flush),         CASE(test_interrupts), CASE(test_full),
-        CASE(test_resubmit), CASE(test_stop),          CASE(test_identities),
+        CASE(test_resubmit), CASE(test_stop),          CASE(test_places),     CASE(test_identities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

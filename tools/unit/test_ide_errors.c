@@ -194,7 +194,6 @@ static void test_early_interrupt(void **state)
 
     (void)state;
     open_job(&j, 512);
-    disk_interrupts(disk(0), true);
     submit(disk(0), (plan(&j, DISK_READ, 0, 1, 512), &j));
     m.bm_status |= BM_INTERRUPT;
     assert_int_equal(fake_line(&m.io, IDE_LINE), 1);
