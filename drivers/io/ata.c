@@ -165,10 +165,10 @@ err_t ata_taskfile(const struct ata_identity *id, u32 drive, enum ata_access acc
 {
     if (access == ATA_FLUSH)
         return flush_taskfile(id, drive, tf);
-    if (count == 0 || lba >= id->sectors || count > id->sectors - lba)
+    if (count == 0 || lba >= LBA48_SECTORS || count > LBA48_SECTORS - lba || count > LBA48_COUNT)
         return E_RANGE;
     const bool ext = lba + count > LBA28_SECTORS || count > LBA28_COUNT;
-    if (ext && (!id->lba48 || count > LBA48_COUNT))
+    if (ext && !id->lba48)
         return E_RANGE;
 
     *tf = (struct ata_taskfile){.device = ata_device(drive), .ext = ext};

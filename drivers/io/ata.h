@@ -62,9 +62,9 @@ err_t ata_identity_parse(const u16 words[ATA_IDENTIFY_WORDS], bool packet, struc
                          const char **why);
 
 /* Registers for reading or writing [lba, lba + count) or flushing (both 0), for drive 0 or 1.
- * 48-bit commands where the drive has them and the range needs them.  E_RANGE: the range is empty
- * or not on the disk, or more than one command can take (256, or 65536 with 48 bits).  E_NOTSUP:
- * the drive cannot flush. */
+ * 48-bit commands where the drive has them and the range needs them.  Whether the range is on the
+ * disk is the drive's to judge.  E_RANGE: the range is empty, or no command of this drive reaches
+ * it (256 sectors below 2^28; with 48 bits 65536 below 2^48).  E_NOTSUP: the drive cannot flush. */
 err_t ata_taskfile(const struct ata_identity *id, u32 drive, enum ata_access access, u64 lba,
                    u32 count, struct ata_taskfile *tf);
 

@@ -48,7 +48,7 @@ static void lose(struct e1000 *e)
 {
     io_log(e->nic.env, IO_LOG_ERROR, "%s: lost", e->nic.name);
     /* What does not answer may still write. */
-    pci_command(e->function, 0, PCI_COMMAND_MASTER);
+    pci_command(&e->function, 0, PCI_COMMAND_MASTER);
     struct nic_buffer *buffers = e1000_empty(e, IO_GONE);
     nic_lose(&e->nic);
     e1000_tell(e);
@@ -140,7 +140,7 @@ static void interrupts(struct nic *n, bool on)
 {
     struct e1000 *e = e1000_of(n);
 
-    if (on && e->irq.id == 0 && pci_irq_attach(e->function, PCI_IRQ_INTX, &e->irq) != OK) {
+    if (on && e->irq.id == 0 && pci_irq_attach(&e->function, PCI_IRQ_INTX, &e->irq) != OK) {
         io_log(n->env, IO_LOG_WARN, "%s: no interrupt line; it has to be polled", n->name);
         return;
     }
@@ -177,9 +177,9 @@ static void release(struct e1000 *e)
     struct io_env *env = e->nic.env;
 
     if (e->irq.id != 0)
-        pci_irq_detach(e->function, &e->irq);
+        pci_irq_detach(&e->function, &e->irq);
     e->irq.id = 0;
-    pci_command(e->function, 0, PCI_COMMAND_MASTER);
+    pci_command(&e->function, 0, PCI_COMMAND_MASTER);
     if (e->rx_memory.at != NULL)
         env->ops->dma_free(env, &e->rx_memory);
     if (e->tx_memory.at != NULL)
@@ -267,7 +267,7 @@ err_t e1000_start(struct e1000 *e, const struct pci_function *f, const char *nam
 {
     struct io_env *env = f->pci->env;
 
-    *e = (struct e1000){.function = f,
+    *e = (struct e1000){.function = *f,
                         .rx = {.size = E1000_RX_RING},
                         .tx = {.size = E1000_TX_RING},
                         .irq = {.handler = on_interrupt, .arg = e}};
@@ -286,8 +286,9 @@ err_t e1000_start(struct e1000 *e, const struct pci_function *f, const char *nam
         .timeout_us = NIC_TIMEOUT_US,
     };
     fmt_buf(e->nic.name, sizeof(e->nic.name), "%s", name);
-    TRY(pci_map_bar(f, 0, &e->registers));
-    pci_command(f, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 0);
+    pci_measure_bars(&e->function);
+    TRY(pci_map_bar(&e->function, 0, &e->registers));
+    pci_command(&e->function, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 0);
     const err_t err = bring_up(e);
     if (err != OK) {
         io_log(env, IO_LOG_WARN, "%s: does not come up", name);

@@ -13,7 +13,7 @@
 /* Owner: the caller, who does not move it. */
 struct e1000 {
     struct nic nic;
-    const struct pci_function *function;
+    struct pci_function function;
     struct io_window registers;
     struct io_irq irq;
     struct io_dma rx_memory, tx_memory; /* the rings; hostile */
@@ -30,6 +30,7 @@ struct e1000 {
 };
 
 /* Resets the card and makes its nic: e->nic, without a user or buffers, interrupts on.  `name` is
- * for logs.  E_IO: it does not answer, or has no address; other errors: the environment's.  After
+ * for logs.  E_IO: it does not answer, or has no address; E_NOENT: its registers are nowhere; other
+ * errors: the environment's.  After
  * an error nothing is left to be stopped. */
 err_t e1000_start(struct e1000 *e, const struct pci_function *f, const char *name);

@@ -40,6 +40,8 @@ static err_t begin(struct ide_channel *c, struct disk_request *r)
         TRY(fill_table(c, r));
         io_publish();
     }
+    c->by_interrupt = d->wants_interrupts && c->irq.id != 0;
+    ata_port_interrupts(&c->port, c->by_interrupt);
     bm_prepare(&c->port, (u32)c->table.bus, to_memory);
     TRY(issue(d, r));
     if (r->op != DISK_FLUSH)
@@ -100,21 +102,32 @@ static enum io_result verdict(struct ide_drive *d, u8 status, u8 bm)
     return IO_DONE;
 }
 
-/* Has the current command ended?  True: there was an interrupt of a drive. */
+/* Of a command without interrupts, by the drive's status and the bus master's. */
+static bool has_ended(const struct ide_channel *c, u8 bm)
+{
+    const u8 status = ata_port_peek(&c->port);
+
+    if (ata_status_absent(status) || (status & (ATA_BSY | ATA_DRQ)))
+        return false;
+    return (status & (ATA_ERR | ATA_DF)) || !(bm & BM_ACTIVE);
+}
+
+/* Has the current command ended?  True: there was an interrupt of a drive, or there would have
+ * been one. */
 static bool look(struct ide_channel *c)
 {
     const u8 bm = bm_status(&c->port);
+    struct disk_request *r = c->current;
 
-    if (!(bm & BM_INTERRUPT))
+    if (!(bm & BM_INTERRUPT) && (r == NULL || c->by_interrupt || !has_ended(c, bm)))
         return false;
     const u8 status = ata_port_status(&c->port);
-    if (c->state != IDE_BUSY || ata_status_absent(status) || (status & (ATA_BSY | ATA_DRQ))) {
-        for (u32 i = 0; i < IDE_DRIVES; i++)
-            c->drive[i].disk.counts.nonsense += c->state == IDE_BUSY && c->drive[i].present;
+    if (r == NULL || ata_status_absent(status) || (status & (ATA_BSY | ATA_DRQ))) {
+        if (r != NULL)
+            ide_target(c, r)->disk.counts.nonsense++;
         bm_acknowledge(&c->port);
         return true;
     }
-    struct disk_request *r = c->current;
     struct ide_drive *d = ide_target(c, r);
 
     bm_stop(&c->port);
@@ -127,12 +140,14 @@ static bool look(struct ide_channel *c)
 
 static bool on_interrupt(void *arg)
 {
-    struct ide_channel *c = arg;
+    struct ide_channel *c = (struct ide_channel *)arg;
+    const struct disk_request *r = c->current;
 
-    if (!look(c))
+    if (!(bm_status(&c->port) & BM_INTERRUPT))
         return false;
-    for (u32 i = 0; i < IDE_DRIVES; i++)
-        c->drive[i].disk.counts.interrupts += c->drive[i].present;
+    if (r != NULL)
+        ide_target(c, r)->disk.counts.interrupts++;
+    (void)look(c);
     start_next(c);
     ide_tell(c);
     return true;
@@ -234,7 +249,7 @@ static u64 poll(struct disk *disk)
 {
     struct ide_channel *c = ide_drive_of(disk)->channel;
 
-    if (c->state == IDE_BUSY)
+    if (c->current != NULL)
         (void)look(c);
     if (c->state == IDE_RESET)
         (void)reset_is_over(c);
@@ -251,6 +266,9 @@ static void interrupts(struct disk *disk, bool on)
     struct ide_drive *d = ide_drive_of(disk);
     struct ide_channel *c = d->channel;
 
+    /* The command that is under way ends as it began: both ways are looked at. */
+    if (!on && c->current != NULL && ide_target(c, c->current) == d)
+        c->by_interrupt = false;
     d->wants_interrupts = on;
     const bool want = c->drive[0].wants_interrupts || c->drive[1].wants_interrupts;
     if (want == (c->irq.id != 0))

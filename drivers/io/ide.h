@@ -62,6 +62,7 @@ struct ide_channel {
     enum ide_state state;
     u64 reset_end;
     struct disk_request *current;
+    bool by_interrupt;              /* it interrupts when it has ended */
     struct ide_list waiting, ended; /* ended: done() is still to be called */
     struct ide_drive drive[IDE_DRIVES];
 };

@@ -71,7 +71,6 @@ err_t ide_identify(struct ide_drive *d)
     const err_t err = identify(d);
     (void)ata_port_status(p);
     bm_stop(p);
-    ata_port_interrupts(p, true);
     return err;
 }
 

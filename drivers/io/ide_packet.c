@@ -66,7 +66,6 @@ static err_t ask(struct ide_drive *d, const u8 packet[ATA_PACKET_LEN], u8 *answe
     }
     (void)ata_port_status(p);
     bm_stop(p);
-    ata_port_interrupts(p, true);
     memcpy(answer, words, len);
     return err == OK || err == E_INVAL ? err : E_IO;
 }

@@ -4,6 +4,7 @@
 #include "drivers/io/virtio_net.h"
 #include "guest_tests/drivers/disk_run.h"
 #include "guest_tests/drivers/env.h"
+#include "guest_tests/drivers/pc_devices.h"
 #include "guest_tests/rt/guest.h"
 
 #define FUNCTIONS_MAX 64u
@@ -61,6 +62,8 @@ static const struct driver {
 } drivers[] = {
     {"virtio-blk", is_virtio_blk, start_virtio_blk, NULL, 1},
     {"virtio-net", is_virtio_net, NULL, start_virtio_net, 1},
+    {"ide", is_ide, start_ide, NULL, IDE_UNITS},
+    {"e1000", is_e1000, NULL, start_e1000, 1},
 };
 
 static u32 units_started[ARRAY_LEN(drivers)];

@@ -136,7 +136,7 @@ GUEST_TEST(disk_reset_during_transfers)
         struct disk *d = disks[i].disk;
         u32 by_reset = 0;
 
-        if (d == NULL)
+        if (d == NULL || (d->flags & DISK_HAS_NO_MEDIUM))
             continue;
         for (u32 round = 0; round < 20; round++) {
             const u32 count = submit_many(d, DISK_READ);
@@ -165,7 +165,7 @@ GUEST_TEST(disk_stop_and_start)
     for (u32 i = 0; i < disk_count; i++) {
         struct disk_place *p = &disks[i];
 
-        if (p->disk == NULL)
+        if (p->disk == NULL || (p->disk->flags & DISK_HAS_NO_MEDIUM))
             continue;
         for (u32 round = 0; round < 3; round++) {
             const u64 used = env_dma_used();
@@ -173,7 +173,7 @@ GUEST_TEST(disk_stop_and_start)
 
             disk_stop(p->disk);
             EXPECT_EQ(jobs_done, count);
-            EXPECT_TRUE(env_dma_used() < used);
+            EXPECT_TRUE(env_dma_used() <= used); /* two drives of a channel share it */
             EXPECT_EQ(disk_job_submit(p->disk, &jobs[0]), E_IO);
             EXPECT_EQ(p->start(p), OK);
             EXPECT_EQ(env_dma_used(), used);

@@ -131,6 +131,15 @@ static inline void model_store(struct e1000_model *m, u32 index, u32 value)
     m->reg[index] = value;
 }
 
+static inline void model_configure(struct e1000_model *m, u32 offset, u32 width, u32 value)
+{
+    if (offset == PCI_BAR)
+        value &= ~(E1000_LEN - 1);
+    else if (offset > PCI_BAR && offset < PCI_BAR + 4 * PCI_BARS)
+        value = 0;
+    memcpy(&m->config[offset], &value, width);
+}
+
 static inline void e1000_model_write(struct fake_io *io, bool ports, u64 at, u32 width, u32 value)
 {
     struct e1000_model *m = io->device;
@@ -138,7 +147,7 @@ static inline void e1000_model_write(struct fake_io *io, bool ports, u64 at, u32
     if (ports || m->gone)
         return;
     if (at >= E1000_ECAM && at + width <= E1000_ECAM + 256)
-        memcpy(&m->config[at - E1000_ECAM], &value, width);
+        model_configure(m, (u32)(at - E1000_ECAM), width, value);
     else if (at < E1000_BAR || at + width > (u64)E1000_BAR + E1000_LEN || width != 4)
         m->wrong++;
     else
@@ -265,8 +274,8 @@ static inline void e1000_model_open(struct e1000_model *m)
         .id = E1000_DEVICE,
         .pin = 1,
         .line = E1000_LINE,
-        .bar[0] = {.kind = PCI_BAR_MEMORY, .base = E1000_BAR, .len = E1000_LEN},
     };
+    model_configure(m, PCI_BAR, 4, E1000_BAR);
 }
 
 static inline bool e1000_model_close(struct e1000_model *m)

@@ -122,7 +122,7 @@ static void test_taskfile(void **state)
     assert_int_equal(tf.lba_high, 0x56);
     assert_int_equal(ata_taskfile(&id, 0, ATA_READ, 0, 65537, &tf), E_RANGE);
     assert_int_equal(ata_taskfile(&id, 0, ATA_READ, 0, 0, &tf), E_RANGE);
-    assert_int_equal(ata_taskfile(&id, 0, ATA_READ, id.sectors - 1, 2, &tf), E_RANGE);
+    assert_int_equal(ata_taskfile(&id, 0, ATA_READ, (1ull << 48) - 1, 2, &tf), E_RANGE);
     assert_int_equal(ata_taskfile(&id, 0, ATA_READ, ~0ull, 2, &tf), E_RANGE);
     assert_int_equal(ata_taskfile(&id, 0, ATA_FLUSH, 0, 0, &tf), OK);
     assert_int_equal(tf.command, 0xea);

@@ -17,7 +17,7 @@ static void test_no_start(void **state)
     assert_int_equal(e1000_start(&other, &m.function, "x"), E_IO);
     m.stays_reset = false;
     m.gone = true;
-    assert_int_equal(e1000_start(&other, &m.function, "x"), E_IO);
+    assert_int_equal(e1000_start(&other, &m.function, "x"), E_NOENT);
     m.gone = false;
     m.io.allocations_left = 1;
     assert_int_equal(e1000_start(&other, &m.function, "x"), E_NOMEM);

@@ -141,12 +141,56 @@ static void test_interrupts(void **state)
         assert_memory_equal(j[i].memory.at, m.drive[i % 2].media + i * (i % 2 ? 2048 : 512), 512);
         close_job(&j[i]);
     }
-    assert_int_equal(disk(0)->counts.interrupts, 8);
+    assert_int_equal(disk(0)->counts.interrupts, 4);
+    assert_int_equal(disk(1)->counts.interrupts, 4);
     assert_int_equal(fake_line(&m.io, IDE_LINE), 0); /* nobody's */
     disk_interrupts(disk(0), false);
     assert_int_not_equal(c.irq.id, 0);
     disk_interrupts(disk(1), false);
     assert_int_equal(c.irq.id, 0);
+}
+
+/* One drive by polling alone, beside one with interrupts: nothing of it reaches the line. */
+static void test_polling(void **state)
+{
+    struct job j;
+
+    (void)state;
+    open_job(&j, 4096);
+    for (u32 d = 0; d < 2; d++) {
+        const u32 size = disk(d)->sector_size;
+        disk_interrupts(disk(d), false);
+        disk_interrupts(disk(1 - d), true);
+        submit(disk(d), (plan(&j, DISK_READ, 3, 2, size), &j));
+        (void)disk_poll(disk(d));
+        assert_int_equal(j.done, 0);
+        assert_false(ide_model_work(&m));
+        assert_int_equal(fake_line(&m.io, IDE_LINE), 0);
+        assert_int_equal(j.done, 0);
+        (void)disk_poll(disk(d));
+        assert_int_equal(j.done, 1);
+        assert_int_equal(j.result, IO_DONE);
+        assert_memory_equal(j.memory.at, m.drive[d].media + 3 * size, 2 * size);
+        assert_int_equal(disk(d)->counts.interrupts, 0);
+    }
+    disk_interrupts(disk(0), false);
+    submit(disk(0), (plan(&j, DISK_FLUSH, 0, 0, 0), &j));
+    (void)disk_poll(disk(0));
+    assert_int_equal(j.done, 0);
+    finish(disk(0), &j);
+    assert_int_equal(m.drive[0].flushes, 1);
+    m.drive[0].bad_sector = 9;
+    m.drive[0].bad_error = 0x40;
+    submit(disk(0), (plan(&j, DISK_READ, 8, 2, 512), &j));
+    finish(disk(0), &j);
+    assert_int_equal(j.result, IO_ERROR);
+    /* Switched off in the middle: that request ends by its interrupt, or without. */
+    disk_interrupts(disk(0), true);
+    submit(disk(0), (plan(&j, DISK_READ, 0, 1, 512), &j));
+    disk_interrupts(disk(0), false);
+    finish(disk(0), &j);
+    assert_int_equal(j.result, IO_DONE);
+    close_job(&j);
 }
 
 static void test_full(void **state)
@@ -313,9 +357,10 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_start),    CASE(test_nothing_there), CASE(test_read_write), CASE(test_segments),
-        CASE(test_refused),  CASE(test_flush),         CASE(test_interrupts), CASE(test_full),
-        CASE(test_resubmit), CASE(test_stop),          CASE(test_places),     CASE(test_identities),
+        CASE(test_start),      CASE(test_nothing_there), CASE(test_read_write), CASE(test_segments),
+        CASE(test_refused),    CASE(test_flush),         CASE(test_interrupts), CASE(test_polling),
+        CASE(test_full),       CASE(test_resubmit),      CASE(test_stop),       CASE(test_places),
+        CASE(test_identities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
