@@ -73,6 +73,16 @@ bool disk_jobs_wait(struct disk *d, u64 count, enum disk_how how)
     return env_wait(&jobs_done, count, WAIT_MS, how == BY_POLLING ? poll : NULL, d);
 }
 
+bool disk_settle(struct disk *d)
+{
+    const u64 end = io_now(&env) + WAIT_MS * 1000ull;
+
+    while (disk_poll(d) != IO_NEVER)
+        if (io_now(&env) >= end)
+            return false;
+    return true;
+}
+
 enum io_result disk_run(struct disk *d, enum disk_op op, u64 sector, u32 sectors, u32 segments,
                         u32 buffer, enum disk_how how)
 {
@@ -92,7 +102,7 @@ enum io_result disk_run(struct disk *d, enum disk_op op, u64 sector, u32 sectors
 }
 
 /* A word is a function of its place on the disk and of the generation. */
-static u64 word(u64 address, u32 generation)
+u64 disk_word(u64 address, u32 generation)
 {
     u64 x = address * 0x9e3779b97f4a7c15ull + generation;
 
@@ -105,7 +115,7 @@ void disk_fill(u32 buffer, u32 offset, u64 address, u32 bytes, u32 generation)
     u64 *to = (u64 *)(void *)((u8 *)disk_buffer(buffer)->at + offset);
 
     for (u32 i = 0; i < bytes / 8; i++)
-        to[i] = word(address + 8 * (u64)i, generation);
+        to[i] = disk_word(address + 8 * (u64)i, generation);
 }
 
 bool disk_holds(u32 buffer, u32 offset, u64 address, u32 bytes, u32 generation)
@@ -113,7 +123,7 @@ bool disk_holds(u32 buffer, u32 offset, u64 address, u32 bytes, u32 generation)
     const u64 *at = (const u64 *)(const void *)((u8 *)disk_buffer(buffer)->at + offset);
 
     for (u32 i = 0; i < bytes / 8; i++)
-        if (at[i] != word(address + 8 * (u64)i, generation)) {
+        if (at[i] != disk_word(address + 8 * (u64)i, generation)) {
             FAIL("byte %llu of the disk is wrong", (unsigned long long)address + 8 * i);
             return false;
         }

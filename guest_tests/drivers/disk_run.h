@@ -33,6 +33,9 @@ void disk_jobs_begin(void);
 /* Until so many jobs are done; false: not in WAIT_MS. */
 bool disk_jobs_wait(struct disk *d, u64 count, enum disk_how how);
 
+/* Polls until nothing is outstanding any more, a reset among it; false: not in WAIT_MS. */
+bool disk_settle(struct disk *d);
+
 /* One request from beginning to end.  IO_GONE also for one that was refused or not done. */
 enum io_result disk_run(struct disk *d, enum disk_op op, u64 sector, u32 sectors, u32 segments,
                         u32 buffer, enum disk_how how);
@@ -40,4 +43,6 @@ enum io_result disk_run(struct disk *d, enum disk_op op, u64 sector, u32 sectors
 /* What the bytes from `address` on hold in a generation: into a buffer, or against it. */
 void disk_fill(u32 buffer, u32 offset, u64 address, u32 bytes, u32 generation);
 bool disk_holds(u32 buffer, u32 offset, u64 address, u32 bytes, u32 generation);
+/* The 8 bytes from `address` on. */
+u64 disk_word(u64 address, u32 generation);
 bool disk_is_scratch(struct disk *d);

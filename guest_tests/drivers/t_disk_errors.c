@@ -106,7 +106,7 @@ GUEST_TEST(disk_timeout)
         EXPECT_TRUE(io_now(&env) - start >= SLOW_TIMEOUT_US);
         EXPECT_EQ(d->counts.timeouts, round);
         EXPECT_EQ(d->counts.resets, round);
-        EXPECT_EQ(disk_poll(d), IO_NEVER);
+        EXPECT_TRUE(disk_settle(d));
     }
     d->timeout_us = patient;
     EXPECT_FALSE(d->lost);
