@@ -30,8 +30,7 @@ enum ata_command {
 };
 #define ATA_FEATURE_NO_WRITE_CACHE 0x82u
 
-/* What a drive's cylinder registers read after a reset. */
-#define ATA_SIGNATURE_DISK   0x0000u
+/* What a CD drive's cylinder registers read after a reset. */
 #define ATA_SIGNATURE_PACKET 0xeb14u
 
 /* The registers of a command, high order bytes second where `ext`. */

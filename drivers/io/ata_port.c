@@ -127,10 +127,8 @@ void ata_port_soft_reset(const struct ata_port *p)
     io_write8(&p->control, 0, CONTROL_OLD | CONTROL_NO_INTERRUPTS);
 }
 
-u16 ata_port_signature(const struct ata_port *p, u32 drive)
+u16 ata_port_signature(const struct ata_port *p)
 {
-    io_write8(&p->command, DEVICE, ata_device(drive));
-    settle(p);
     return (u16)(io_read8(&p->command, LBA_MID) | io_read8(&p->command, LBA_HIGH) << 8);
 }
 

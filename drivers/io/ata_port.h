@@ -51,8 +51,8 @@ void ata_port_interrupts(const struct ata_port *p, bool on);
 
 /* Begins a software reset of both drives: 5 us. They are busy until it is over. */
 void ata_port_soft_reset(const struct ata_port *p);
-/* Selects a drive and reads what it says it is after a reset: its signature. */
-u16 ata_port_signature(const struct ata_port *p, u32 drive);
+/* What the selected drive shows after a reset, or after IDENTIFY DEVICE if it is a CD drive. */
+u16 ata_port_signature(const struct ata_port *p);
 
 /* The bus master: sets table and direction, forgets its old status, and starts. */
 void bm_prepare(const struct ata_port *p, u32 table_bus, bool to_memory);

@@ -3,17 +3,33 @@
 #include "drivers/io/ide_internal.h"
 #include "lib/fmt.h"
 
-#define IDENTIFY_LIMIT_US 500000u
+#define IDENTIFY_LIMIT_US 300000u
+#define TRIES             2u
 
-/* A command without interrupts; words of data where the drive offers them. */
-static err_t read_page(const struct ata_port *p, const struct ata_taskfile *tf, u16 *words)
+/* A command whose answer is a page.  E_INVAL: it ended without one. */
+static err_t read_page(struct ide_drive *d, u8 command, u16 *words)
 {
+    const struct ata_port *p = &d->channel->port;
+    const struct ata_taskfile tf = {.command = command, .device = ata_device(d->number)};
     u8 status;
 
-    TRY(ata_port_issue(p, tf, IDENTIFY_LIMIT_US));
+    TRY(ata_port_issue(p, &tf, IDENTIFY_LIMIT_US));
     TRY(ata_port_wait_data(p, IDENTIFY_LIMIT_US, &status));
     ata_port_read_words(p, words, ATA_IDENTIFY_WORDS);
     return ata_port_wait_idle(p, IDENTIFY_LIMIT_US, &status);
+}
+
+/* A CD drive refuses IDENTIFY DEVICE, and then shows its signature; so the other drive may have had
+ * commands since the reset.  Of a drive that is not there the registers are what was written. */
+static err_t read_identity(struct ide_drive *d, u16 *words, bool *packet)
+{
+    const struct ata_port *p = &d->channel->port;
+    const err_t err = read_page(d, ATA_IDENTIFY, words);
+
+    *packet = err == E_INVAL && ata_port_signature(p) == ATA_SIGNATURE_PACKET;
+    if (*packet)
+        return read_page(d, ATA_IDENTIFY_PACKET, words);
+    return err == E_INVAL ? E_NOENT : err;
 }
 
 /* What cannot be flushed must not be kept back. */
@@ -38,20 +54,16 @@ static void forbid_write_cache(struct ide_drive *d)
 static err_t identify(struct ide_drive *d)
 {
     const struct ata_port *p = &d->channel->port;
-    const u16 signature = ata_port_signature(p, d->number);
-    const bool packet = signature == ATA_SIGNATURE_PACKET;
-    const u8 status = ata_port_peek(p);
     u16 words[ATA_IDENTIFY_WORDS];
+    bool packet;
     const char *why;
 
-    if (ata_status_absent(status) || (!packet && (signature != ATA_SIGNATURE_DISK || status == 0)))
+    const err_t err = read_identity(d, words, &packet);
+    if (err == E_NOENT)
         return E_NOENT;
-    const struct ata_taskfile tf = {.command = packet ? ATA_IDENTIFY_PACKET : ATA_IDENTIFY,
-                                    .device = ata_device(d->number)};
-    const err_t err = read_page(p, &tf, words);
     if (err != OK) {
-        io_log(d->disk.env, IO_LOG_WARN, "%s: does not say what it is (status %x, %s)",
-               d->disk.name, ata_port_peek(p), ata_error_text(ata_port_peek(p), ata_port_error(p)));
+        io_log(d->disk.env, IO_LOG_WARN, "%s: does not say what it is (status %x)", d->disk.name,
+               ata_port_peek(p));
         return E_IO;
     }
     if (ata_identity_parse(words, packet, &d->id, &why) != OK) {
@@ -66,11 +78,21 @@ static err_t identify(struct ide_drive *d)
 err_t ide_identify(struct ide_drive *d)
 {
     const struct ata_port *p = &d->channel->port;
+    err_t err = E_IO;
+    u8 status;
 
-    ata_port_interrupts(p, false);
-    const err_t err = identify(d);
-    (void)ata_port_status(p);
-    bm_stop(p);
+    for (u32 i = 0; i < TRIES && err == E_IO; i++) {
+        /* What a reset interrupted may disturb the first question: Bochs' CD drive still offers
+         * data when its seek is over. */
+        if (i > 0) {
+            ata_port_soft_reset(p);
+            (void)ata_port_wait_idle(p, IDENTIFY_LIMIT_US, &status);
+        }
+        ata_port_interrupts(p, false);
+        err = identify(d);
+        (void)ata_port_status(p);
+        bm_stop(p);
+    }
     return err;
 }
 

@@ -46,7 +46,7 @@ struct ide_model {
     bool stays_busy;    /* a reset never ends */
     bool short_data;    /* it ends without having moved all */
     bool nothing_moved; /* the bus failed */
-    bool no_interrupt;
+    bool stale;         /* the next reset leaves a drive that wants to send data */
     u32 wrong, commands, resets, pages;
 };
 
@@ -86,7 +86,7 @@ static inline void model_identity(struct model_drive *d)
 
 static inline void model_interrupt(struct ide_model *m)
 {
-    if ((m->control & 2) || m->no_interrupt)
+    if (m->control & 2)
         return;
     m->bm_status |= BM_INTERRUPT;
     m->line = true;
@@ -242,6 +242,8 @@ static inline void model_command(struct ide_model *m, u8 command)
     case ATA_IDENTIFY:
     case ATA_IDENTIFY_PACKET:
         if ((command == ATA_IDENTIFY_PACKET) != (d->kind == MODEL_CD)) {
+            m->reg[3] = d->kind == MODEL_CD ? 0x14 : 0;
+            m->reg[4] = d->kind == MODEL_CD ? 0xeb : 0;
             model_fail(m, 4);
             return;
         }
@@ -284,7 +286,8 @@ static inline void model_reset(struct ide_model *m)
     m->packet_wanted = false;
     m->pio_len = m->pio_at = 0;
     m->line = false;
-    m->status = m->stays_busy ? ATA_BSY : ATA_DRDY;
+    m->status = m->stays_busy ? ATA_BSY : m->stale ? ATA_DRDY | ATA_DRQ : ATA_DRDY;
+    m->stale = false;
     m->error = 1;
 }
 
@@ -296,7 +299,6 @@ static inline u8 model_status(struct ide_model *m)
 static inline u32 model_read(struct fake_io *io, bool ports, u64 at, u32 width)
 {
     struct ide_model *m = io->device;
-    const struct model_drive *d = model_selected(m);
 
     if (!ports || m->dead)
         return 0xffffffffu >> (32 - 8 * width);
@@ -314,8 +316,8 @@ static inline u32 model_read(struct fake_io *io, bool ports, u64 at, u32 width)
         return v;
     }
     case IDE_COMMAND + 1: return m->error;
-    case IDE_COMMAND + 4: return d->kind == MODEL_CD ? 0x14 : d->kind == MODEL_NONE ? 0xff : 0;
-    case IDE_COMMAND + 5: return d->kind == MODEL_CD ? 0xeb : d->kind == MODEL_NONE ? 0xff : 0;
+    case IDE_COMMAND + 4: return m->reg[3];
+    case IDE_COMMAND + 5: return m->reg[4];
     case IDE_COMMAND + 7: m->line = false; return model_status(m);
     case IDE_CONTROL: return model_status(m);
     case IDE_MASTER: return m->bm_command;

@@ -344,7 +344,7 @@ static void test_identities(void **state)
     other.drive[0].identify[83] = 0x4000;
     assert_int_equal(ide_start(&channel, &other.io.env, &ide_model_place, "x"), OK);
     assert_int_equal(channel.drive[0].disk.flags, 0);
-    assert_int_equal(other.commands, 2); /* IDENTIFY, SET FEATURES */
+    assert_int_equal(other.commands, 3); /* IDENTIFY, SET FEATURES, IDENTIFY of nobody */
     disk_stop(&channel.drive[0].disk);
     other.drive[0].identify[49] = 0x0200;
     assert_int_equal(ide_start(&channel, &other.io.env, &ide_model_place, "x"), E_NOENT);

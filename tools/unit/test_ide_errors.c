@@ -138,6 +138,11 @@ static void test_reset(void **state)
     assert_int_equal(cd.done, 0); /* the other drive's waits no longer */
     finish(disk(1), &cd);
     assert_int_equal(cd.result, IO_DONE);
+    /* A drive that still offers data is reset once more. */
+    const u32 resets = m.resets;
+    m.stale = true;
+    assert_int_equal(disk_reset(disk(0)), OK);
+    assert_int_equal(m.resets, resets + 2);
     /* Another disk in its place is not the disk. */
     model_string(m.drive[0].identify + 10, 10, "OTHER");
     assert_int_equal(disk_reset(disk(0)), E_IO);
