@@ -284,6 +284,7 @@ err_t e1000_start(struct e1000 *e, const struct pci_function *f, const char *nam
         .buffer_min = E1000_RX_BYTES,
         .bus_last = UINT64_MAX,
         .timeout_us = NIC_TIMEOUT_US,
+        .lost = true,
     };
     fmt_buf(e->nic.name, sizeof(e->nic.name), "%s", name);
     pci_measure_bars(&e->function);
@@ -295,6 +296,7 @@ err_t e1000_start(struct e1000 *e, const struct pci_function *f, const char *nam
         release(e);
         return err;
     }
+    e->nic.lost = false;
     interrupts(&e->nic, true);
     const u8 *mac = e->nic.mac;
     io_log(env, IO_LOG_INFO, "%s: %02x:%02x:%02x:%02x:%02x:%02x, link %s, %u Mbit/s", name, mac[0],

@@ -2,13 +2,22 @@
 #include "drivers/io/ide_internal.h"
 #include "lib/fmt.h"
 
-static bool find_drive(struct ide_channel *c, u32 number)
+/* A drive that was not found: lost, so that everything asked of it is refused. */
+static void clear_drive(struct ide_channel *c, u32 number)
 {
     struct ide_drive *d = &c->drive[number];
 
     *d = (struct ide_drive){.channel = c, .number = number};
-    d->disk = (struct disk){.ops = &ide_operations, .env = c->env, .timeout_us = DISK_TIMEOUT_US};
+    d->disk = (struct disk){
+        .ops = &ide_operations, .env = c->env, .timeout_us = DISK_TIMEOUT_US, .lost = true};
     fmt_buf(d->disk.name, sizeof(d->disk.name), "%s.%u", c->name, number);
+}
+
+static bool find_drive(struct ide_channel *c, u32 number)
+{
+    struct ide_drive *d = &c->drive[number];
+
+    clear_drive(c, number);
     if (ide_identify(d) != OK)
         return false;
     ide_describe(d);
@@ -18,6 +27,7 @@ static bool find_drive(struct ide_channel *c, u32 number)
         return false;
     }
     d->present = true;
+    d->disk.lost = false;
     disk_interrupts(&d->disk, true);
     io_log(c->env, IO_LOG_INFO, "%s: %s, %llu sectors of %u bytes%s", d->disk.name, d->id.model,
            (unsigned long long)d->disk.sectors, d->disk.sector_size,
@@ -45,6 +55,8 @@ err_t ide_start(struct ide_channel *c, struct io_env *env, const struct ata_plac
     *c = (struct ide_channel){
         .env = env, .irq_line = place->irq, .irq_level = place->level, .state = IDE_IDLE};
     fmt_buf(c->name, sizeof(c->name), "%s", name);
+    for (u32 i = 0; i < IDE_DRIVES; i++)
+        clear_drive(c, i);
     TRY(ata_port_open(&c->port, env, place));
     const u32 len = IDE_PRDS * (u32)sizeof(struct prd);
     TRY(env->ops->dma_alloc(env, len, (u32)PAGE_SIZE, IO_BUS_32, &c->table));

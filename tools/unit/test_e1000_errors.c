@@ -22,6 +22,8 @@ static void test_no_start(void **state)
     m.io.allocations_left = 1;
     assert_int_equal(e1000_start(&other, &m.function, "x"), E_NOMEM);
     assert_int_equal(m.io.blocks, 2 + BUFFERS);
+    assert_true(other.nic.lost);
+    nic_stop(&other.nic);
     m.reg[M_TCTL] = 0;
 }
 

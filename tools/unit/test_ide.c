@@ -27,6 +27,10 @@ static void test_nothing_there(void **state)
     assert_int_equal(ide_start(&other, &m.io.env, &ide_model_place, "ide1"), E_IO);
     m.stays_busy = false;
     assert_int_equal(m.io.blocks, 1); /* the other channel's */
+    for (u32 i = 0; i < IDE_DRIVES; i++) {
+        assert_true(other.drive[i].disk.lost);
+        disk_stop(&other.drive[i].disk);
+    }
     m.status = ATA_DRDY;
 }
 
