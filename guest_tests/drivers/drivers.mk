@@ -1,6 +1,6 @@
 # drivers.img: a UEFI program that owns the machine and tests drivers/io on the devices it finds.
 # The image is a flat one with the run-time of the guest tests; drivers.efi carries and starts it.
-DRIVERS_C := $(IO_C) $(addprefix guest_tests/drivers/,env.c disk_run.c devices.c pc_devices.c t_pci_irq.c t_disk_data.c t_disk_errors.c net_frames.c t_nic.c t_ide.c t_pc.c)
+DRIVERS_C := $(IO_C) $(addprefix guest_tests/drivers/,env.c disk_run.c devices.c pc_devices.c t_pci_irq.c t_disk_data.c t_disk_errors.c net_frames.c t_nic.c t_nic_sum.c t_ide.c t_pc.c)
 DRIVERS_OBJ := $(DRIVERS_C:%.c=$(O)/guest/%.o)
 LAUNCH_OBJ := $(O)/efi/guest_tests/drivers/launch.o $(O)/efi/guest_tests/drivers/image.asm.o \
               $(patsubst %.c,$(O)/efi/%.o,$(addprefix arch/x86_64/lib/,fmt.c mem.c str.c))

@@ -71,7 +71,7 @@ BOOTS = (
     Boot("drivers ide-faults", qemu_with_faults, 5, NEVER | CDS, MONITOR, chipset="pc"),
     Boot("drivers bochs", bochs, 5,
          NEVER | FAULTS | {"cd_ejected_and_inserted", "nic_link_goes_and_comes"},
-         emulator="bochs"),
+         emulator="bochs", limit=400),
 )
 
 
