@@ -32,7 +32,7 @@ static u64 joinable(const struct prd_table *t, u64 bus, u64 len)
 {
     if (t->count == 0)
         return 0;
-    const struct prd *last = &t->entry[t->count - 1];
+    const struct prd *last = &t->last;
     /* A region that ends on a boundary takes no more. */
     if (last->address + length_of(last) != bus || IS_ALIGNED(bus, PRD_REGION_MAX))
         return 0;
@@ -56,12 +56,13 @@ err_t prd_add(struct prd_table *t, u64 bus, u64 len)
         return E_NOMEM;
 
     if (joined != 0) {
-        struct prd *last = &t->entry[t->count - 1];
-        last->length = (u16)(length_of(last) + joined); /* 65536 is 0 */
+        t->last.length = (u16)(length_of(&t->last) + joined); /* 65536 is 0 */
+        t->entry[t->count - 1] = t->last;
     }
     for (u64 at = bus + joined; at < bus + len;) {
         const u64 piece = MIN(bus + len - at, room_at(at));
-        t->entry[t->count++] = (struct prd){.address = (u32)at, .length = (u16)piece};
+        t->last = (struct prd){.address = (u32)at, .length = (u16)piece};
+        t->entry[t->count++] = t->last;
         at += piece;
     }
     t->bytes += len;
@@ -72,6 +73,6 @@ err_t prd_end(const struct prd_table *t)
 {
     if (t->count == 0)
         return E_INVAL;
-    t->entry[t->count - 1].flags = PRD_LAST;
+    t->entry[t->count - 1] = (struct prd){t->last.address, t->last.length, PRD_LAST};
     return OK;
 }

@@ -16,10 +16,12 @@ _Static_assert(sizeof(struct prd) == 8, "the controller's format");
 #define PRD_LAST       0x8000u
 #define PRD_REGION_MAX (64 * KiB)
 
-/* A table in the making.  Owner: the caller; it refers to his memory. */
+/* A table in the making.  Owner: the caller; it refers to his memory, which a device may write: it
+ * is written, and never read. */
 struct prd_table {
     struct prd *entry;
     u32 capacity, count;
+    struct prd last; /* of the entries */
     u64 bytes;
 };
 
