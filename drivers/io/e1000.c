@@ -69,9 +69,11 @@ static err_t restart(struct e1000 *e)
 /* A frame was not sent in time.  The buffers stay the card's. */
 static void late(struct e1000 *e)
 {
-    io_log(e->nic.env, IO_LOG_WARN, "%s: a frame was not sent in time, resetting", e->nic.name);
+    const err_t err = restart(e);
+
     e->nic.counts.timeouts++;
-    if (restart(e) != OK) {
+    io_log(e->nic.env, IO_LOG_WARN, "%s: a frame was not sent in time, was reset", e->nic.name);
+    if (err != OK) {
         lose(e);
         return;
     }

@@ -206,11 +206,12 @@ static bool reset_is_over(struct ide_channel *c)
 static void late(struct ide_channel *c, u64 now)
 {
     struct disk_request *r = c->current;
+    const u8 status = ata_port_peek(&c->port), bm = bm_status(&c->port);
 
-    io_log(c->env, IO_LOG_WARN, "%s: no answer in time (status %x, bus master %x), resetting",
-           ide_target(c, r)->disk.name, ata_port_peek(&c->port), bm_status(&c->port));
     c->current = NULL;
     start_reset(c);
+    io_log(c->env, IO_LOG_WARN, "%s: no answer in time (status %x, bus master %x), resetting",
+           ide_target(c, r)->disk.name, status, bm);
     ide_end(c, r, IO_TIMEOUT);
     ide_end_waiting(c, NULL, now, IO_TIMEOUT);
 }

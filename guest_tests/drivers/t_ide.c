@@ -5,6 +5,7 @@
 #include "guest_tests/rt/guest.h"
 
 #define LATE_ROUNDS  20u
+#define LATE_STEP_US 300u
 #define LATE_SECTORS 128u
 #define NOBODYS      499u /* a generation that is never written */
 #define CD_SECTOR    2048u
@@ -42,8 +43,8 @@ static void judge_late_write(struct disk *d, u64 sector, u32 old, u32 new, u32 *
     }
 }
 
-/* Each write is late as soon as it began, so a reset meets it in the middle, unless the host was
- * faster. */
+/* Each write is late very soon, each round a little later: a reset meets it before, in and behind
+ * its transfer, or it is done. */
 static void be_late(struct disk *d)
 {
     const u64 sector = 300, timeouts = d->counts.timeouts, resets = d->counts.resets;
@@ -56,7 +57,7 @@ static void be_late(struct disk *d)
         disk_fill(0, 0, sector * d->sector_size, LATE_SECTORS * d->sector_size, old);
         EXPECT_EQ(disk_run(d, DISK_WRITE, sector, LATE_SECTORS, 1, 0, BY_INTERRUPT), IO_DONE);
         disk_fill(0, 0, sector * d->sector_size, LATE_SECTORS * d->sector_size, new);
-        d->timeout_us = 0;
+        d->timeout_us = round * LATE_STEP_US;
         const enum io_result result =
             disk_run(d, DISK_WRITE, sector, LATE_SECTORS, 1, 0, BY_POLLING);
         d->timeout_us = patient;
