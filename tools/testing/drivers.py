@@ -16,8 +16,8 @@ MARK = b"LINTEL-SCRATCH"
 DISK_BYTES = 16 << 20
 LARGER = "20M"
 LIMIT = 150  # seconds from one line that is waited for to the next
-WANTS = r"^LINTEL-DRIVERS wants (\w+)"
-END = r"^# failed (\d+)"
+WANTS = r"^LINTEL-DRIVERS wants (\w+)\r?\n"  # the whole line, which may come in pieces
+END = r"^# failed (\d+)\r?\n"
 SKIPPED = re.compile(r"^(.*) # SKIP (.*)$")
 FOUND = re.compile(r"^# (disk|nic) (\S+ \S+)", re.MULTILINE)
 
@@ -139,7 +139,7 @@ def judge(report, what, text, ended):
 
 
 def follow(run, wishes, limit):
-    """Does what the image asks the host for, until it ends; whether it did."""
+    """Does what the image asks the host for, if it can (`wishes`), until it ends; whether it did."""
     while True:
         seen = run.wait([(session.COM1, WANTS), (session.COM1, END)], limit)
         if seen.reason != "matched":
@@ -147,7 +147,7 @@ def follow(run, wishes, limit):
         word = seen.match[1].decode("ascii")
         if word.isdigit():
             return True
-        if word in wishes:
+        if wishes is not None:
             run.debugger().ask(wishes[word].format(folder=run.path))
 
 
@@ -158,7 +158,7 @@ def boot(report, options, what):
                                  chipset=what.chipset, debugger=True,
                                  devices=what.make(Path(directory.path)))
         with session.Session(target, directory) as run:
-            ended = follow(run, what.wishes or {}, what.limit)
+            ended = follow(run, what.wishes, what.limit)
             judge(report, what, run.text(session.COM1), ended)
 
 
