@@ -64,6 +64,9 @@ PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c vmm/load/*.c)) vmm/board.c vmm/p
           vmm/insn_execute.c \
           drivers/platform/acpi.c arch/x86_64/lib/fmt.c arch/x86_64/lib/log_ring.c
 PURE_C += vmx/exit_name.c vmm/ledger.c vmm/dashboard.c vmm/idalloc.c vmm/guest_console.c vmm/monitor_parse.c vmm/lives.c
+# Drivers of real devices: linked into programs beside the hypervisor, never into hv.elf.
+IO_C   := $(sort $(wildcard drivers/io/*.c))
+PURE_C += $(IO_C)
 PURE_C := $(wildcard $(PURE_C))
 # What touches hardware only through a few functions, which tools/unit/fake_cpu.c stands in for.
 HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/exit_verdict.c vmm/todo.c vmm/stats_report.c vmm/live.c vmm/keys.c vmm/monitor.c vmm/ledger_report.c vmm/insn_memo.c vmm/vm_touch.c vmm/vm_counts.c vmm/vm_end.c vmm/vcpu_init.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c \
@@ -124,11 +127,15 @@ $(O)/hv.debug.elf: $(HV_OBJ) linker.ld
 	@$(CC) $(HV_FLAGS) -nostdlib -static -no-pie -T linker.ld -o $@ $(HV_OBJ) \
 	    -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack,--fatal-warnings,-Map=$(O)/hv.map
 
+# UEFI programs: the objects, then EFI_LD's libraries.
+EFI_LD := -nostdlib -znocombreloc --build-id=none -z noexecstack -T /usr/lib/elf_x86_64_efi.lds -shared -Bsymbolic \
+          -L/usr/lib /usr/lib/crt0-efi-x86_64.o
 $(O)/BOOTX64.so: $(BOOT_OBJ)
-	@$(LD) -nostdlib -znocombreloc --build-id=none -z noexecstack -T /usr/lib/elf_x86_64_efi.lds -shared -Bsymbolic \
-	    -L/usr/lib /usr/lib/crt0-efi-x86_64.o $(BOOT_OBJ) -o $@ -lefi -lgnuefi
+	@$(LD) $(EFI_LD) $(BOOT_OBJ) -o $@ -lefi -lgnuefi
 
 $(O)/BOOTX64.EFI: $(O)/BOOTX64.so
+$(O)/drivers.efi: $(O)/drivers.so
+$(O)/BOOTX64.EFI $(O)/drivers.efi:
 	@echo "  EFI  $@"
 	@objcopy -j .text -j .sdata -j .data -j .dynamic -j .rodata -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' \
 	    -j .reloc --target efi-app-x86_64 --subsystem=10 $< $@

@@ -97,3 +97,5 @@ $(O)/native.elf: $(NATIVE_OBJ) linker.ld
 	@echo "  LD   $@"
 	@$(LD) -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack --fatal-warnings \
 	    -T linker.ld -o $@ $(NATIVE_OBJ)
+
+include guest_tests/drivers/drivers.mk

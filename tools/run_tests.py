@@ -11,8 +11,8 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import (bench, consoles, host, lab, linux_smp, live, machines, monitor, replay, smp,
-                     together, xen)
+from testing import (bench, consoles, drivers_pc, host, lab, linux_smp, live, machines, monitor,
+                     replay, smp, together, xen)
 from testing.report import Report
 
 STEPS = {
@@ -25,6 +25,7 @@ STEPS = {
     "guest": machines.guest,
     "guest-soak": machines.guest_soak,
     "refusal": machines.refusal,
+    "drivers": drivers_pc.drivers,
     "lab": lab.lab,
     "live": live.live,
     "smp": smp.smp,

@@ -154,13 +154,17 @@ void idt_gate_restore(u32 vector, u64 low);
 /* ---- paging: the tables of the identity map (all RWX, user) ---- */
 u64 *page_entry(u64 address);          /* the 4 KiB entry of an address; splits a 2 MiB page */
 void page_set(u64 address, u64 entry); /* and flushes */
-#define PAGE_P  BIT(0)
-#define PAGE_W  BIT(1)
-#define PAGE_U  BIT(2)
-#define PAGE_A  BIT(5)
-#define PAGE_D  BIT(6)
-#define PAGE_PS BIT(7)
-#define PAGE_NX BIT(63)
+/* Identity-maps device memory, also above 4 GiB, uncached there; false: too many places,
+ * or the processor has no 1 GiB pages. */
+bool page_map_high(u64 address, u64 len);
+#define PAGE_P   BIT(0)
+#define PAGE_W   BIT(1)
+#define PAGE_U   BIT(2)
+#define PAGE_PCD BIT(4)
+#define PAGE_A   BIT(5)
+#define PAGE_D   BIT(6)
+#define PAGE_PS  BIT(7)
+#define PAGE_NX  BIT(63)
 
 /* ---- the PC ---- */
 #define PIC1_CMD  0x20

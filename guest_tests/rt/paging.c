@@ -3,13 +3,16 @@
 #include "guest_tests/rt/guest.h"
 #include "guest_tests/rt/rt.h"
 
-#define SPLITS_MAX 16u
+#define SPLITS_MAX  16u
+#define HIGH_TABLES 2u /* of 512 GiB each, above the first */
 
 static u64 pml4[512] __attribute__((aligned(4096)));
 static u64 pdpt[512] __attribute__((aligned(4096)));
 static u64 directory[4][512] __attribute__((aligned(4096)));
 static u64 split_table[SPLITS_MAX][512] __attribute__((aligned(4096)));
 static u32 splits;
+static u64 high_table[HIGH_TABLES][512] __attribute__((aligned(4096)));
+static u32 high_tables;
 
 void paging_init(void)
 {
@@ -39,6 +42,37 @@ u64 *page_entry(u64 address)
         write_cr3(read_cr3());
     }
     return &((u64 *)(*large & 0xffffffffff000ull))[address >> 12 & 511];
+}
+
+/* The entry for 1 GiB; NULL: no table left. */
+static u64 *huge_entry(u64 address)
+{
+    u64 *top = &pml4[address >> 39 & 511];
+
+    if (*top == 0) {
+        if (high_tables == HIGH_TABLES)
+            return NULL;
+        *top = (u64)high_table[high_tables++] | PAGE_P | PAGE_W | PAGE_U;
+    }
+    return &((u64 *)(*top & 0xffffffffff000ull))[address >> 30 & 511];
+}
+
+bool page_map_high(u64 address, u64 len)
+{
+    const u64 last = address + len - 1;
+
+    if (last < 4 * GiB)
+        return true;
+    if (last < address || last >> 47 != 0 || !(cpuid(0x80000001, 0).edx & BIT32(26)))
+        return false;
+    for (u64 i = MAX(address / GiB, 4ull); i <= last / GiB; i++) {
+        u64 *entry = huge_entry(i * GiB);
+
+        if (entry == NULL)
+            return false;
+        *entry = i * GiB | PAGE_P | PAGE_W | PAGE_PCD | PAGE_PS;
+    }
+    return true;
 }
 
 void page_set(u64 address, u64 entry)

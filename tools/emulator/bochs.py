@@ -46,7 +46,7 @@ clock: sync=none, time0=1700000000
 port_e9_hack: enabled=0
 sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 magic_break: enabled=0
-"""
+{devices}"""
 
 
 def configuration(machine, directory, image, ports):
@@ -64,7 +64,8 @@ def configuration(machine, directory, image, ports):
         display=display, vga=vga, disk=disk, serial=serial, directory=directory,
         model=machine.cpu_model or CPU_MODEL, cpus=machine.cpus, memory=machine.memory,
         host_memory=min(machine.memory, HOST_MEMORY_MAX), ips=INSTRUCTIONS_PER_SECOND,
-        firmware=FIRMWARE, vga_bios=VGA_BIOS)
+        firmware=FIRMWARE, vga_bios=VGA_BIOS,
+        devices="".join(f"{line}\n" for line in machine.devices))
 
 
 def command(machine, directory, image, ports):

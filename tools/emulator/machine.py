@@ -30,6 +30,8 @@ class Machine:
     serial_ports: int = 2       # 2 to 4
     gop: bool = False           # with a framebuffer (QEMU always has one)
     debugger: bool = False      # QEMU: open the monitor (Bochs: always there)
+    chipset: str = "q35"        # of QEMU: q35 or pc
+    devices: tuple = ()         # QEMU: further arguments; Bochs: further lines of its bochsrc
 
 
 def emulator_memory(guest_mib):

@@ -47,12 +47,13 @@ def command(machine, directory, image, ports):
     shutil.copyfile(VARIABLES, variables)
     medium = "cdrom" if machine.cdrom else "disk"
     argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config",
-            "-machine", "q35", "-accel", "kvm" if machine.emulator == "kvm" else "tcg",
+            "-machine", machine.chipset, "-accel", "kvm" if machine.emulator == "kvm" else "tcg",
             "-cpu", model, "-smp", str(machine.cpus), "-m", str(machine.memory),
             "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE}",
             "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
             "-drive", f"if=ide,index=0,media={medium},format=raw,file={image}",
-            "-device", "VGA", "-display", "none", "-no-reboot"]
+            "-device", "VGA", "-display", "none", "-no-reboot",
+            *machine.devices]
     for port in ports[:machine.serial_ports]:
         argv += ["-serial", f"tcp:127.0.0.1:{port}"]
     if machine.debugger:
