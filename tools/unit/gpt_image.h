@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define IMAGE_SECTORS 512u
-#define IMAGE_ENTRIES 16u
+#define IMAGE_ENTRIES 4u
 #define IMAGE_TABLE   (IMAGE_ENTRIES * 128u / 512u) /* sectors */
 
 struct image {

@@ -78,7 +78,7 @@ static const struct {
     {1, 12, 513, 4, true, false, BIT32(GPT_PRIMARY), OK},
     {1, 24, 2, 8, true, false, BIT32(GPT_PRIMARY), OK},
     {1, 32, 100, 8, true, false, BIT32(GPT_DIFFERENT), OK},
-    {1, 40, 5, 8, true, false, BIT32(GPT_PRIMARY), OK}, /* over the table */
+    {1, 40, 2, 8, true, false, BIT32(GPT_PRIMARY), OK}, /* over the table */
     {1, 40, 7, 8, true, false, BIT32(GPT_DIFFERENT), OK},
     {1, 40, 510, 8, true, false, BIT32(GPT_PRIMARY), OK},
     {1, 48, 512, 8, true, false, BIT32(GPT_PRIMARY), OK},
@@ -95,7 +95,7 @@ static const struct {
     {ENTRY, 60, 'x', 1, true, false, BIT32(GPT_DIFFERENT), OK},
     {ENTRY, 60, 'x', 1, false, true, 0, E_INVAL},
     {ENTRY, 60, 'x', 1, true, true, 0, OK},
-    {ENTRY, 32, 3, 8, true, true, BIT32(GPT_ENTRY), OK},
+    {ENTRY, 32, 2, 8, true, true, BIT32(GPT_ENTRY), OK},
     {ENTRY, 40, 511, 8, true, true, BIT32(GPT_ENTRY), OK},
     {ENTRY, 40, 99, 8, true, true, BIT32(GPT_ENTRY), OK},
     {ENTRY, 40, UINT64_MAX, 8, true, true, BIT32(GPT_ENTRY), OK},
