@@ -76,7 +76,8 @@ static bool table_fits(const struct header *h, const struct sectors *s)
     if (h->entry_bytes < ENTRY_BYTES_MIN || (h->entry_bytes & (h->entry_bytes - 1)) ||
         h->entry_bytes > s->sector_size || bytes == 0 || bytes > TABLE_BYTES_MAX)
         return false;
-    if (h->usable_first > h->usable_last || h->usable_last >= s->count || h->table >= s->count)
+    if (h->usable_first < 2 || h->usable_first > h->usable_last || h->usable_last >= s->count - 1 ||
+        h->table >= s->count)
         return false;
     if (h->own == 1)
         return h->table > 1 && h->table + sectors <= h->usable_first;

@@ -81,6 +81,8 @@ static const struct {
     {1, 40, 2, 8, true, false, BIT32(GPT_PRIMARY), OK}, /* over the table */
     {1, 40, 7, 8, true, false, BIT32(GPT_DIFFERENT), OK},
     {1, 40, 510, 8, true, false, BIT32(GPT_PRIMARY), OK},
+    {1, 48, 511, 8, true, false, BIT32(GPT_PRIMARY), OK}, /* over the other header */
+    {511, 40, 1, 8, true, false, BIT32(GPT_BACKUP), OK},
     {1, 48, 512, 8, true, false, BIT32(GPT_PRIMARY), OK},
     {1, 48, UINT64_MAX, 8, true, false, BIT32(GPT_PRIMARY), OK},
     {1, 72, 1, 8, true, false, BIT32(GPT_PRIMARY), OK},
