@@ -1,6 +1,7 @@
 /* control/disk/cache.c over a disk that has a volatile cache, answers in any order and may fail:
  * reads are right, and a power cut at any moment loses nothing that the mode promises. */
 #include "control/disk/cache.h"
+#include "control/disk/extents.h"
 #include "tools/unit/disk_load.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 
 struct rig {
     struct model_disk *model;
+    struct extents_disk file; /* between the two, with odd seeds */
     struct cache cache;
     struct load *load;
     struct cache_block block[BLOCKS];
@@ -24,6 +26,7 @@ struct rig {
 
 static struct rig *rig_open(enum cache_mode mode, u32 sector_size, u64 seed)
 {
+    static const struct extent pieces[] = {{0, 50}, {50, 1000}, {1050, SECTORS - 1050}};
     struct rig *const g = calloc(1, sizeof(*g));
 
     g->model = model_open(SECTORS, sector_size, seed);
@@ -32,7 +35,10 @@ static struct rig *rig_open(enum cache_mode mode, u32 sector_size, u64 seed)
     const struct cache_memory memory = {
         {g->data, 1 * MiB, BLOCKS * CACHE_BLOCK}, g->block, g->bucket, BLOCKS, BUCKETS};
 
-    assert_int_equal(cache_open(&g->cache, &g->model->disk, mode, &memory), OK);
+    assert_int_equal(
+        extents_disk_open(&g->file, &g->model->disk, "file", pieces, ARRAY_LEN(pieces), false), OK);
+    assert_int_equal(
+        cache_open(&g->cache, seed % 2 ? &g->file.disk : &g->model->disk, mode, &memory), OK);
     g->load = load_open(&g->cache.disk, seed + 1);
     g->load->discards = true;
     return g;
@@ -303,7 +309,7 @@ static void test_age(void **state)
 /* Neighbours go to the disk in one request. */
 static void test_runs(void **state)
 {
-    struct rig *const g = rig_open(CACHE_WRITEBACK, 512, 5);
+    struct rig *const g = rig_open(CACHE_WRITEBACK, 512, 8);
     static u8 data[8 * 4096];
 
     (void)state;
