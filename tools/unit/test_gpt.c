@@ -77,6 +77,8 @@ static const struct {
     {1, 12, 91, 4, true, false, BIT32(GPT_PRIMARY), OK},
     {1, 12, 513, 4, true, false, BIT32(GPT_PRIMARY), OK},
     {1, 24, 2, 8, true, false, BIT32(GPT_PRIMARY), OK},
+    {511, 24, 600, 8, true, false, BIT32(GPT_BACKUP), OK},
+    {1, 56, 'x', 1, true, false, BIT32(GPT_DIFFERENT), OK}, /* another disk's */
     {1, 32, 100, 8, true, false, BIT32(GPT_DIFFERENT), OK},
     {1, 40, 2, 8, true, false, BIT32(GPT_PRIMARY), OK}, /* over the table */
     {1, 40, 7, 8, true, false, BIT32(GPT_DIFFERENT), OK},
