@@ -12,16 +12,22 @@ static const struct output_column key_columns[] = {
 static const struct output_column setting_columns[] = {
     {"name", "setting", -8}, {"values", "value", -21}, {"help", "", -1}};
 
+/* A row of texts; NULL ends it. */
+static void put_row(struct output *out, const char *const *text)
+{
+    output_row(out);
+    for (; *text; text++)
+        output_text(out, *text);
+    output_row_end(out);
+}
+
+#define ROW(out, ...) put_row(out, (const char *const[]){__VA_ARGS__, NULL})
+
 static void all_commands(struct output *out)
 {
     output_table(out, "commands", command_columns, ARRAY_LEN(command_columns));
-    for (u32 i = 0; i < SHELL_COMMANDS; i++) {
-        output_row(out);
-        output_text(out, shell_commands[i].name);
-        output_text(out, shell_commands[i].usage);
-        output_text(out, shell_commands[i].help);
-        output_row_end(out);
-    }
+    for (u32 i = 0; i < SHELL_COMMANDS; i++)
+        ROW(out, shell_commands[i].name, shell_commands[i].usage, shell_commands[i].help);
     output_table_end(out);
 }
 
@@ -34,44 +40,25 @@ static void options_of(u64 command, struct output *out)
         if (shell_options[i].command != command)
             continue;
         fmt_buf(name, sizeof(name), "--%s", shell_options[i].name);
-        output_row(out);
-        output_text(out, name);
-        output_text(out, shell_options[i].values);
-        output_text(out, shell_options[i].help);
-        output_row_end(out);
+        ROW(out, name, shell_options[i].values, shell_options[i].help);
     }
-    output_row(out);
-    output_text(out, "--json");
-    output_text(out, "");
-    output_text(out, "answer in JSON");
-    output_row_end(out);
+    ROW(out, "--json", "", "answer in JSON");
     output_table_end(out);
 }
 
 static void keys(struct output *out)
 {
     output_table(out, "keys", key_columns, ARRAY_LEN(key_columns));
-    for (u32 i = 0; i < SHELL_KEYS; i++) {
-        output_row(out);
-        output_text(out, shell_keys[i].of);
-        output_text(out, shell_keys[i].name);
-        output_text(out, shell_keys[i].values);
-        output_text(out, shell_keys[i].help);
-        output_row_end(out);
-    }
+    for (u32 i = 0; i < SHELL_KEYS; i++)
+        ROW(out, shell_keys[i].of, shell_keys[i].name, shell_keys[i].values, shell_keys[i].help);
     output_table_end(out);
 }
 
 static void settings(struct output *out)
 {
     output_table(out, "settings", setting_columns, ARRAY_LEN(setting_columns));
-    for (u32 i = 0; i < SHELL_SETTINGS; i++) {
-        output_row(out);
-        output_text(out, shell_settings[i].name);
-        output_text(out, shell_settings[i].values);
-        output_text(out, shell_settings[i].help);
-        output_row_end(out);
-    }
+    for (u32 i = 0; i < SHELL_SETTINGS; i++)
+        ROW(out, shell_settings[i].name, shell_settings[i].values, shell_settings[i].help);
     output_table_end(out);
 }
 

@@ -1,6 +1,7 @@
 /* control/disk/fat.c: volumes that are right, volumes that are damaged, and volumes made by
  * mkfs.vfat and mtools, which also look at what was written in place. */
 #include "tools/unit/fat_image.h"
+#include "tools/unit/run_tool.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -238,18 +239,6 @@ static err_t real_read(void *context, u64 sector, void *to)
                                                                                           : E_IO;
 }
 
-static void run(const char *format, ...)
-{
-    char command[512];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(command, sizeof(command), format, args);
-    va_end(args);
-    if (system(command) != 0) // NOLINT(cert-env33-c)
-        fail_msg("%s", command);
-}
-
 static void run_real(const char *folder, u32 kind, u32 mib)
 {
     static struct extent many[64];
@@ -258,13 +247,14 @@ static void run_real(const char *folder, u32 kind, u32 mib)
     char path[128];
 
     snprintf(path, sizeof(path), "%s/image", folder);
-    run("truncate -s %uM %s && /usr/sbin/mkfs.vfat -F %u -n TEST %s >/dev/null", mib, path, kind,
-        path);
-    run("cd %s && for i in 1 2 3 4 5 6 7 8; do mcopy -oi image small ::/small$i; done", folder);
-    run("cd %s && mdel -i image ::/small2 ::/small4 ::/small6", folder); /* holes */
-    run("cd %s && mmd -i image ::/deep '::/deep/A Folder' && "
-        "mcopy -oi image big '::/deep/A Folder/A long name of a file.img'",
-        folder);
+    run_tool("truncate -s %uM %s && /usr/sbin/mkfs.vfat -F %u -n TEST %s >/dev/null", mib, path,
+             kind, path);
+    run_tool("cd %s && for i in 1 2 3 4 5 6 7 8; do mcopy -oi image small ::/small$i; done",
+             folder);
+    run_tool("cd %s && mdel -i image ::/small2 ::/small4 ::/small6", folder); /* holes */
+    run_tool("cd %s && mmd -i image ::/deep '::/deep/A Folder' && "
+             "mcopy -oi image big '::/deep/A Folder/A long name of a file.img'",
+             folder);
     real = fopen(path, "r+b");
     assert_non_null(real);
     s = (struct sectors){real_read, NULL, (u64)mib * 2048, 512};
@@ -287,10 +277,10 @@ static void run_real(const char *folder, u32 kind, u32 mib)
         }
     assert_int_equal(done, (300000 + 511) / 512);
     fclose(real);
-    run("cd %s && mcopy -oni image '::/deep/A Folder/A long name of a file.img' back && "
-        "tr A-Z a-z < back | cmp - big && ! cmp -s back big && "
-        "/usr/sbin/fsck.vfat -n image >/dev/null",
-        folder);
+    run_tool("cd %s && mcopy -oni image '::/deep/A Folder/A long name of a file.img' back && "
+             "tr A-Z a-z < back | cmp - big && ! cmp -s back big && "
+             "/usr/sbin/fsck.vfat -n image >/dev/null",
+             folder);
 }
 
 static void test_real(void **state)
@@ -306,11 +296,11 @@ static void test_real(void **state)
     for (u32 i = 0; i < 300000; i++)
         fputc((int)('a' + i / 512 % 26), out);
     fclose(out);
-    run("head -c 3000 %s > %s/small", path, folder);
+    run_tool("head -c 3000 %s > %s/small", path, folder);
     run_real(folder, 12, 4);
     run_real(folder, 16, 16);
     run_real(folder, 32, 64);
-    run("rm -r %s", folder);
+    run_tool("rm -r %s", folder);
 }
 
 int main(void)

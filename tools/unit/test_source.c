@@ -5,6 +5,7 @@
 #include "control/disk/memory.h"
 #include "control/disk/source.h"
 #include "tools/unit/model_disk.h"
+#include "tools/unit/run_tool.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,18 +33,6 @@ static struct cache cache;
 static struct cache_block block[BLOCKS];
 static struct cache_block *bucket[32];
 
-static void run(const char *format, ...)
-{
-    char command[1024];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(command, sizeof(command), format, args);
-    va_end(args);
-    if (system(command) != 0) // NOLINT(cert-env33-c)
-        fail_msg("%s", command);
-}
-
 static void transfer(const char *name, const char *mode, u8 *at, size_t len)
 {
     char path[128];
@@ -60,13 +49,13 @@ static int make(void **state)
 {
     (void)state;
     assert_non_null(mkdtemp(folder));
-    run("cd %s && truncate -s %llu disk && "
-        "/usr/sbin/sgdisk -n 1:%u:+16M -t 1:ef00 -c 1:'EFI system' -n 2:0:0 -c 2:data disk "
-        ">/dev/null "
-        "&& truncate -s 16M esp && /usr/sbin/mkfs.vfat esp >/dev/null && "
-        "head -c 1000000 /dev/zero | tr '\\0' z > file && mmd -i esp ::/vm && "
-        "mcopy -i esp file '::/vm/guest one.img' && mcopy -i esp file ::/other",
-        folder, IMAGE, ESP);
+    run_tool("cd %s && truncate -s %llu disk && "
+             "/usr/sbin/sgdisk -n 1:%u:+16M -t 1:ef00 -c 1:'EFI system' -n 2:0:0 -c 2:data disk "
+             ">/dev/null "
+             "&& truncate -s 16M esp && /usr/sbin/mkfs.vfat esp >/dev/null && "
+             "head -c 1000000 /dev/zero | tr '\\0' z > file && mmd -i esp ::/vm && "
+             "mcopy -i esp file '::/vm/guest one.img' && mcopy -i esp file ::/other",
+             folder, IMAGE, ESP);
     image = malloc(IMAGE);
     cached = malloc(BLOCKS * CACHE_BLOCK);
     transfer("disk", "rb", image, IMAGE);
@@ -79,7 +68,7 @@ static int clean(void **state)
     (void)state;
     free(image);
     free(cached);
-    run("rm -r %s", folder);
+    run_tool("rm -r %s", folder);
     return 0;
 }
 
@@ -145,7 +134,8 @@ static void test_file(void **state)
     assert_int_equal(part.disk.sectors, (1000000 + 511) / 512);
     fill(&part.disk, 'y');
     transfer("esp", "wb", image + ESP * 512, 16 * MiB);
-    run("cd %s && /usr/sbin/fsck.vfat -n esp >/dev/null && mcopy -ni esp '::/vm/guest one.img' "
+    run_tool(
+        "cd %s && /usr/sbin/fsck.vfat -n esp >/dev/null && mcopy -ni esp '::/vm/guest one.img' "
         "back && "
         "tr y z < back | cmp - file && ! cmp -s back file && mcopy -oni esp ::/other back && cmp "
         "back file",
@@ -165,7 +155,7 @@ static void test_partition(void **state)
         changed += image[i] == 0xee;
     assert_in_range(changed, part.disk.sectors * 512, part.disk.sectors * 512 + 5000);
     transfer("disk", "wb", image, IMAGE);
-    run("cd %s && /usr/sbin/sgdisk -v disk | grep -q 'No problems found'", folder);
+    run_tool("cd %s && /usr/sbin/sgdisk -v disk | grep -q 'No problems found'", folder);
     open_disks(); /* the tables are what they were */
 }
 
