@@ -247,6 +247,58 @@ static void test_errors(void **state)
         run_errors((enum cache_mode)mode);
 }
 
+/* The disk below is given up: what was in it has been answered, and nothing is left to wait for
+ * ever. */
+static void test_lost(void **state)
+{
+    (void)state;
+    for (u32 mode = 0; mode < CACHE_MODES; mode++) {
+        struct rig *const g = rig_open((enum cache_mode)mode, 512, 700 + mode);
+
+        g->load->allow_errors = true;
+        for (u32 i = 0; i < 100; i++)
+            turn(g);
+        assert_int_equal(disk_reset(&g->cache.disk), OK); /* waits for all */
+        assert_false(load_busy(g->load));
+        g->model->errors = 100;
+        (void)model_reset(&g->model->disk);
+        g->model->disk.lost = g->file.disk.lost = true;
+        for (u32 i = 0; i < 100; i++)
+            turn(g);
+        load_drain(g->load);
+        assert_true(g->load->errors > 20);
+        assert_int_equal(g->load->wrong, 0);
+        disk_stop(&g->cache.disk);
+        rig_close(g);
+    }
+}
+
+/* More requests than the cache takes at a time. */
+static void test_many(void **state)
+{
+    static struct disk_request r[CACHE_REQUESTS + 1];
+    static u8 data[CACHE_REQUESTS + 1][512];
+    static struct io_segment segment[CACHE_REQUESTS + 1];
+    struct rig *const g = rig_open(CACHE_NONE, 512, 10);
+    const u32 before = dones;
+
+    (void)state;
+    for (u32 i = 0; i <= CACHE_REQUESTS; i++) {
+        segment[i] = (struct io_segment){data[i], 4096, 512};
+        r[i] = (struct disk_request){.op = i % 2 ? DISK_READ : DISK_WRITE,
+                                     .sector = i,
+                                     .sectors = 1,
+                                     .segment = &segment[i],
+                                     .segments = 1,
+                                     .done = note_done};
+        assert_int_equal(disk_submit(&g->cache.disk, &r[i]), i < CACHE_REQUESTS ? OK : E_NOMEM);
+    }
+    disk_interrupts(&g->cache.disk, true);
+    assert_int_equal(disk_reset(&g->cache.disk), OK);
+    assert_int_equal(dones, before + CACHE_REQUESTS);
+    rig_close(g);
+}
+
 /* ------------------------------------------------------------ one by one */
 
 /* What reaches the disk, by mode: writes and flushes. */
@@ -344,6 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_modes),      cmocka_unit_test(test_age),
         cmocka_unit_test(test_runs),       cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_lost),       cmocka_unit_test(test_many),
         cmocka_unit_test(test_model),      cmocka_unit_test(test_overlapping),
         cmocka_unit_test(test_power_cuts), cmocka_unit_test(test_errors),
     };
