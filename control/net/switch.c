@@ -124,7 +124,7 @@ static void take_head(struct transit *t, const struct net_frame *f)
         const struct io_segment *const part = &f->segment[i];
         const u32 here = MIN(part->len, head - copied);
 
-        copy_opaque(t->s->head + copied, part->at, here);
+        copy_bulk(t->s->head + copied, part->at, here);
         copied += here;
         if (part->len > here)
             t->s->segment[count++] =
@@ -144,7 +144,7 @@ static void complete_checksum(struct transit *t, struct net_frame *f)
 
     if (t->whole.len == 0) {
         for (u32 i = 0; i < t->frame.segments; i++) {
-            copy_opaque(whole + copied, t->s->segment[i].at, t->s->segment[i].len);
+            copy_bulk(whole + copied, t->s->segment[i].at, t->s->segment[i].len);
             copied += t->s->segment[i].len;
         }
 

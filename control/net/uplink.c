@@ -34,7 +34,7 @@ static void fill(struct uplink_send *send, const struct net_frame *frame)
 
     send->segment.len = frame->len;
     for (u32 i = 0; i < frame->segments; i++) {
-        copy_opaque(to, frame->segment[i].at, frame->segment[i].len);
+        copy_bulk(to, frame->segment[i].at, frame->segment[i].len);
         to += frame->segment[i].len;
     }
     send->frame.offload = frame->offload;
