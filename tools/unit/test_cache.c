@@ -358,6 +358,37 @@ static void test_age(void **state)
     rig_close(g);
 }
 
+/* Who waits for the disk need not be asked again before the disk has answered. */
+static void test_no_spinning(void **state)
+{
+    struct rig *const g = rig_open(CACHE_WRITEBACK, 512, 12);
+    u8 data[512] = {1};
+    const struct io_segment segment = {data, 4096, 512};
+    struct disk_request zero = {
+        .op = DISK_WRITE_ZEROES, .sector = 8, .sectors = 8, .done = note_done};
+    struct disk_request write = {.op = DISK_WRITE,
+                                 .sector = 9,
+                                 .sectors = 1,
+                                 .segment = &segment,
+                                 .segments = 1,
+                                 .done = note_done};
+    const u32 before = dones;
+
+    (void)state;
+    assert_int_equal(disk_submit(&g->cache.disk, &zero), OK);
+    assert_int_equal(disk_submit(&g->cache.disk, &write), OK);
+    while (dones < before + 2) {
+        const u64 next = disk_poll(&g->cache.disk);
+
+        assert_true(next > 0 || g->cache.done.first || dones == before + 2);
+    }
+    assert_int_equal(g->cache.counts.held_up, 1);
+    disk_stop(&g->cache.disk);
+    assert_int_equal(g->model->content[9 * 512], 1);
+    assert_int_equal(g->cache.asked, 0);
+    rig_close(g);
+}
+
 /* Neighbours go to the disk in one request. */
 static void test_runs(void **state)
 {
@@ -394,11 +425,12 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_modes),      cmocka_unit_test(test_age),
-        cmocka_unit_test(test_runs),       cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_lost),       cmocka_unit_test(test_many),
-        cmocka_unit_test(test_model),      cmocka_unit_test(test_overlapping),
-        cmocka_unit_test(test_power_cuts), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_modes),       cmocka_unit_test(test_age),
+        cmocka_unit_test(test_runs),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_lost),        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_no_spinning), cmocka_unit_test(test_model),
+        cmocka_unit_test(test_overlapping), cmocka_unit_test(test_power_cuts),
+        cmocka_unit_test(test_errors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
