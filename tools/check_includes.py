@@ -22,6 +22,9 @@ ALLOWED = {
     "boot": ("include/", "arch/x86_64/insn.h", "arch/x86_64/msr.h", "arch/x86_64/cr.h",
              "arch/x86_64/cpuid_bits.h", "arch/x86_64/lib/", "vmx/caps.h", "vmx/ctl.h",
              "vmx/wishes.h", "drivers/platform/uart.h", "drivers/platform/fbcon.h"),
+    # The control partition: a guest's program, which knows nothing of the hypervisor's sources.
+    "control": ("include/", "drivers/io/"),
+    "control/shell": ("include/",),
     "guest_tests": ("include/",),
     # Drivers on the bare machine, with the guests' run-time.
     "guest_tests/drivers": ("include/", "drivers/io/", "guest_tests/rt/"),
