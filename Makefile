@@ -64,9 +64,10 @@ PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c vmm/load/*.c)) vmm/board.c vmm/p
           vmm/insn_execute.c \
           drivers/platform/acpi.c arch/x86_64/lib/fmt.c arch/x86_64/lib/log_ring.c
 PURE_C += vmx/exit_name.c vmm/ledger.c vmm/dashboard.c vmm/idalloc.c vmm/guest_console.c vmm/monitor_parse.c vmm/lives.c
-# The control partition's devices: what knows no hypercall.
-CONTROL_PURE_C := $(sort $(wildcard control/guest/*.c control/pci/*.c control/virtio/*.c))
-PURE_C := $(wildcard $(PURE_C)) $(CONTROL_PURE_C)
+# The control partition's modules that know no hardware.
+CONTROL_C := $(sort $(wildcard $(foreach d,disk guest net pci shell virtio,control/$d/*.c)))
+PURE_C += $(CONTROL_C)
+PURE_C := $(wildcard $(PURE_C))
 # What touches hardware only through a few functions, which tools/unit/fake_cpu.c stands in for.
 HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/exit_verdict.c vmm/todo.c vmm/stats_report.c vmm/live.c vmm/keys.c vmm/monitor.c vmm/ledger_report.c vmm/insn_memo.c vmm/vm_touch.c vmm/vm_counts.c vmm/vm_end.c vmm/vcpu_init.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c \
           vmm/msr_models.c vmm/pv.c vmm/hypercall.c vmx/event.c tools/unit/fake_cpu.c
