@@ -1,7 +1,7 @@
 /* A guest's memory as far as it is granted; see grant.h.  Pure. */
 #include "control/guest/grant.h"
 
-err_t grant_add(struct grant *g, gpa_t at, u64 size, void *host)
+err_t grant_add(struct grant *g, gpa_t at, u64 size, void *host, u64 bus)
 {
     if (size == 0 || at.v + size < at.v || !host)
         return E_INVAL;
@@ -12,7 +12,7 @@ err_t grant_add(struct grant *g, gpa_t at, u64 size, void *host)
     }
     if (g->ranges == GRANT_RANGES)
         return E_NOMEM;
-    g->range[g->ranges++] = (struct grant_range){.at = at, .size = size, .host = host};
+    g->range[g->ranges++] = (struct grant_range){.at = at, .size = size, .host = host, .bus = bus};
     g->generation++;
     return OK;
 }
@@ -29,23 +29,23 @@ err_t grant_remove(struct grant *g, gpa_t at)
     return E_NOENT;
 }
 
-void *grant_run(const struct grant *g, gpa_t at, u64 len, u64 *run)
+bool grant_piece(const struct grant *g, gpa_t at, u32 len, struct io_segment *piece)
 {
-    for (u32 i = 0; i < g->ranges; i++) {
+    for (u32 i = 0; i < g->ranges && len != 0; i++) {
         const struct grant_range *r = &g->range[i];
         const u64 offset = at.v - r->at.v; /* huge if `at` lies before the range */
         if (offset >= r->size)
             continue;
-        *run = MIN(len, r->size - offset);
-        return r->host + offset;
+        *piece = (struct io_segment){
+            .at = r->host + offset, .bus = r->bus + offset, .len = (u32)MIN(len, r->size - offset)};
+        return true;
     }
-    return NULL;
+    return false;
 }
 
-void *grant_whole(const struct grant *g, gpa_t at, u64 len)
+void *grant_whole(const struct grant *g, gpa_t at, u32 len)
 {
-    u64 run = 0;
-    void *const host = grant_run(g, at, len, &run);
+    struct io_segment piece;
 
-    return host && len != 0 && run == len ? host : NULL;
+    return grant_piece(g, at, len, &piece) && piece.len == len ? piece.at : NULL;
 }

@@ -70,23 +70,22 @@ static bool add_buffer(struct vring *r, struct vring_chain *c, const struct virt
 {
     const bool in = (d->flags & VIRTQ_DESC_F_WRITE) != 0;
     u32 *const bytes = in ? &c->in_bytes : &c->out_bytes;
-    u64 at = d->addr, left = d->len;
+    u64 at = d->addr;
 
     if (!in && c->ins != 0)
         return broken(r, VRING_ORDER, c->head, index, d->addr, d->len);
     if (d->len > 0xffffffffu - *bytes)
         return broken(r, VRING_BYTES, c->head, index, d->addr, d->len);
     *bytes += d->len;
-    while (left != 0) {
-        u64 run = 0;
-        u8 *const host = grant_run(r->grant, (gpa_t){at}, left, &run);
-        if (!host)
+    for (u32 left = d->len; left != 0;) {
+        struct io_segment piece;
+        if (!grant_piece(r->grant, (gpa_t){at}, left, &piece))
             return broken(r, VRING_BUFFER, c->head, index, d->addr, d->len);
         if (c->outs + c->ins == c->room)
             return broken(r, VRING_LONG, c->head, index, d->addr, d->len);
-        c->segment[c->outs + c->ins] = (struct vring_segment){.at = host, .len = (u32)run};
+        c->segment[c->outs + c->ins] = piece;
         *(in ? &c->ins : &c->outs) += 1;
-        at += run, left -= run;
+        at += piece.len, left -= piece.len;
     }
     return true;
 }

@@ -62,15 +62,10 @@ struct vring {
     struct vring_fault fault;
 };
 
-/* A piece of a buffer, in our addresses.  Inside of the grant; the guest writes it meanwhile. */
-struct vring_segment {
-    u8 *at;
-    u32 len; /* bytes, not 0 */
-};
-
-/* A chain: first `outs` pieces that the driver wrote for us, then `ins` that we are to write. */
+/* A chain: first `outs` pieces that the driver wrote for us, then `ins` that we are to write.  All
+ * are inside of the grant, none is empty, and the guest may write to them meanwhile. */
 struct vring_chain {
-    struct vring_segment *segment; /* the caller's room for `room` pieces */
+    struct io_segment *segment; /* the caller's room for `room` pieces */
     u32 room;
     u32 outs, ins;
     u32 out_bytes, in_bytes;

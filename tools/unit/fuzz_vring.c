@@ -76,13 +76,13 @@ void fetch_bytes(void *to, const void *at, size_t len)
     change(at);
 }
 
-static bool inside(const struct vring_segment *s)
+static bool inside(const struct io_segment *s)
 {
     static u8 *const range[] = {low, high, top};
 
     for (u32 i = 0; i < ARRAY_LEN(range); i++)
-        if (s->at >= range[i] && s->at < range[i] + RANGE)
-            return s->len <= (size_t)(range[i] + RANGE - s->at);
+        if ((u8 *)s->at >= range[i] && (u8 *)s->at < range[i] + RANGE)
+            return s->len <= (size_t)(range[i] + RANGE - (u8 *)s->at);
     return false;
 }
 
@@ -141,7 +141,7 @@ static void silent(struct vring *r, struct vring_chain *c)
 /* Publishing writes the used ring alone: whether the three areas are apart. */
 static void traffic(struct vring *r)
 {
-    struct vring_segment room[ROOM];
+    struct io_segment room[ROOM];
     struct vring_chain c = {.segment = room, .room = 1 + next() % ROOM};
     u16 heads[CHAINS];
     u32 held = 0;
@@ -179,9 +179,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     memset(low, 0, sizeof(low));
     memset(high, 0, sizeof(high));
     memset(top, 0, sizeof(top));
-    CHECK(grant_add(&g, (gpa_t){BASE}, RANGE, low) == OK);
-    CHECK(grant_add(&g, (gpa_t){SECOND}, RANGE, high) == OK);
-    CHECK(grant_add(&g, (gpa_t){THIRD}, RANGE, top) == OK);
+    CHECK(grant_add(&g, (gpa_t){BASE}, RANGE, low, 0) == OK);
+    CHECK(grant_add(&g, (gpa_t){SECOND}, RANGE, high, 0) == OK);
+    CHECK(grant_add(&g, (gpa_t){THIRD}, RANGE, top, 0) == OK);
     const size_t first = MIN(input_left / 2, RANGE);
     memcpy(data[4] & 4 ? high : low, input, first);
     input += first, input_left -= first;

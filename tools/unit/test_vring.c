@@ -16,7 +16,7 @@
 static struct grant grant;
 static struct drv_queue driver;
 static struct vring ring;
-static struct vring_segment room[ROOM];
+static struct io_segment room[ROOM];
 static struct vring_chain chain = {.segment = room, .room = ROOM};
 
 static struct vring_place place(bool indirect)
@@ -243,31 +243,36 @@ static void test_most_that_fits(void **state)
 static void test_grant(void **state)
 {
     struct grant g = {.ranges = 0};
-    u64 run;
+    struct io_segment piece;
     u8 bytes[64];
 
     (void)state;
-    assert_int_equal(grant_add(&g, (gpa_t){0x1000}, 0, bytes), E_INVAL);
-    assert_int_equal(grant_add(&g, (gpa_t){~0ull}, 2, bytes), E_INVAL);
-    assert_int_equal(grant_add(&g, (gpa_t){0x1000}, 16, bytes), OK);
-    assert_int_equal(grant_add(&g, (gpa_t){0x100f}, 16, bytes), E_EXIST);
-    assert_int_equal(grant_add(&g, (gpa_t){0xff1}, 16, bytes), E_EXIST);
-    assert_int_equal(grant_add(&g, (gpa_t){0x1010}, 16, bytes + 32), OK);
-    assert_ptr_equal(grant_run(&g, (gpa_t){0x100c}, 8, &run), bytes + 12);
-    assert_int_equal(run, 4);
-    assert_ptr_equal(grant_run(&g, (gpa_t){0x1010}, 8, &run), bytes + 32);
-    assert_int_equal(run, 8);
-    assert_null(grant_run(&g, (gpa_t){0x1020}, 1, &run));
-    assert_null(grant_run(&g, (gpa_t){0xfff}, 1, &run));
+    assert_int_equal(grant_add(&g, (gpa_t){0x1000}, 0, bytes, 0), E_INVAL);
+    assert_int_equal(grant_add(&g, (gpa_t){~0ull}, 2, bytes, 0), E_INVAL);
+    assert_int_equal(grant_add(&g, (gpa_t){0x1000}, 16, bytes, 0x500), OK);
+    assert_int_equal(grant_add(&g, (gpa_t){0x100f}, 16, bytes, 0), E_EXIST);
+    assert_int_equal(grant_add(&g, (gpa_t){0xff1}, 16, bytes, 0), E_EXIST);
+    assert_int_equal(grant_add(&g, (gpa_t){0x1010}, 16, bytes + 32, 0x900), OK);
+    assert_true(grant_piece(&g, (gpa_t){0x100c}, 8, &piece));
+    assert_ptr_equal(piece.at, bytes + 12);
+    assert_int_equal(piece.bus, 0x50c);
+    assert_int_equal(piece.len, 4);
+    assert_true(grant_piece(&g, (gpa_t){0x1010}, 8, &piece));
+    assert_ptr_equal(piece.at, bytes + 32);
+    assert_int_equal(piece.bus, 0x900);
+    assert_int_equal(piece.len, 8);
+    assert_false(grant_piece(&g, (gpa_t){0x1020}, 1, &piece));
+    assert_false(grant_piece(&g, (gpa_t){0xfff}, 1, &piece));
+    assert_false(grant_piece(&g, (gpa_t){0x1000}, 0, &piece));
     assert_null(grant_whole(&g, (gpa_t){0x100c}, 8));
     assert_null(grant_whole(&g, (gpa_t){0x100c}, 0));
     assert_ptr_equal(grant_whole(&g, (gpa_t){0x100c}, 4), bytes + 12);
     for (u32 i = g.ranges; i < GRANT_RANGES; i++)
-        assert_int_equal(grant_add(&g, (gpa_t){0x2000 * i}, 1, bytes), OK);
-    assert_int_equal(grant_add(&g, (gpa_t){0x90000}, 1, bytes), E_NOMEM);
+        assert_int_equal(grant_add(&g, (gpa_t){0x2000 * i}, 1, bytes, 0), OK);
+    assert_int_equal(grant_add(&g, (gpa_t){0x90000}, 1, bytes, 0), E_NOMEM);
     assert_int_equal(grant_remove(&g, (gpa_t){0x1001}), E_NOENT);
     assert_int_equal(grant_remove(&g, (gpa_t){0x1000}), OK);
-    assert_null(grant_run(&g, (gpa_t){0x1000}, 1, &run));
+    assert_false(grant_piece(&g, (gpa_t){0x1000}, 1, &piece));
     assert_ptr_equal(grant_whole(&g, (gpa_t){0x101f}, 1), bytes + 47);
 }
 

@@ -84,11 +84,12 @@ static void compare(const struct vring_chain *c, const struct slot *s)
         const struct drv_buffer *b = &s->buffer[i];
         for (u64 done = 0; done < b->len; piece++) {
             assert_true(piece < c->outs + c->ins);
-            const struct vring_segment *g = &c->segment[piece];
+            const struct io_segment *g = &c->segment[piece];
             assert_int_not_equal(g->len, 0);
             assert_true(done + g->len <= b->len);
+            assert_int_equal(g->bus, b->gpa + done + DRV_BUS);
             assert_ptr_equal(g->at, drv_byte(b->gpa + done));
-            assert_ptr_equal(g->at + g->len - 1, drv_byte(b->gpa + done + g->len - 1));
+            assert_ptr_equal((u8 *)g->at + g->len - 1, drv_byte(b->gpa + done + g->len - 1));
             outs += !b->in;
             done += g->len;
         }
@@ -102,7 +103,7 @@ static void compare(const struct vring_chain *c, const struct slot *s)
 
 static void take(struct world *w)
 {
-    struct vring_segment room[ROOM];
+    struct io_segment room[ROOM];
     struct vring_chain c = {.segment = room, .room = ROOM};
     const bool some = w->waiting > w->hidden;
 

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DRV_BASE   0x100000ull
-#define DRV_HALF   0x80000ull /* bytes of each range */
-#define DRV_END    (DRV_BASE + 2 * DRV_HALF)
-#define DRV_QUEUES 8u
+#define DRV_BASE 0x100000ull
+#define DRV_HALF 0x80000ull /* bytes of each range */
+#define DRV_END  (DRV_BASE + 2 * DRV_HALF)
+#define DRV_BUS  0x40000000ull /* what a device adds to a guest-physical address */
 
 static _Alignas(4096) u8 drv_low[DRV_HALF], drv_high[DRV_HALF];
 
@@ -26,8 +26,9 @@ static inline u64 drv_random(void)
 static inline void drv_grant(struct grant *g)
 {
     *g = (struct grant){.ranges = 0};
-    if (grant_add(g, (gpa_t){DRV_BASE}, DRV_HALF, drv_low) != OK ||
-        grant_add(g, (gpa_t){DRV_BASE + DRV_HALF}, DRV_HALF, drv_high) != OK)
+    if (grant_add(g, (gpa_t){DRV_BASE}, DRV_HALF, drv_low, DRV_BASE + DRV_BUS) != OK ||
+        grant_add(g, (gpa_t){DRV_BASE + DRV_HALF}, DRV_HALF, drv_high,
+                  DRV_BASE + DRV_HALF + DRV_BUS) != OK)
         abort();
 }
 
