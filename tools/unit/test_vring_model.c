@@ -46,7 +46,7 @@ static struct drv_buffer random_buffer(bool in)
     u64 gpa = DATA_AT + drv_random() % (DRV_END - DATA_AT - 9000);
 
     if (drv_random() % 8 == 0) /* across the two ranges */
-        gpa = DRV_BASE + DRV_HALF - MIN(len, drv_random() % 4096);
+        gpa = DRV_BASE + DRV_HALF - drv_random() % (len + 1);
     return (struct drv_buffer){.gpa = gpa, .len = len, .in = in};
 }
 

@@ -1,0 +1,51 @@
+/* Bytes of a chain of buffers; see pieces.h.  Pure. */
+#include "control/guest/pieces.h"
+#include "control/guest/fetch.h"
+#include "lib/mem.h"
+
+/* Skips whole pieces: *offset becomes the one in the piece that is returned. */
+static u32 seek(const struct io_segment *s, u32 n, u64 *offset)
+{
+    u32 i = 0;
+
+    for (; i < n && *offset >= s[i].len; i++)
+        *offset -= s[i].len;
+    return i;
+}
+
+u32 pieces_read(const struct io_segment *s, u32 n, u64 offset, void *to, u32 len)
+{
+    u32 done = 0;
+
+    for (u32 i = seek(s, n, &offset); i < n && done < len; i++, offset = 0) {
+        const u32 here = (u32)MIN(len - done, s[i].len - offset);
+        fetch_bytes((u8 *)to + done, (const u8 *)s[i].at + offset, here);
+        done += here;
+    }
+    return done;
+}
+
+u32 pieces_write(const struct io_segment *s, u32 n, u64 offset, const void *from, u32 len)
+{
+    u32 done = 0;
+
+    for (u32 i = seek(s, n, &offset); i < n && done < len; i++, offset = 0) {
+        const u32 here = (u32)MIN(len - done, s[i].len - offset);
+        memcpy((u8 *)s[i].at + offset, (const u8 *)from + done, here);
+        done += here;
+    }
+    return done;
+}
+
+u32 pieces_cut(const struct io_segment *s, u32 n, u64 offset, u64 len, struct io_segment *out)
+{
+    u32 count = 0;
+
+    for (u32 i = seek(s, n, &offset); i < n && len != 0; i++, offset = 0) {
+        const u32 here = (u32)MIN(len, s[i].len - offset);
+        out[count++] = (struct io_segment){
+            .at = (u8 *)s[i].at + offset, .bus = s[i].bus + offset, .len = here};
+        len -= here;
+    }
+    return count;
+}
