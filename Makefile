@@ -67,6 +67,9 @@ PURE_C += vmx/exit_name.c vmm/ledger.c vmm/dashboard.c vmm/idalloc.c vmm/guest_c
 # The control partition's modules that know no hardware.
 CONTROL_C := $(sort $(wildcard $(foreach d,disk guest net pci shell virtio,control/$d/*.c)))
 PURE_C += $(CONTROL_C)
+# Drivers of real devices: linked into programs beside the hypervisor, never into hv.elf.
+IO_C   := $(sort $(wildcard drivers/io/*.c))
+PURE_C += $(IO_C)
 PURE_C := $(wildcard $(PURE_C))
 # What touches hardware only through a few functions, which tools/unit/fake_cpu.c stands in for.
 HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/exit_verdict.c vmm/todo.c vmm/stats_report.c vmm/live.c vmm/keys.c vmm/monitor.c vmm/ledger_report.c vmm/insn_memo.c vmm/vm_touch.c vmm/vm_counts.c vmm/vm_end.c vmm/vcpu_init.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c \

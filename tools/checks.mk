@@ -5,6 +5,7 @@
 FORMATTED := $(sort $(filter-out build/% $(B)/%,$(wildcard */*.[ch] */*/*.[ch] */*/*/*.[ch])))
 HEADERS   := $(sort $(wildcard include/*.h include/*/*.h boot/*.h arch/x86_64/*.h arch/x86_64/lib/*.h \
                drivers/platform/*.h drivers/io/*.h ept/*.h vmx/*.h vmm/*.h vmm/*/*.h control/*/*.h))
+CHECKED_C := $(HV_C) $(IO_C) $(CONTROL_C)
 CHECKS    := format headers includes rings sizes sdm docs cppcheck analyzer tidy record
 
 check: setup ## format, static analysis, and the rules for files
@@ -28,11 +29,10 @@ $(O)/check/%.h.alone: %.h
 check-includes:
 	@echo "  CHECK include directions"
 	@$(TOOL) tools/check_includes.py
-CONTROL_OBJ := $(CONTROL_C:%.c=$(O)/unit-gcc/%.o)
-check-rings: $(HV_OBJ) $(CONTROL_OBJ)
+RING_OBJ  := $(sort $(HV_OBJ) $(IO_C:%.c=$(O)/hv/%.o) $(CONTROL_C:%.c=$(O)/hv/%.o))
+check-rings: $(RING_OBJ)
 	@echo "  CHECK rings of files"
-	@$(TOOL) tools/check_rings.py $(O)/hv $(HV_OBJ)
-	@$(TOOL) tools/check_rings.py $(O)/unit-gcc $(CONTROL_OBJ)
+	@$(TOOL) tools/check_rings.py $(O)/hv $(RING_OBJ)
 check-sizes:
 	@echo "  CHECK sizes"
 	@$(TOOL) tools/check_sizes.py
@@ -51,16 +51,16 @@ CPPCHECK_FLAGS := --quiet --error-exitcode=1 --std=c11 --platform=unix64 --inlin
     --suppress=va_end_missing:arch/x86_64/panic.c -D__x86_64__ -D__CPPCHECK__ -DDEBUG=1
 check-cppcheck:
 	@echo "  CHECK cppcheck"
-	@cppcheck $(CPPCHECK_FLAGS) $(INC) $(HV_C) $(CONTROL_C)
+	@cppcheck $(CPPCHECK_FLAGS) $(INC) $(CHECKED_C)
 
 # gcc's analyzer needs a whole compilation.
-check-analyzer: $(HV_C:%.c=$(O)/check/%.analyzed) $(CONTROL_C:%.c=$(O)/check/%.analyzed)
+check-analyzer: $(CHECKED_C:%.c=$(O)/check/%.analyzed)
 $(O)/check/%.analyzed: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(HV_FLAGS) $(FRAMES) -fanalyzer -MF $@.d -MT $@ -c -o $@ $<
 
 TIDY_FLAGS := -std=gnu17 -O2 -DDEBUG=1 $(if $(filter 1,$(RECORD)),-DRECORD) $(INC) -ffreestanding -mgeneral-regs-only -mno-red-zone
-check-tidy: $(HV_C:%.c=$(O)/check/%.tidy) $(CONTROL_C:%.c=$(O)/check/%.tidy)
+check-tidy: $(CHECKED_C:%.c=$(O)/check/%.tidy)
 $(O)/check/%.tidy: %.c .clang-tidy
 	@mkdir -p $(@D)
 	@clang-tidy --quiet $< -- $(TIDY_FLAGS) 2>$@.log || { cat $@.log; exit 1; }

@@ -131,3 +131,11 @@ err_t disk_reset(struct disk *d);
 /* Ends everything: the device does no more DMA; what was in it is done as IO_GONE; DMA memory and
  * interrupts are given back. */
 void disk_stop(struct disk *d);
+
+/* ------------------------------------------------------------ for drivers */
+
+/* Calls done() of each request of a list (->next), with its ->result; counts the errors. */
+void disk_done(struct disk *d, struct disk_request *list);
+
+/* The device is given up.  Call after its requests were taken out of it, and before disk_done(). */
+void disk_lose(struct disk *d);

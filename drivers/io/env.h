@@ -74,6 +74,7 @@ struct io_env_ops {
     u32 (*read)(const struct io_window *w, u32 offset, u32 width);
     void (*write)(const struct io_window *w, u32 offset, u32 width, u32 value);
     /* Makes a window of `len` bytes of device memory at a bus address, uncached; of `len` ports.
+     * The same may be mapped more than once.
      * E_PERM: not this environment's to touch.  E_NOMEM: no address space left. */
     err_t (*map)(struct io_env *env, u64 bus, u32 len, struct io_window *w);
     err_t (*ports)(struct io_env *env, u16 first, u32 len, struct io_window *w);

@@ -154,3 +154,14 @@ err_t nic_reset(struct nic *n);
 /* Ends everything: the card does no more DMA; all comes back as IO_GONE; DMA memory and interrupts
  * are given back. */
 void nic_stop(struct nic *n);
+
+/* ------------------------------------------------------------ for drivers */
+
+/* Gives back each frame of a list (->next), with its ->result; counts the errors. */
+void nic_sent(struct nic *n, struct nic_frame *list);
+
+/* Gives back each buffer of a list empty. */
+void nic_return(struct nic *n, struct nic_buffer *list, enum io_result result);
+
+/* The card is given up.  Call after everything was taken out of it, and before it is given back. */
+void nic_lose(struct nic *n);

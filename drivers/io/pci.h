@@ -58,11 +58,11 @@ struct pci_function {
     u16 vendor, id;                  /* of the device */
     u16 subsystem_vendor, subsystem; /* of layout 0 */
     u8 class, subclass, interface, revision;
-    u8 pin;                       /* 0: uses no INTx line, else 1 (A) to 4 (D) */
-    u8 line;                      /* as firmware routed it to the 8259s */
-    u8 secondary, subordinate;    /* of layout 1 */
-    struct pci_bar bar[PCI_BARS]; /* of layout 0, and two of layout 1; the second half of a
-                                     64-bit BAR is none */
+    u8 pin;                    /* 0: uses no INTx line, else 1 (A) to 4 (D) */
+    u8 line;                   /* as firmware routed it to the 8259s */
+    u8 secondary, subordinate; /* of layout 1 */
+    struct pci_bar
+        bar[PCI_BARS]; /* pci_measure_bars(): none before; of a 64-bit BAR the second is none */
 };
 
 /* Configuration space through the ports 0xcf8 and 0xcfc (buses 0 to 255), or through ECAM: `base`
@@ -85,7 +85,12 @@ err_t pci_scan(struct pci *pci, struct pci_function *found, u32 max, u32 *count)
  * 0: there is none.  Ends after 48 steps, whatever the list looks like. */
 u8 pci_capability(const struct pci_function *f, u8 id, u8 after);
 
-/* Makes a window of a BAR.  E_NOENT: no such BAR, or firmware has not placed it. */
+/* Fills in f->bar.  A BAR is measured by writing it, and meanwhile the function does not decode:
+ * call this before anybody uses the device. */
+void pci_measure_bars(struct pci_function *f);
+
+/* Makes a window of a BAR that was measured.  E_NOENT: no such BAR, or firmware has not placed it.
+ */
 err_t pci_map_bar(const struct pci_function *f, u32 bar, struct io_window *w);
 
 /* Sets and clears bits of the command register. */
