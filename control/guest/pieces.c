@@ -37,15 +37,24 @@ u32 pieces_write(const struct io_segment *s, u32 n, u64 offset, const void *from
     return done;
 }
 
+bool pieces_first(const struct io_segment *s, u32 n, u64 offset, u64 len, struct io_segment *out)
+{
+    const u32 i = seek(s, n, &offset);
+
+    if (i == n || len == 0)
+        return false;
+    *out = (struct io_segment){.at = (u8 *)s[i].at + offset,
+                               .bus = s[i].bus + offset,
+                               .len = (u32)MIN(len, s[i].len - offset)};
+    return true;
+}
+
 u32 pieces_cut(const struct io_segment *s, u32 n, u64 offset, u64 len, struct io_segment *out)
 {
     u32 count = 0;
 
-    for (u32 i = seek(s, n, &offset); i < n && len != 0; i++, offset = 0) {
-        const u32 here = (u32)MIN(len, s[i].len - offset);
-        out[count++] = (struct io_segment){
-            .at = (u8 *)s[i].at + offset, .bus = s[i].bus + offset, .len = here};
-        len -= here;
-    }
+    for (u32 i = seek(s, n, &offset); pieces_first(s + i, n - i, offset, len, &out[count]);
+         i++, offset = 0)
+        len -= out[count++].len;
     return count;
 }

@@ -12,3 +12,5 @@ u32 pieces_write(const struct io_segment *s, u32 n, u64 offset, const void *from
 /* The pieces that are [offset, offset + len) of the list, into `out`, which has room for n (it may
  * be the list itself).  Returns how many. */
 u32 pieces_cut(const struct io_segment *s, u32 n, u64 offset, u64 len, struct io_segment *out);
+/* What of [offset, offset + len) lies in the first of them.  False: nothing is there. */
+bool pieces_first(const struct io_segment *s, u32 n, u64 offset, u64 len, struct io_segment *out);
