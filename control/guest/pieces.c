@@ -37,6 +37,21 @@ u32 pieces_write(const struct io_segment *s, u32 n, u64 offset, const void *from
     return done;
 }
 
+u32 pieces_copy(const struct io_segment *to, u32 to_n, u64 to_offset, const struct io_segment *from,
+                u32 from_n, u32 len)
+{
+    u32 done = 0;
+
+    for (u32 i = 0; i < from_n && done < len; i++) {
+        const u32 here = MIN(len - done, from[i].len);
+        const u32 now = pieces_write(to, to_n, to_offset + done, from[i].at, here);
+        done += now;
+        if (now < here)
+            break;
+    }
+    return done;
+}
+
 bool pieces_first(const struct io_segment *s, u32 n, u64 offset, u64 len, struct io_segment *out)
 {
     const u32 i = seek(s, n, &offset);

@@ -9,6 +9,9 @@
 u32 pieces_read(const struct io_segment *s, u32 n, u64 offset, void *to, u32 len);
 /* The same into the list. */
 u32 pieces_write(const struct io_segment *s, u32 n, u64 offset, const void *from, u32 len);
+/* Copies `len` bytes from one list to the other.  Returns how many there were in both. */
+u32 pieces_copy(const struct io_segment *to, u32 to_n, u64 to_offset, const struct io_segment *from,
+                u32 from_n, u32 len);
 /* The pieces that are [offset, offset + len) of the list, into `out`, which has room for n (it may
  * be the list itself).  Returns how many. */
 u32 pieces_cut(const struct io_segment *s, u32 n, u64 offset, u64 len, struct io_segment *out);

@@ -48,12 +48,21 @@ void virtio_config_changed(struct virtio_device *v)
         interrupt(v, v->config_vector, VIRTIO_ISR_CONFIG);
 }
 
+/* Others may wait for what this device will not do any more. */
+static void stop(struct virtio_device *v, u8 why)
+{
+    v->status |= why;
+    v->kicked = 0;
+    for (u16 queue = 0; queue < v->queues; queue++)
+        if (v->queue[queue].enabled && v->ops->queue_reset)
+            v->ops->queue_reset(v, queue);
+}
+
 void virtio_broken(struct virtio_device *v, const char *text)
 {
     if (v->status & VIRTIO_STATUS_NEEDS_RESET)
         return;
-    v->status |= VIRTIO_STATUS_NEEDS_RESET;
-    v->kicked = 0;
+    stop(v, VIRTIO_STATUS_NEEDS_RESET);
     say(v, text);
     virtio_config_changed(v);
 }
@@ -203,10 +212,12 @@ static void finish_reset(struct virtio_device *v)
 /* From here on no chain is taken or given back. */
 static void stop_queue(struct virtio_device *v, u16 queue)
 {
-    if (v->queue[queue].enabled && v->ops->queue_reset)
-        v->ops->queue_reset(v, queue);
+    const bool was_enabled = v->queue[queue].enabled;
+
     v->queue[queue].enabled = false;
     v->given &= ~BIT32(queue);
+    if (was_enabled && v->ops->queue_reset)
+        v->ops->queue_reset(v, queue);
 }
 
 void virtio_reset(struct virtio_device *v)
@@ -292,16 +303,21 @@ void virtio_set_status(struct virtio_device *v, u8 status)
         virtio_reset(v);
         return;
     }
-    v->status |= added & (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FAILED);
-    if ((added & VIRTIO_STATUS_FAILED) != 0)
+    v->status |= added & (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
+    if (added & VIRTIO_STATUS_FAILED) {
+        stop(v, VIRTIO_STATUS_FAILED);
         say(v, "the driver has given up");
+    }
     if ((added & VIRTIO_STATUS_FEATURES_OK) && features_ok(v))
         v->status |= VIRTIO_STATUS_FEATURES_OK;
     if (!(added & VIRTIO_STATUS_DRIVER_OK))
         return;
-    if (!(v->status & VIRTIO_STATUS_FEATURES_OK))
+    if (!(v->status & VIRTIO_STATUS_FEATURES_OK)) {
         virtio_refused(v, "DRIVER_OK without FEATURES_OK; ignored");
-    else
-        v->status |= VIRTIO_STATUS_DRIVER_OK;
+        return;
+    }
+    v->status |= VIRTIO_STATUS_DRIVER_OK;
+    if (v->ops->driver_ok)
+        v->ops->driver_ok(v);
     virtio_kick_all(v);
 }

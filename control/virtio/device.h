@@ -32,9 +32,12 @@ struct virtio_ops {
                          u32 value); /* or NULL */
     /* Take chains of this queue, at most its size of them. */
     enum virtio_work (*work)(struct virtio_device *v, u16 queue);
-    /* The queue is reset, alone or with all others: what is kept of its chains is void.  What is
-     * held stays so until it is released, and is not given back.  May be NULL. */
+    /* The queue stops, alone or with all others, for it is reset or the device is broken: what is
+     * kept of its chains is void, and nobody may wait for it.  What is held stays so until it is
+     * released, and is not given back.  May be NULL. */
     void (*queue_reset)(struct virtio_device *v, u16 queue);
+    /* The driver has begun: its features stand.  May be NULL. */
+    void (*driver_ok)(struct virtio_device *v);
     /* The device is as after power-on.  May be NULL. */
     void (*reset)(struct virtio_device *v);
 };

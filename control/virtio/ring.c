@@ -217,10 +217,10 @@ bool vring_want_kicks(struct vring *r, bool want)
     if (!r->place.event_idx)
         WRITE_ONCE(r->used->flags, (u16)(want ? 0 : VIRTQ_USED_NO_NOTIFY));
     else if (want)
-        WRITE_ONCE(*avail_event(r), r->next_avail);
+        WRITE_ONCE(*avail_event(r), r->seen_avail);
     /* else: the old event stays behind, and is not passed again for 65,536 chains */
     if (!want)
         return false;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    return r->seen_avail != r->next_avail || fetch16(&r->avail->idx) != r->next_avail;
+    return fetch16(&r->avail->idx) != r->seen_avail;
 }

@@ -84,8 +84,9 @@ void vring_untake(struct vring *r);
 void vring_give(struct vring *r, u16 head, u32 written);
 /* Shows the driver what was given back.  True: it wants an interrupt. */
 bool vring_publish(struct vring *r);
-/* Asks the driver to tell of new chains, or not to (it may do so anyway).  True, for `want` alone:
- * some have come meanwhile, and nobody will tell. */
+/* Asks the driver to tell of chains beyond those that vring_take() has come upon, taken or not; or
+ * not to tell (it may do so anyway).  True, for `want` alone: some have come meanwhile, and nobody
+ * will tell. */
 bool vring_want_kicks(struct vring *r, bool want);
 
 /* The fault in words, without an end of line; "" if there is none. */
