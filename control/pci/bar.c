@@ -2,14 +2,18 @@
 #include "control/pci/pci.h"
 #include "lib/fmt.h"
 
-#define BUS_BARS (PCI_SLOTS * PCI_BARS) /* BAR n of the bus: n % PCI_BARS of slot n / PCI_BARS */
+/* BAR n of the bus is number n % PCI_BARS of device n / PCI_BARS. */
+static unsigned bus_bars(const struct pci_bus *b)
+{
+    return b->devices * PCI_BARS;
+}
 
-/* Who has it; NULL: nobody. */
+/* Who has it; NULL: it does not exist. */
 static struct pci_device *device_with(const struct pci_bus *b, unsigned n)
 {
-    struct pci_device *const d = b->device[n / PCI_BARS];
+    struct pci_device *const d = b->present[n / PCI_BARS];
 
-    return d && d->bar[n % PCI_BARS].size != 0 ? d : NULL;
+    return d->bar[n % PCI_BARS].size != 0 ? d : NULL;
 }
 
 /* Where the guest wants it. */
@@ -42,7 +46,7 @@ static bool in_window(const struct pci_bus *b, u64 at, u64 size)
 /* A mapped BAR that has a byte of [at, at + size); NULL if none has. */
 static const struct pci_device *taken_by(const struct pci_bus *b, u64 at, u64 size)
 {
-    for (unsigned n = 0; n < BUS_BARS; n++) {
+    for (unsigned n = 0; n < bus_bars(b); n++) {
         const struct pci_device *const d = device_with(b, n);
         const struct pci_bar *const bar = d ? &d->bar[n % PCI_BARS] : NULL;
         if (bar && bar->mapped && at < bar->at + bar->size && bar->at < at + size)
@@ -98,10 +102,10 @@ static void map_if_good(struct pci_device *d, unsigned i)
 
 void pci_bars_update(struct pci_bus *b)
 {
-    for (unsigned n = 0; n < BUS_BARS; n++)
+    for (unsigned n = 0; n < bus_bars(b); n++)
         if (device_with(b, n))
             unmap_if_changed(device_with(b, n), n % PCI_BARS);
-    for (unsigned n = 0; n < BUS_BARS; n++)
+    for (unsigned n = 0; n < bus_bars(b); n++)
         if (device_with(b, n))
             map_if_good(device_with(b, n), n % PCI_BARS);
 }
@@ -110,7 +114,7 @@ err_t pci_bars_place(struct pci_bus *b)
 {
     u64 next = b->window[0].first;
 
-    for (unsigned n = 0; n < BUS_BARS; n++) {
+    for (unsigned n = 0; n < bus_bars(b); n++) {
         struct pci_device *const d = device_with(b, n);
         if (!d)
             continue;

@@ -20,7 +20,7 @@ err_t pci_bus_add(struct pci_bus *b, struct pci_device *d, u8 slot)
         return E_RANGE;
     if (b->device[slot])
         return E_EXIST;
-    b->device[slot] = d;
+    b->device[slot] = b->present[b->devices++] = d;
     d->bus = b;
     d->slot = slot;
     return OK;
@@ -79,18 +79,25 @@ void pci_bus_ecam_write(struct pci_bus *b, u32 offset, unsigned width, u32 value
 
 /* ---- memory ---- */
 
-/* The BAR that has all bytes of an access. */
-static struct pci_device *bar_at(const struct pci_bus *b, u64 gpa, unsigned width, unsigned *bar)
+/* Whether a BAR has all bytes of an access. */
+static bool has(const struct pci_device *d, unsigned bar, u64 gpa, unsigned width)
 {
-    for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
-        struct pci_device *const d = b->device[slot];
-        for (unsigned i = 0; d && i < PCI_BARS; i++) {
-            if (!d->bar[i].mapped || gpa - d->bar[i].at > d->bar[i].size - width)
-                continue;
-            *bar = i;
-            return d;
-        }
-    }
+    return d->bar[bar].mapped && gpa - d->bar[bar].at <= d->bar[bar].size - width;
+}
+
+/* The device with such a BAR. */
+static struct pci_device *bar_at(struct pci_bus *b, u64 gpa, unsigned width, unsigned *bar)
+{
+    *bar = b->last_bar;
+    if (b->last && has(b->last, b->last_bar, gpa, width))
+        return b->last;
+    for (u32 n = 0; n < b->devices; n++)
+        for (unsigned i = 0; i < PCI_BARS; i++)
+            if (has(b->present[n], i, gpa, width)) {
+                b->last = b->present[n];
+                b->last_bar = *bar = i;
+                return b->last;
+            }
     return NULL;
 }
 

@@ -105,8 +105,12 @@ struct pci_bus {
     const struct pci_host *host;
     void *ctx;
     struct pci_window window[PCI_WINDOWS];
-    u32 address; /* what was written to port 0xcf8 */
-    struct pci_device *device[PCI_SLOTS];
+    u32 address;                           /* what was written to port 0xcf8 */
+    struct pci_device *device[PCI_SLOTS];  /* by slot; NULL: it is empty */
+    struct pci_device *present[PCI_SLOTS]; /* the same without gaps */
+    u32 devices;                           /* how many */
+    struct pci_device *last;               /* that was accessed in memory, at */
+    unsigned last_bar; /*   this BAR of it: the next access is likely there, too */
 };
 
 /* ---- the bus (bus.c) ---- */
