@@ -33,29 +33,53 @@ static void add_chain(struct fuzz_device *d, u8 queue, u8 shape)
     virtio_kick(d->v, queue % d->v->queues);
 }
 
-/* A request to the disk that means something. */
+/* Descriptors 0 to n - 1 of a queue are a chain, and it is shown. */
+static void show(struct fuzz_device *d, u32 queue, const struct virtq_desc *desc, u32 n)
+{
+    const u64 at = queue_at(d, queue);
+    u16 *const avail = guest_u16(at + 0x80);
+
+    memcpy(guest_u16(at), desc, n * sizeof(*desc));
+    avail[2 + avail[1] % QUEUE_SIZE] = 0;
+    avail[1]++;
+    virtio_kick(d->v, queue);
+}
+
+/* A request to the disk that means something; its data is cut in two, and may lie anywhere. */
 static void add_request(u8 type, u8 sector, u8 sectors)
 {
     static const u8 types[] = {0, 1, 4, 8, 11, 13, 0, 1};
-    struct fuzz_device *const d = &w.device[DISK];
-    const u64 at = queue_at(d, sector % d->v->queues), data = GUEST_BASE + DATA_AT + type * 8u;
-    u16 *const avail = guest_u16(at + 0x80);
+    const u64 at = GUEST_BASE + DATA_AT + type * 8u, data = at + 16 + (sectors >> 6 & 3);
     const struct virtio_blk_header h = {.type = types[type % 8], .sector = sector % 64u};
-    const u16 in =
-        h.type == VIRTIO_BLK_T_IN || h.type == VIRTIO_BLK_T_GET_ID ? VIRTQ_DESC_F_WRITE : 0;
-    const struct virtq_desc desc[3] = {
-        {.addr = data, .len = 16, .flags = VIRTQ_DESC_F_NEXT, .next = 1},
-        {.addr = data + 16,
-         .len = (sectors % 8u) * (in || h.type == 1 ? 512u : 16u),
-         .flags = (u16)(in | VIRTQ_DESC_F_NEXT),
-         .next = 2},
-        {.addr = data + 16 + 4096, .len = 1, .flags = VIRTQ_DESC_F_WRITE}};
+    const bool in = h.type == VIRTIO_BLK_T_IN || h.type == VIRTIO_BLK_T_GET_ID;
+    const u32 len = (sectors % 8u) * (in || h.type == VIRTIO_BLK_T_OUT ? 512u : 16u);
+    const u32 first = MIN((sectors >> 3 & 7u) * 250u, len);
+    const u16 flags = (u16)((in ? VIRTQ_DESC_F_WRITE : 0) | VIRTQ_DESC_F_NEXT);
+    const struct virtio_blk_range range = {
+        .sector = sector % 70u, .sectors = sectors, .flags = type >> 7};
+    const struct virtq_desc desc[4] = {
+        {.addr = at, .len = 16, .flags = VIRTQ_DESC_F_NEXT, .next = 1},
+        {.addr = data, .len = first, .flags = flags, .next = 2},
+        {.addr = data + first, .len = len - first, .flags = flags, .next = 3},
+        {.addr = data + 4096, .len = 1, .flags = VIRTQ_DESC_F_WRITE}};
 
-    memcpy(guest_u16(at), desc, sizeof(desc));
-    memcpy(guest_u16(data), &h, sizeof(h));
-    avail[2 + avail[1] % QUEUE_SIZE] = 0;
-    avail[1]++;
-    virtio_kick(d->v, sector % d->v->queues);
+    memcpy(guest_u16(at), &h, sizeof(h));
+    if (!in)
+        memcpy(guest_u16(data), &range, sizeof(range));
+    show(&w.device[DISK], sector % w.blk.v.queues, desc, 4);
+}
+
+/* A command to the network card. */
+static void add_command(u8 class, u8 command, u8 len)
+{
+    const u64 at = GUEST_BASE + DATA_AT + 0x800;
+    const struct virtq_desc desc[2] = {
+        {.addr = at, .len = 2u + len, .flags = VIRTQ_DESC_F_NEXT, .next = 1},
+        {.addr = at + 0x400, .len = 1, .flags = VIRTQ_DESC_F_WRITE}};
+
+    *guest_u16(at) = (u16)(class % 6 | command % 8u << 8);
+    *guest_u16(at + 2) = next16() & 0x83ff;
+    show(&w.device[NET], 2u * w.net.pairs, desc, 2);
 }
 
 static void frame_from_outside(u8 len, u8 flags)
@@ -126,7 +150,7 @@ static void step(void)
     const u8 op = next(), a = next();
     struct fuzz_device *const d = &w.device[a % DEVICES];
 
-    switch (op % 12) { /* an input that has ended gives zeros */
+    switch (op % 13) { /* an input that has ended gives zeros */
     case 0: (void)virtio_work(d->v); break;
     case 1: *guest_u16(GUEST_BASE + next16()) = next16(); break;
     case 2:
@@ -137,7 +161,8 @@ static void step(void)
     case 7: any_memory(d); break;
     case 8: frame_from_outside(a, next()); break;
     case 9: host_side(a); break;
-    case 10: virtio_poll_queue(d->v, (u16)(a / DEVICES % d->v->queues), a & 0x80); break;
+    case 10: add_command(a, next(), next()); break;
+    case 11: virtio_poll_queue(d->v, (u16)(a / DEVICES % d->v->queues), a & 0x80); break;
     default:
         if (a == 0xff)
             take_memory_back();

@@ -26,9 +26,9 @@
 #define DATA_AT      0x1000u
 #define WINDOW_FIRST 0xc0000000ull
 #define WINDOW_LAST  0xc003ffffull
-#define POOL         3u
+#define POOL         5u
 #define SECTORS      64u
-#define DEPTH        4u
+#define DEPTH        2u
 
 enum { DISK, NET, CONSOLE, RNG, DEVICES };
 
