@@ -63,7 +63,7 @@ static enum virtio_work transmit(struct virtio_net *n, u16 queue)
             return VIRTIO_WORK_DONE;
         if (make_frame(n, &c, &frame)) {
             learn(n, queue, &frame);
-            verdict = n->wire->send(&n->port, &frame);
+            verdict = n->wire->send(n->wire, &n->port, &frame);
         } else {
             n->counters.malformed++;
         }
@@ -93,7 +93,7 @@ static enum virtio_work take_word(struct virtio_net *n, u16 queue)
 {
     if (n->starved & BIT32(queue)) {
         n->starved &= ~BIT32(queue);
-        n->wire->ready(&n->port);
+        n->wire->ready(n->wire, &n->port);
     }
     return VIRTIO_WORK_WAIT;
 }
@@ -153,7 +153,7 @@ static const char *check_features(const struct virtio_device *v, u64 features)
 static u32 config_read(struct virtio_device *v, u32 offset, unsigned width)
 {
     const struct virtio_net *const n = net_of(v);
-    struct virtio_net_config config = {.status = n->port.link ? VIRTIO_NET_S_LINK_UP : 0,
+    struct virtio_net_config config = {.status = n->link ? VIRTIO_NET_S_LINK_UP : 0,
                                        .max_virtqueue_pairs = n->pairs,
                                        .mtu = n->mtu};
     u32 value = 0;
@@ -165,9 +165,9 @@ static u32 config_read(struct virtio_device *v, u32 offset, unsigned width)
 
 void virtio_net_set_link(struct virtio_net *n, bool up)
 {
-    if (n->port.link == up)
+    if (n->link == up)
         return;
-    n->port.link = up;
+    n->link = up;
     virtio_config_changed(&n->v);
 }
 
@@ -208,6 +208,7 @@ err_t virtio_net_init(struct virtio_net *n, const struct virtio_net_setup *s)
     n->wire = s->wire;
     n->pairs = s->pairs;
     n->mtu = NIC_MTU;
+    n->link = true;
     n->port = (struct net_port){.ops = &port_ops,
                                 .context = n,
                                 .mac = s->mac,

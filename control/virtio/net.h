@@ -16,11 +16,12 @@
 #define VIRTIO_NET_MERGED_MAX 64u  /* chains that a received frame may fill */
 #define VIRTIO_NET_PEERS      64u  /* a power of two: entries of the steering table */
 
-/* The way into the switch. */
+/* The way into the switch; part of a struct of the caller's, who knows switch and clock. */
 struct virtio_net_wire {
-    enum net_verdict (*send)(struct net_port *port, const struct net_frame *frame);
+    enum net_verdict (*send)(const struct virtio_net_wire *wire, struct net_port *port,
+                             const struct net_frame *frame);
     /* An earlier deliver() of this port had no room, and there is some again. */
-    void (*ready)(struct net_port *port);
+    void (*ready)(const struct virtio_net_wire *wire, struct net_port *port);
 };
 
 struct virtio_net_counters {
@@ -36,6 +37,7 @@ struct virtio_net {
     const struct virtio_net_wire *wire;
     u16 pairs, active_pairs;
     u16 mtu;
+    bool link;          /* as the driver is told */
     struct net_mac mac; /* that the driver uses */
     struct net_filter filter;
     u32 starved;                       /* one bit a queue: a frame waits for buffers in it */
@@ -60,4 +62,6 @@ struct virtio_net_setup {
 /* Fills in n->port, which the caller attaches to the switch.  E_INVAL: the setup is not as above.
  */
 err_t virtio_net_init(struct virtio_net *n, const struct virtio_net_setup *setup);
+/* Tells the driver whether the cable is in; the switch is told by the caller.  Call virtio_work()
+ * afterwards. */
 void virtio_net_set_link(struct virtio_net *n, bool up);

@@ -194,9 +194,10 @@ static void poll_disk(u8 which)
 
 /* ---- switch, console, entropy ---- */
 
-static enum net_verdict net_send(struct net_port *port, const struct net_frame *frame)
+static enum net_verdict net_send(const struct virtio_net_wire *wire, struct net_port *port,
+                                 const struct net_frame *frame)
 {
-    CHECK(port == &w.net.port && frame->segments <= NET_SEGMENTS_MAX);
+    CHECK(wire == w.net.wire && port == &w.net.port && frame->segments <= NET_SEGMENTS_MAX);
     CHECK(frame->len >= NIC_FRAME_MIN && frame->len <= NET_FRAME_MAX);
     check_segments(frame->segment, frame->segments, frame->len);
     if (frame->offload.flags & NIC_SUM_PARTIAL)
@@ -204,9 +205,9 @@ static enum net_verdict net_send(struct net_port *port, const struct net_frame *
     return (enum net_verdict)w.send_verdict;
 }
 
-static void net_ready(struct net_port *port)
+static void net_ready(const struct virtio_net_wire *wire, struct net_port *port)
 {
-    CHECK(port == &w.net.port);
+    CHECK(wire == w.net.wire && port == &w.net.port);
 }
 
 static u32 console_output(void *ctx, const u8 *bytes, u32 len)

@@ -43,11 +43,13 @@ static inline struct end *end_of(struct net_port *port)
     return CONTAINER_OF(port, struct end, net.port);
 }
 
-static inline enum net_verdict wire_send(struct net_port *port, const struct net_frame *frame)
+static inline enum net_verdict wire_send(const struct virtio_net_wire *wire, struct net_port *port,
+                                         const struct net_frame *frame)
 {
     struct end *const e = end_of(port);
     u32 sum = 0;
 
+    (void)wire;
     last = *frame;
     for (u32 i = 0; i < frame->segments; i++)
         sum += frame->segment[i].len;
@@ -61,10 +63,11 @@ static inline enum net_verdict wire_send(struct net_port *port, const struct net
     return NET_WAIT;
 }
 
-static inline void wire_ready(struct net_port *port)
+static inline void wire_ready(const struct virtio_net_wire *wire, struct net_port *port)
 {
     struct end *const e = end_of(port)->other;
 
+    (void)wire;
     if (e->waits)
         e->net.port.ops->resume(&e->net.port);
     e->waits = false;
