@@ -207,6 +207,33 @@ static void test_malformed(void **state)
     assert_int_equal(f.says, ARRAY_LEN(bad));
 }
 
+/* What the bounce buffer holds at a reset stays there. */
+static void test_bounced_at_a_reset(void **state)
+{
+    const struct virtio_blk_header h = {.type = VIRTIO_BLK_T_IN};
+    const struct drv_buffer b[4] = {{JOBS_AT, sizeof(h), false},
+                                    {JOBS_AT + 65, 100, true},
+                                    {JOBS_AT + 200, 412, true},
+                                    {JOBS_AT + 60, 1, true}};
+
+    (void)state;
+    disk.disk.segment_align = 512;
+    memset(disk.content, 0x55, 512);
+    drv_write(JOBS_AT, &h, sizeof(h));
+    memset(drv_byte(JOBS_AT + 60), 0x77, 1000);
+    (void)drv_add(&q[0], b, 4, 0, 0);
+    (void)drv_show(&q[0]);
+    drv_kick(&d, 0);
+    (void)virtio_work(&blk.v);
+    assert_true(blk.bounce_used);
+    SET_COMMON(&d, device_status, 0);
+    (void)disk_poll(&disk.disk);
+    assert_int_equal(COMMON(&d, device_status), 0);
+    assert_false(blk.bounce_used);
+    for (u32 i = 60; i < 1060; i++)
+        assert_int_equal(*drv_byte(JOBS_AT + i), 0x77);
+}
+
 static void test_setup(void **state)
 {
     static struct virtio_blk none;
@@ -235,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup(test_config, begin),
         cmocka_unit_test(test_read_only),
         cmocka_unit_test_setup(test_malformed, begin),
+        cmocka_unit_test_setup(test_bounced_at_a_reset, begin),
         cmocka_unit_test_setup(test_setup, begin),
     };
 

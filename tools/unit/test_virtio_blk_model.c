@@ -113,6 +113,7 @@ static void test_reset(void **state)
         u16 used[QUEUES];
         for (u32 i = 0; i < QUEUES; i++)
             used[i] = q[i].used->idx;
+        const u64 requests = disk.requests;
         SET_COMMON(&d, device_status, 0);
         assert_int_equal(COMMON(&d, device_status) == 0, disk.count == 0);
         while (disk.count != 0) {
@@ -121,6 +122,7 @@ static void test_reset(void **state)
             (void)virtio_work(&blk.v);
         }
         assert_int_equal(COMMON(&d, device_status), 0);
+        assert_true(disk.requests == requests); /* nothing more was begun */
         u32 unused = 0;
         for (const struct blk_request *r = blk.unused; r; r = r->next)
             unused++;

@@ -251,7 +251,7 @@ static void test_filters(void **state)
 static void test_commands_refused(void **state)
 {
     static const u8 zeros[16], group[6] = {1}, one[6] = {2, 0, 0, 0, 0, 77};
-    static const u32 too_many = 0x2aaaaaab; /* times 6 it is 2 */
+    static const u32 too_many[4] = {0x2aaaaaab}; /* times 6 it is 2 */
     // clang-format off
     const struct { u8 class, command; const void *data; u32 len; } cases[] = {
         { VIRTIO_NET_CTRL_RX, 6, zeros, 1 }, { VIRTIO_NET_CTRL_RX, 0, zeros, 0 },
@@ -259,7 +259,7 @@ static void test_commands_refused(void **state)
         { 3, 0, zeros, 0 }, { 5, 0, zeros, 8 }, { 0xff, 0xff, zeros, 16 },
         { VIRTIO_NET_CTRL_MAC, 2, zeros, 16 }, { VIRTIO_NET_CTRL_MAC, VIRTIO_NET_MAC_TABLE_SET, zeros, 3 },
         { VIRTIO_NET_CTRL_MAC, VIRTIO_NET_MAC_TABLE_SET, zeros, 7 },
-        { VIRTIO_NET_CTRL_MAC, VIRTIO_NET_MAC_TABLE_SET, &too_many, 4 },
+        { VIRTIO_NET_CTRL_MAC, VIRTIO_NET_MAC_TABLE_SET, too_many, 16 },
         { VIRTIO_NET_CTRL_MAC, VIRTIO_NET_MAC_ADDR_SET, group, 6 },
         { VIRTIO_NET_CTRL_MAC, VIRTIO_NET_MAC_ADDR_SET, one, 5 },
         { VIRTIO_NET_CTRL_MQ, VIRTIO_NET_MQ_PAIRS_SET, zeros, 2 },
