@@ -38,7 +38,7 @@ static enum virtio_work transmit(struct virtio_console *c)
         if (!vring_take(ring, &chain))
             return VIRTIO_WORK_DONE;
         if (!send(c, &chain)) {
-            vring_untake(ring);
+            vring_untake(ring, chain.head);
             return VIRTIO_WORK_WAIT;
         }
         c->sent = 0;

@@ -68,7 +68,7 @@ static enum virtio_work transmit(struct virtio_net *n, u16 queue)
             n->counters.malformed++;
         }
         if (verdict == NET_WAIT) {
-            vring_untake(ring);
+            vring_untake(ring, c.head);
             n->stalled |= BIT32(queue);
             return VIRTIO_WORK_WAIT;
         }

@@ -16,7 +16,7 @@ enum taken { TAKEN, NO_ROOM, TOO_SMALL };
 static void untake(struct virtio_net *n, u16 queue, struct buffers *b)
 {
     for (; b->chains != 0; b->chains--)
-        vring_untake(&n->v.queue[queue].ring);
+        vring_untake(&n->v.queue[queue].ring, b->head[b->chains - 1]);
 }
 
 /* Enough for `len` bytes: one chain, or several if the driver merges them. */

@@ -1,7 +1,9 @@
 /* The device's side of a split virtqueue; see ring.h.  Pure. */
 #include "control/virtio/ring.h"
 #include "control/guest/fetch.h"
+#include "control/virtio/ring_journal.h"
 #include "lib/atomic.h"
+#include "lib/mem.h"
 
 static bool broken(struct vring *r, enum vring_error error, u16 head, u16 index, u64 at, u32 len)
 {
@@ -37,14 +39,33 @@ static bool find_areas(struct vring *r)
     return true;
 }
 
-err_t vring_start(struct vring *r, const struct grant *g, const struct vring_place *place)
+static err_t begin(struct vring *r, const struct grant *g, const struct vring_place *place)
 {
+    const u32 most = place->journal ? VRING_JOURNAL_HEADS : VIRTQ_SIZE_MAX;
+
     *r = (struct vring){.grant = g, .place = *place};
-    if (place->size == 0 || place->size > VIRTQ_SIZE_MAX || (place->size & (place->size - 1)) != 0)
+    if (place->size == 0 || place->size > most || (place->size & (place->size - 1)) != 0)
         (void)broken(r, VRING_SIZE, 0, 0, 0, place->size);
     else
         (void)find_areas(r);
     return r->fault.error == VRING_OK ? OK : E_INVAL;
+}
+
+err_t vring_start(struct vring *r, const struct grant *g, const struct vring_place *place)
+{
+    TRY(begin(r, g, place));
+    if (place->journal)
+        memset(place->journal, 0, sizeof(*place->journal));
+    return OK;
+}
+
+err_t vring_resume(struct vring *r, const struct grant *g, const struct vring_place *place)
+{
+    TRY(begin(r, g, place));
+    journal_replay(place->journal, fetch16(&r->used->idx), place->size, r->again);
+    r->next_avail = r->seen_avail = (u16)place->journal->taken;
+    r->used_idx = r->signalled = (u16)place->journal->shown;
+    return OK;
 }
 
 /* Whether the areas may be touched: a grant that has changed is asked again. */
@@ -153,22 +174,31 @@ static bool available(struct vring *r)
 
 bool vring_take(struct vring *r, struct vring_chain *c)
 {
-    if (!usable(r) || !available(r))
+    if (!usable(r))
         return false;
-    c->head = fetch16(&r->avail->ring[r->next_avail & (r->place.size - 1)]);
+    const bool again = r->place.journal && journal_next(r->again, &c->head);
+    if (!again) {
+        if (!available(r))
+            return false;
+        c->head = fetch16(&r->avail->ring[r->next_avail & (r->place.size - 1)]);
+    }
     c->outs = c->ins = c->out_bytes = c->in_bytes = 0;
     if (r->open == r->place.size)
         return broken(r, VRING_OPEN, c->head, r->next_avail, 0, 0);
     if (!walk(r, c))
         return false;
-    r->next_avail++;
+    r->next_avail += !again;
     r->open++;
+    if (r->place.journal)
+        journal_take(r->place.journal, r->again, c->head, again);
     return true;
 }
 
-void vring_untake(struct vring *r)
+void vring_untake(struct vring *r, u16 head)
 {
-    r->next_avail--;
+    const bool again = r->place.journal && journal_untake(r->place.journal, r->again, head);
+
+    r->next_avail -= !again;
     r->open--;
 }
 
@@ -183,6 +213,8 @@ void vring_give(struct vring *r, u16 head, u32 written)
     WRITE_ONCE(e->id, head);
     WRITE_ONCE(e->len, written);
     r->used_idx++;
+    if (r->place.journal)
+        journal_give(r->place.journal, head, r->used_idx);
 }
 
 static const void *used_event(const struct vring *r)
@@ -203,6 +235,8 @@ bool vring_publish(struct vring *r)
         return false;
     store_release(&r->used->idx, r->used_idx);
     r->signalled = r->used_idx;
+    if (r->place.journal)
+        journal_show(r->place.journal, r->used_idx);
     /* The driver writes what it wants and then looks at the index; we do it the other way round. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (r->place.event_idx)

@@ -9,18 +9,32 @@
 #include "control/guest/grant.h"
 #include "lib/types.h"
 
-#define VRING_INDIRECT_MAX 1024u /* descriptors in an indirect table */
+#define VRING_INDIRECT_MAX  1024u /* descriptors in an indirect table */
+#define VRING_JOURNAL_HEADS 256u  /* the longest queue with a journal */
+
+/* What of a ring must outlive this program, so that the next one can go on with it: which chains
+ * were taken and not given back.  In memory of the caller's that a crash leaves alone.  Counts
+ * begin at the ring's start; their low 16 bits are the ring's indices. */
+struct vring_journal {
+    u64 taken; /* chains taken */
+    u64 shown; /* chains given back and shown to the driver */
+    struct vring_record {
+        enum vring_state { VRING_FREE, VRING_TAKEN, VRING_AGAIN, VRING_GIVEN } state;
+        u64 count; /* TAKEN: of those taken before it; GIVEN: of those given before it */
+    } head[VRING_JOURNAL_HEADS];
+};
 
 /* A driver's words about its queue. */
 struct vring_place {
     u16 size; /* a power of two, at most VIRTQ_SIZE_MAX */
     gpa_t desc, avail, used;
-    bool event_idx, indirect; /* negotiated */
+    bool event_idx, indirect;      /* negotiated */
+    struct vring_journal *journal; /* or NULL */
 };
 
 enum vring_error {
     VRING_OK,
-    VRING_SIZE,         /* the queue's size is not a power of two */
+    VRING_SIZE,         /* the queue's size is not a power of two, or longer than a journal */
     VRING_ALIGN,        /* an area is not aligned */
     VRING_AREA,         /* an area is not in the grant, or is not any more */
     VRING_AVAIL_IDX,    /* avail.idx is further ahead than the queue is long */
@@ -54,11 +68,12 @@ struct vring {
     const struct virtq_avail *avail;
     struct virtq_used *used;
     struct vring_place place;
-    u16 next_avail; /* the next entry to take */
-    u16 seen_avail; /* the driver's index when it was last looked at */
-    u16 used_idx;   /* behind the last entry written, published or not */
-    u16 signalled;  /* used_idx when interrupts were last considered */
-    u16 open;       /* chains taken and not given back */
+    u16 next_avail;                      /* the next entry to take */
+    u16 seen_avail;                      /* the driver's index when it was last looked at */
+    u16 used_idx;                        /* behind the last entry written, published or not */
+    u16 signalled;                       /* used_idx when interrupts were last considered */
+    u16 open;                            /* chains taken and not given back */
+    u64 again[VRING_JOURNAL_HEADS / 64]; /* after a crash: heads that are to be taken once more */
     struct vring_fault fault;
 };
 
@@ -75,10 +90,15 @@ struct vring_chain {
 /* A queue as the driver has set it up, empty.  E_INVAL: r->fault says why, and r takes nothing. */
 err_t vring_start(struct vring *r, const struct grant *g, const struct vring_place *place);
 
+/* Goes on with a ring that a program before this one has left in the middle, by its journal: what
+ * it had taken and not shown comes out of vring_take() once more, before all others.  What it had
+ * done with it by then may be done twice.  Errors as above. */
+err_t vring_resume(struct vring *r, const struct grant *g, const struct vring_place *place);
+
 /* The next chain; false: there is none, or the ring is broken (r->fault.error). */
 bool vring_take(struct vring *r, struct vring_chain *chain);
-/* The last chain goes back to the driver's side as if it never was taken. */
-void vring_untake(struct vring *r);
+/* The last chain, whose head it is, goes back to the driver's side as if it never was taken. */
+void vring_untake(struct vring *r, u16 head);
 /* Gives a chain back with `written` bytes in its first in-pieces.  Seen by the driver after
  * vring_publish(). */
 void vring_give(struct vring *r, u16 head, u32 written);

@@ -20,7 +20,7 @@ static enum virtio_work work(struct virtio_device *v, u16 queue)
         const u32 wanted = MIN(c.in_bytes, VIRTIO_RNG_BYTES);
         const u32 got = wanted ? r->source(r->ctx, bytes, wanted) : 0;
         if (got == 0 && wanted != 0) {
-            vring_untake(&v->queue[queue].ring);
+            vring_untake(&v->queue[queue].ring, c.head);
             r->starved = true;
             return VIRTIO_WORK_WAIT;
         }

@@ -155,7 +155,7 @@ static void traffic(struct vring *r)
             vring_give(r, heads[--held], op);
         }
         if (op % 16 == 5 && held != 0) {
-            vring_untake(r);
+            vring_untake(r, heads[held - 1]);
             held--;
         }
         CHECK(r->open == held && r->open <= r->place.size);

@@ -18,7 +18,7 @@
 #define TABLE_BYTES (BUFFERS_MAX * 16u)
 #define DATA_AT     (DRV_BASE + 0x30000)
 
-enum { UNUSED_SLOT, ADDED, TAKEN, GIVEN };
+enum { UNUSED_SLOT, ADDED, TAKEN, GIVEN, SHOWN, AGAIN };
 
 struct slot {
     int state;
@@ -36,6 +36,10 @@ struct world {
     u32 order[SLOTS]; /* slots that were added and not taken, oldest first */
     u32 waiting, taken, given, added;
     u32 hidden; /* of the waiting ones: not shown to the device yet */
+    u32 again;  /* taken by a program that crashed */
+    u64 crashes, repeated;
+    struct vring_place place;
+    struct vring_journal journal;
     u64 chains, interrupts, silent, kicks, unkicked;
 };
 
@@ -101,21 +105,42 @@ static void compare(const struct vring_chain *c, const struct slot *s)
     assert_int_equal(bytes[1], c->in_bytes);
 }
 
+/* One of those that a crash has left open. */
+static void take_again(struct world *w, const struct vring_chain *c)
+{
+    u32 s = 0;
+
+    while (s < SLOTS && !(w->slot[s].state == AGAIN && w->slot[s].head == c->head))
+        s++;
+    assert_true(s < SLOTS);
+    compare(c, &w->slot[s]);
+    if (drv_random() % 16 == 0) {
+        vring_untake(&w->ring, c->head);
+        return;
+    }
+    w->slot[s].state = TAKEN;
+    w->again--, w->taken++, w->repeated++;
+}
+
 static void take(struct world *w)
 {
     struct io_segment room[ROOM];
     struct vring_chain c = {.segment = room, .room = ROOM};
-    const bool some = w->waiting > w->hidden;
+    const bool some = w->waiting > w->hidden || w->again != 0;
 
     assert_int_equal(vring_take(&w->ring, &c), some);
     assert_int_equal(w->ring.fault.error, VRING_OK);
     if (!some)
         return;
+    if (w->again != 0) {
+        take_again(w, &c);
+        return;
+    }
     struct slot *const s = &w->slot[w->order[0]];
     assert_int_equal(c.head, s->head);
     compare(&c, s);
     if (drv_random() % 16 == 0) {
-        vring_untake(&w->ring);
+        vring_untake(&w->ring, c.head);
         return;
     }
     s->state = TAKEN;
@@ -161,6 +186,43 @@ static void publish(struct world *w)
     assert_int_equal(told, wanted);
     *(told ? &w->interrupts : &w->silent) += w->given != 0;
     w->given = 0;
+    for (u32 s = 0; s < SLOTS; s++)
+        if (w->slot[s].state == GIVEN)
+            w->slot[s].state = SHOWN;
+}
+
+/* All but the journal and the guest's memory is gone.  `moment`: which of the journal's stores the
+ * crash came before. */
+static void crash(struct world *w)
+{
+    const u64 moment = drv_random() % 4;
+    const u64 shown = w->journal.shown;
+    const u32 first = w->order[0], waiting = w->waiting;
+
+    if (moment == 0) { /* the driver sees what was given, and the journal does not say so */
+        publish(w);
+        w->journal.shown = shown;
+    }
+    if (moment == 1 && w->again == 0) { /* a chain is noted, and the count is not */
+        take(w);
+        if (w->waiting != waiting) {
+            w->journal.taken--;
+            memmove(w->order + 1, w->order, w->waiting++ * sizeof(w->order[0]));
+            w->order[0] = first;
+            w->slot[first].state = ADDED;
+            w->taken--;
+        }
+    }
+    for (u32 s = 0; s < SLOTS; s++) {
+        if (w->slot[s].state != TAKEN && w->slot[s].state != GIVEN)
+            continue;
+        *(w->slot[s].state == TAKEN ? &w->taken : &w->given) -= 1;
+        w->slot[s].state = AGAIN;
+        w->again++;
+    }
+    memset(&w->ring, 0xa5, sizeof(w->ring));
+    assert_int_equal(vring_resume(&w->ring, &w->grant, &w->place), OK);
+    w->crashes++;
 }
 
 static void collect(struct world *w)
@@ -169,7 +231,7 @@ static void collect(struct world *w)
 
     while (drv_used(&w->driver, &head, &len)) {
         u32 s = 0;
-        while (s < SLOTS && !(w->slot[s].state == GIVEN && w->slot[s].head == head))
+        while (s < SLOTS && !(w->slot[s].state == SHOWN && w->slot[s].head == head))
             s++;
         assert_true(s < SLOTS);
         assert_int_equal(len, w->slot[s].written);
@@ -205,7 +267,7 @@ static void want(struct world *w)
     }
 }
 
-static void traffic(u16 size, bool event_idx, bool indirect)
+static void traffic(u16 size, bool event_idx, bool indirect, bool crashes)
 {
     static struct world w;
     const struct vring_place place = {
@@ -216,6 +278,8 @@ static void traffic(u16 size, bool event_idx, bool indirect)
     drv_grant(&w.grant);
     assert_true(drv_queue_init(&w.driver, DRV_BASE, size, event_idx) <= TABLES_AT);
     at.avail.v = w.driver.avail_at, at.used.v = w.driver.used_at;
+    at.journal = crashes ? &w.journal : NULL;
+    w.place = at;
     assert_int_equal(vring_start(&w.ring, &w.grant, &at), OK);
     for (u32 i = 0; i < OPERATIONS / 8; i++) {
         switch (drv_random() % 8) {
@@ -228,12 +292,15 @@ static void traffic(u16 size, bool event_idx, bool indirect)
         case 6: drv_random() % 2 ? publish(&w) : want(&w); break;
         default: collect(&w); break;
         }
+        if (crashes && drv_random() % 512 == 0)
+            crash(&w);
         if (drv_random() % 4096 == 0) /* the grant changes, and not here */
             w.grant.generation++;
     }
     assert_true(w.chains > 2000);
     assert_true(w.interrupts > 100 && w.silent > 100);
     assert_true(w.kicks > 100 && w.unkicked > 100);
+    assert_true(!crashes || (w.crashes > 100 && w.repeated > 100));
 }
 
 static void test_traffic(void **state)
@@ -246,12 +313,22 @@ static void test_traffic(void **state)
     // clang-format on
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        traffic(cases[i].size, cases[i].event_idx, cases[i].indirect);
+        traffic(cases[i].size, cases[i].event_idx, cases[i].indirect, false);
+}
+
+/* The same with a device that dies every now and then. */
+static void test_crashes(void **state)
+{
+    (void)state;
+    traffic(16, false, true, true);
+    traffic(64, true, true, true);
+    traffic(256, true, false, true);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_traffic)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_traffic),
+                                       cmocka_unit_test(test_crashes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
