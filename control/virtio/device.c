@@ -44,6 +44,7 @@ u8 virtio_take_isr(struct virtio_device *v)
 void virtio_config_changed(struct virtio_device *v)
 {
     v->generation++;
+    v->changed = true;
     if (v->status & VIRTIO_STATUS_DRIVER_OK)
         interrupt(v, v->config_vector, VIRTIO_ISR_CONFIG);
 }
@@ -53,6 +54,7 @@ static void stop(struct virtio_device *v, u8 why)
 {
     v->status |= why;
     v->kicked = 0;
+    v->changed = true;
     for (u16 queue = 0; queue < v->queues; queue++)
         if (v->queue[queue].enabled && v->ops->queue_reset)
             v->ops->queue_reset(v, queue);
@@ -80,21 +82,60 @@ static void broken_queue(struct virtio_device *v, u16 queue)
 
 static void queue_defaults(struct virtio_device *v, u16 queue)
 {
-    v->queue[queue] = (struct virtio_queue){
-        .size = v->queue_size, .vector = VIRTIO_MSI_NO_VECTOR, .held = v->queue[queue].held};
+    v->queue[queue] = (struct virtio_queue){.size = v->queue_size,
+                                            .vector = VIRTIO_MSI_NO_VECTOR,
+                                            .held = v->queue[queue].held,
+                                            .journal = v->queue[queue].journal};
+    v->changed = true;
     v->kicked &= ~BIT32(queue);
     v->given &= ~BIT32(queue);
+}
+
+static struct vring_place place_of(const struct virtio_device *v, u16 queue)
+{
+    const struct virtio_queue *const q = &v->queue[queue];
+
+    return (struct vring_place){.size = q->size,
+                                .desc = {q->desc},
+                                .avail = {q->driver},
+                                .used = {q->device},
+                                .event_idx = virtio_has(v, VIRTIO_F_EVENT_IDX),
+                                .indirect = virtio_has(v, VIRTIO_F_INDIRECT_DESC),
+                                .journal = q->journal};
+}
+
+void virtio_use_journals(struct virtio_device *v, struct vring_journal *journals)
+{
+    for (u16 queue = 0; queue < v->queues; queue++)
+        v->queue[queue].journal = &journals[queue];
+}
+
+void virtio_resume_queue(struct virtio_device *v, u16 queue)
+{
+    struct virtio_queue *const q = &v->queue[queue];
+    const struct vring_place place = place_of(v, queue);
+
+    q->enabled = q->journal && vring_resume(&q->ring, v->grant, &place) == OK;
+    if (!q->enabled)
+        virtio_broken(v, "a queue cannot go on after a restart; the device needs a reset");
+}
+
+void virtio_resumed(struct virtio_device *v)
+{
+    if (!(v->status & VIRTIO_STATUS_DRIVER_OK))
+        return;
+    if (v->ops->driver_ok)
+        v->ops->driver_ok(v);
+    virtio_kick_all(v);
+    for (u16 queue = 0; queue < v->queues; queue++)
+        if (v->queue[queue].enabled)
+            interrupt(v, v->queue[queue].vector, VIRTIO_ISR_QUEUE);
 }
 
 void virtio_enable_queue(struct virtio_device *v, u16 queue)
 {
     struct virtio_queue *const q = &v->queue[queue];
-    const struct vring_place place = {.size = q->size,
-                                      .desc = {q->desc},
-                                      .avail = {q->driver},
-                                      .used = {q->device},
-                                      .event_idx = virtio_has(v, VIRTIO_F_EVENT_IDX),
-                                      .indirect = virtio_has(v, VIRTIO_F_INDIRECT_DESC)};
+    const struct vring_place place = place_of(v, queue);
 
     if (q->enabled || q->resetting || (v->status & STATUS_STOPPED))
         return;

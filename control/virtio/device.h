@@ -12,7 +12,8 @@
 #include "control/pci/pci.h"
 #include "control/virtio/ring.h"
 
-#define VIRTIO_QUEUES_MAX 17u /* queues of a device: eight pairs and a control queue */
+#define VIRTIO_QUEUES_MAX 17u  /* queues of a device: eight pairs and a control queue */
+#define VIRTIO_STATE_MAX  512u /* bytes of a device type that control/virtio/keep.h keeps */
 
 struct virtio_device;
 
@@ -46,8 +47,9 @@ struct virtio_queue {
     u16 size, vector;
     u64 desc, driver, device; /* gpa */
     bool enabled;
-    bool resetting; /* waits until nothing is held */
-    u32 held;       /* chains that a back end works on: guest's memory is in use */
+    bool resetting;                /* waits until nothing is held */
+    u32 held;                      /* chains that a back end works on: guest's memory is in use */
+    struct vring_journal *journal; /* or NULL */
     struct vring ring;
 };
 
@@ -75,9 +77,12 @@ struct virtio_device {
     bool resetting;
     struct virtio_queue queue[VIRTIO_QUEUES_MAX];
 
-    u32 kicked; /* one bit a queue: work() is due */
-    u32 polled; /*   it always is, and no kick is wanted */
-    u32 given;  /*   chains were given back and not shown */
+    u32 kicked;  /* one bit a queue: work() is due */
+    u32 polled;  /*   it always is, and no kick is wanted */
+    u32 given;   /*   chains were given back and not shown */
+    void *state; /* what a driver has set in the device type; NULL: nothing */
+    u32 state_len;
+    bool changed; /* since control/virtio/keep.h has looked */
     struct virtio_counters counters;
 };
 
@@ -90,6 +95,10 @@ struct virtio_type {
 };
 void virtio_init(struct virtio_device *v, const struct virtio_type *type,
                  const struct grant *grant);
+
+/* Where the journals of all queues are, one behind the other: for a device that goes on after a
+ * crash. */
+void virtio_use_journals(struct virtio_device *v, struct vring_journal *journals);
 
 /* ---- for the event loop ---- */
 
@@ -120,6 +129,13 @@ static inline bool virtio_has(const struct virtio_device *v, u64 feature)
 {
     return (v->features & feature) != 0;
 }
+
+/* ---- for control/virtio/keep.c ---- */
+
+/* The queue is as the driver has set it up, and goes on by its journal. */
+void virtio_resume_queue(struct virtio_device *v, u16 queue);
+/* All is as it was: looks at each queue, and interrupts for what may not have been told. */
+void virtio_resumed(struct virtio_device *v);
 
 /* ---- for the transport ---- */
 

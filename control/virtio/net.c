@@ -46,7 +46,7 @@ static void learn(struct virtio_net *n, u16 queue, const struct net_frame *frame
 {
     struct net_mac to;
 
-    if (n->active_pairs > 1 &&
+    if (n->set.active_pairs > 1 &&
         pieces_read(frame->segment, frame->segments, 0, &to, sizeof(to)) == sizeof(to))
         n->pair_of_peer[net_peer(&to)] = (u8)(queue / 2);
 }
@@ -125,9 +125,9 @@ static void reset(struct virtio_device *v)
     struct virtio_net *const n = net_of(v);
 
     n->port.sum_partial = false;
-    n->active_pairs = 1;
-    n->mac = n->port.mac;
-    net_filter_reset(&n->filter);
+    n->set.active_pairs = 1;
+    n->set.mac = n->port.mac;
+    net_filter_reset(&n->set.filter);
     memset(n->pair_of_peer, 0, sizeof(n->pair_of_peer));
 }
 
@@ -158,7 +158,7 @@ static u32 config_read(struct virtio_device *v, u32 offset, unsigned width)
                                        .mtu = n->mtu};
     u32 value = 0;
 
-    memcpy(config.mac, n->mac.byte, sizeof(config.mac));
+    memcpy(config.mac, n->set.mac.byte, sizeof(config.mac));
     memcpy(&value, (const u8 *)&config + offset, width);
     return value;
 }
@@ -209,6 +209,8 @@ err_t virtio_net_init(struct virtio_net *n, const struct virtio_net_setup *s)
     n->pairs = s->pairs;
     n->mtu = NIC_MTU;
     n->link = true;
+    n->v.state = &n->set;
+    n->v.state_len = sizeof(n->set);
     n->port = (struct net_port){.ops = &port_ops,
                                 .context = n,
                                 .mac = s->mac,

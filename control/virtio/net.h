@@ -31,15 +31,22 @@ struct virtio_net_counters {
     u64 dropped;   /* frames that no buffer is big enough for, or for a driver that is not there */
 };
 
+/* What the driver has set over the control queue. */
+struct virtio_net_state {
+    u16 active_pairs;
+    struct net_mac mac; /* that it uses */
+    struct net_filter filter;
+};
+_Static_assert(sizeof(struct virtio_net_state) <= VIRTIO_STATE_MAX, "it is kept over a crash");
+
 struct virtio_net {
     struct virtio_device v;
     struct net_port port;
     const struct virtio_net_wire *wire;
-    u16 pairs, active_pairs;
+    u16 pairs;
     u16 mtu;
-    bool link;          /* as the driver is told */
-    struct net_mac mac; /* that the driver uses */
-    struct net_filter filter;
+    bool link; /* as the driver is told */
+    struct virtio_net_state set;
     u32 starved;                       /* one bit a queue: a frame waits for buffers in it */
     u32 stalled;                       /*   its next frame waits for the switch */
     u8 pair_of_peer[VIRTIO_NET_PEERS]; /* that last sent to this hash of an address */

@@ -25,7 +25,7 @@ static bool read_data(struct data *d, void *to, u32 len)
 /* A command with one byte, on or off. */
 static bool set_mode(struct virtio_net *n, u8 command, struct data *d)
 {
-    struct net_filter *const f = &n->filter;
+    struct net_filter *const f = &n->set.filter;
     bool *const modes[] = {
         [VIRTIO_NET_RX_PROMISC] = &f->promiscuous, [VIRTIO_NET_RX_ALLMULTI] = &f->all_multicast,
         [VIRTIO_NET_RX_ALLUNI] = &f->all_unicast,  [VIRTIO_NET_RX_NOMULTI] = &f->no_multicast,
@@ -61,14 +61,14 @@ static bool set_mac(struct virtio_net *n, u8 command, struct data *d)
     case VIRTIO_NET_MAC_TABLE_SET:
         if (!read_list(d, &unicast) || !read_list(d, &multicast))
             return false;
-        n->filter.unicast = unicast;
-        n->filter.multicast = multicast;
+        n->set.filter.unicast = unicast;
+        n->set.filter.multicast = multicast;
         return true;
     case VIRTIO_NET_MAC_ADDR_SET:
         if (!virtio_has(&n->v, VIRTIO_NET_F_CTRL_MAC_ADDR) || !read_data(d, &mac, sizeof(mac)) ||
             (mac.byte[0] & 1))
             return false;
-        n->mac = mac;
+        n->set.mac = mac;
         return true;
     default: return false;
     }
@@ -81,7 +81,7 @@ static bool set_pairs(struct virtio_net *n, u8 command, struct data *d)
     if (command != VIRTIO_NET_MQ_PAIRS_SET || !virtio_has(&n->v, VIRTIO_NET_F_MQ) ||
         !read_data(d, &pairs, sizeof(pairs)) || pairs == 0 || pairs > n->pairs)
         return false;
-    n->active_pairs = pairs;
+    n->set.active_pairs = pairs;
     return true;
 }
 
@@ -107,6 +107,7 @@ enum virtio_work net_control(struct virtio_net *n, u16 queue)
 {
     struct vring_chain c = {.segment = n->room, .room = VIRTIO_NET_PIECES};
 
+    n->v.changed = true;
     for (u32 i = 0; i < COMMANDS_AT_ONCE; i++) {
         if (!vring_take(&n->v.queue[queue].ring, &c))
             return VIRTIO_WORK_DONE;

@@ -94,11 +94,12 @@ bool net_receive(struct net_port *port, const struct net_frame *frame)
 
     if (pieces_read(frame->segment, frame->segments, 0, address, sizeof(address)) !=
             sizeof(address) ||
-        !net_filter_takes(&n->filter, &n->mac, &address[0])) {
+        !net_filter_takes(&n->set.filter, &n->set.mac, &address[0])) {
         n->counters.filtered++;
         return true;
     }
-    const u16 queue = net_rx_queue((u32)n->pair_of_peer[net_peer(&address[1])] % n->active_pairs);
+    const u16 queue =
+        net_rx_queue((u32)n->pair_of_peer[net_peer(&address[1])] % n->set.active_pairs);
     if (!virtio_running(&n->v, queue)) {
         n->counters.dropped++;
         return true;

@@ -65,6 +65,7 @@ static u32 bar_read(struct pci_device *d, unsigned bar, u32 offset, unsigned wid
 
 static void bar_write(struct pci_device *d, unsigned bar, u32 offset, unsigned width, u32 value)
 {
+    virtio_of(d)->changed |= bar == VIRTIO_PCI_MSIX_BAR || offset < VIRTIO_PCI_NOTIFY_AT;
     if (bar == VIRTIO_PCI_MSIX_BAR)
         pci_msix_write(d, offset, width, value);
     else
@@ -104,6 +105,7 @@ static void config_written(struct pci_device *d, u32 at, unsigned width)
 {
     u32 offset, len;
 
+    virtio_of(d)->changed = true;
     if (at == PCI_COMMAND) /* a bus master from now on, it may be */
         virtio_kick_all(virtio_of(d));
     if (at + width > CFG_DATA && at < CFG_DATA + 4 && window(d, &offset, &len))

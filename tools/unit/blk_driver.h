@@ -34,17 +34,9 @@ struct job {
 static struct job job[JOBS];
 static u8 model[FAKE_SECTORS_MAX * SECTOR], expected[JOBS][JOB_BYTES];
 
-static inline void attach(u32 sector_size, const struct disk *limits)
+/* A new device in its slot. */
+static inline void plug_in(void)
 {
-    fake_bus_init(&f);
-    drv_grant(&grant);
-    fake_disk_init(&disk, sector_size);
-    if (limits) {
-        const struct disk old = disk.disk;
-        disk.disk = *limits;
-        disk.disk.ops = old.ops, disk.disk.sectors = old.sectors, disk.disk.flags |= old.flags;
-        disk.disk.sector_size = sector_size;
-    }
     const struct virtio_blk_setup setup = {
         .grant = &grant,
         .name = "disk",
@@ -57,6 +49,20 @@ static inline void attach(u32 sector_size, const struct disk *limits)
     };
     assert_int_equal(virtio_blk_init(&blk, &setup), OK);
     assert_int_equal(pci_bus_add(&f.bus, &blk.v.pci, SLOT), OK);
+}
+
+static inline void attach(u32 sector_size, const struct disk *limits)
+{
+    fake_bus_init(&f);
+    drv_grant(&grant);
+    fake_disk_init(&disk, sector_size);
+    if (limits) {
+        const struct disk old = disk.disk;
+        disk.disk = *limits;
+        disk.disk.ops = old.ops, disk.disk.sectors = old.sectors, disk.disk.flags |= old.flags;
+        disk.disk.sector_size = sector_size;
+    }
+    plug_in();
     assert_int_equal(pci_bars_place(&f.bus), OK);
     drv_find(&d, &f, SLOT);
 }
