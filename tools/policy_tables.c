@@ -1,6 +1,7 @@
 /* Prints the policy tables as JSON, for tools/gen_docs.py: what was compiled, not what a parser
  * makes of the sources. */
 #include "abi/trace.h"
+#include "control/shell/table.h"
 #include "tools/recorded/bochs_models.h"
 #include "vmm/handlers.h"
 #include "vmm/mmio.h"
@@ -322,6 +323,43 @@ static void put_trace(void)
     end(']');
 }
 
+/* A row of texts; NULL ends it. */
+static void put_texts(const char *const *pairs)
+{
+    begin(NULL, '{');
+    for (; *pairs; pairs += 2)
+        put_text(pairs[0], pairs[1]);
+    end('}');
+}
+
+#define TEXTS(...) put_texts((const char *const[]){__VA_ARGS__, NULL})
+
+static void put_shell(void)
+{
+    begin("shell_command", '[');
+#define SHELL_COMMAND(id, arguments, usage, help) TEXTS("name", #id, "usage", usage, "help", help);
+#include "control/shell/commands.def"
+    end(']');
+    begin("shell_alias", '[');
+#define SHELL_ALIAS(id, command) TEXTS("name", #id, "command", #command);
+#include "control/shell/commands.def"
+    end(']');
+    begin("shell_option", '[');
+#define SHELL_OPTION(command, id, values, times, help)                                             \
+    TEXTS("command", #command, "name", #id, "values", values, "times", #times, "help", help);
+#include "control/shell/commands.def"
+    end(']');
+    begin("shell_key", '[');
+#define SHELL_KEY(of, id, values, help)                                                            \
+    TEXTS("of", #of, "name", #id, "values", values, "help", help);
+#include "control/shell/commands.def"
+    end(']');
+    begin("shell_setting", '[');
+#define SHELL_SETTING(id, values, help) TEXTS("name", #id, "values", values, "help", help);
+#include "control/shell/commands.def"
+    end(']');
+}
+
 int main(void)
 {
     msr_policy_init();
@@ -336,6 +374,7 @@ int main(void)
     put_mmio();
     put_hypercalls();
     put_trace();
+    put_shell();
     end('}');
     putchar('\n');
     return 0;

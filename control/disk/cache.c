@@ -87,10 +87,17 @@ static void forget(struct cache *c, const struct disk_request *r)
     changed(c, r);
 }
 
+static err_t submit_below(struct cache *c, struct cache_job *job)
+{
+    TRY(disk_submit(c->below, &job->below));
+    c->asked++;
+    return OK;
+}
+
 /* Asks the disk below, now or when it has room.  False: it refuses. */
 static bool ask(struct cache *c, struct cache_job *job)
 {
-    const err_t err = disk_submit(c->below, &job->below);
+    const err_t err = submit_below(c, job);
 
     if (err == E_NOMEM)
         queue_add(&c->refused, job);
@@ -149,7 +156,7 @@ static bool hold(struct cache *c, struct cache_job *job)
 static bool pass_on(struct cache *c, struct cache_job *job)
 {
     make_below(job, job->whole->op);
-    const err_t err = disk_submit(c->below, &job->below);
+    const err_t err = submit_below(c, job);
 
     if (err == E_NOMEM)
         return false;
@@ -179,7 +186,7 @@ static bool step_write(struct cache *c, struct cache_job *job)
             (void)cache_write_oldest(c);
             return false;
         }
-        cache_from_request(c, r, b, sectors);
+        cache_copy(c, r, b, sectors, FROM_REQUEST);
         cache_map_dirty(&c->map, b, sectors, io_now(c->disk.env));
         *cache_changed_at(c, number) = ++c->changes;
         job->copied += (u32)__builtin_popcount(sectors);
@@ -278,6 +285,7 @@ static void below_done(struct disk_request *r, enum io_result result)
 {
     struct cache_job *const job = CONTAINER_OF(r, struct cache_job, below);
 
+    job->cache->asked--;
     answer(job->cache, job, result);
     go_on(job->cache);
 }
@@ -323,8 +331,8 @@ static u64 poll(struct disk *d)
     const u64 next = disk_poll(c->below);
 
     go_on(c);
-    if (c->done.first || c->refused.first || (c->held.first && !cache_writes(c)))
-        return 0;
+    if (c->done.first || ((c->refused.first || c->held.first) && !c->asked && !cache_writes(c)))
+        return 0; /* nobody else will call */
     return MIN(next, cache_write_background(c));
 }
 

@@ -73,7 +73,8 @@ struct cache {
     struct cache_job *free;
     struct cache_queue held;    /* in order: wait for blocks or for the disk below */
     struct cache_queue refused; /* their request did not fit into the disk below */
-    u32 busy;                   /* jobs */
+    u32 busy;                   /* jobs; */
+    u32 asked;                  /*   of these, in the disk below */
     u32 barriers; /* discards and zeroes that are in the disk below: no write meanwhile */
     struct done_list done;
     void (*freed)(struct cache *c); /* a block is not on its way any more */

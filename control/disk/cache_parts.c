@@ -33,26 +33,18 @@ static struct piece piece_of(const struct cache *c, const struct disk_request *r
                           (u64)sectors * c->disk.sector_size};
 }
 
-void cache_to_request(const struct cache *c, const struct disk_request *r,
-                      const struct cache_block *b, u8 sectors)
+void cache_copy(const struct cache *c, const struct disk_request *r, const struct cache_block *b,
+                u8 sectors, enum cache_copy direction)
 {
     while (sectors) {
         const u8 run = cache_run_of(sectors);
         const struct piece p = piece_of(c, r, b, run);
+        u8 *const at = cache_data(c, b) + p.in_block;
 
-        segments_write(r->segment, p.in_request, cache_data(c, b) + p.in_block, p.len);
-        sectors &= (u8)~run;
-    }
-}
-
-void cache_from_request(const struct cache *c, const struct disk_request *r,
-                        const struct cache_block *b, u8 sectors)
-{
-    while (sectors) {
-        const u8 run = cache_run_of(sectors);
-        const struct piece p = piece_of(c, r, b, run);
-
-        segments_read(r->segment, p.in_request, cache_data(c, b) + p.in_block, p.len);
+        if (direction == TO_REQUEST)
+            segments_write(r->segment, p.in_request, at, p.len);
+        else
+            segments_read(r->segment, p.in_request, at, p.len);
         sectors &= (u8)~run;
     }
 }

@@ -30,10 +30,9 @@ static inline u8 cache_run_of(u8 sectors)
 
 u8 *cache_data(const struct cache *c, const struct cache_block *b);
 /* Copies sectors, all of which the request covers, between it and the block's memory. */
-void cache_to_request(const struct cache *c, const struct disk_request *r,
-                      const struct cache_block *b, u8 sectors);
-void cache_from_request(const struct cache *c, const struct disk_request *r,
-                        const struct cache_block *b, u8 sectors);
+enum cache_copy { TO_REQUEST, FROM_REQUEST };
+void cache_copy(const struct cache *c, const struct disk_request *r, const struct cache_block *b,
+                u8 sectors, enum cache_copy direction);
 
 /* cache_read.c.  A read that memory has all of: done at once.  Else the blocks that are there are
  * pinned until cache_read_end(), which has the disk's answer in the request's segments. */

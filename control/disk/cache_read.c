@@ -17,7 +17,7 @@ bool cache_read_hit(struct cache *c, const struct disk_request *r)
     for (u64 n = first; n <= last; n++) {
         struct cache_block *const b = cache_map_find(&c->map, n);
 
-        cache_to_request(c, r, b, cache_sectors_of(c, r, n));
+        cache_copy(c, r, b, cache_sectors_of(c, r, n), TO_REQUEST);
         cache_map_used(&c->map, b);
     }
     c->counts.hits++;
@@ -52,7 +52,7 @@ static void keep(struct cache *c, const struct cache_job *job, u64 number, struc
         b = cache_map_take(&c->map, number);
     if (!b || !missing)
         return;
-    cache_from_request(c, job->whole, b, missing);
+    cache_copy(c, job->whole, b, missing, FROM_REQUEST);
     b->valid |= missing;
 }
 
@@ -69,7 +69,7 @@ void cache_read_end(struct cache *c, struct cache_job *job, enum io_result resul
         if (result != IO_DONE)
             continue;
         if (b)
-            cache_to_request(c, r, b, b->valid & cache_sectors_of(c, r, n));
+            cache_copy(c, r, b, b->valid & cache_sectors_of(c, r, n), TO_REQUEST);
         keep(c, job, n, b);
     }
 }

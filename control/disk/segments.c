@@ -18,7 +18,7 @@ void segments_read(const struct io_segment *s, u64 offset, void *to, u64 len)
         s = seek(s, &offset);
         const u64 here = MIN(len, s->len - offset);
 
-        memcpy(out, (const u8 *)s->at + offset, here);
+        copy_bulk(out, (const u8 *)s->at + offset, here);
         out += here;
         offset += here;
         len -= here;
@@ -33,7 +33,7 @@ void segments_write(const struct io_segment *s, u64 offset, const void *from, u6
         s = seek(s, &offset);
         const u64 here = MIN(len, s->len - offset);
 
-        memcpy((u8 *)s->at + offset, in, here);
+        copy_bulk((u8 *)s->at + offset, in, here);
         in += here;
         offset += here;
         len -= here;

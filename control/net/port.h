@@ -16,7 +16,7 @@ struct net_mac {
  * memory, which it may write to meanwhile: whoever decides by the bytes does so on a copy. */
 struct net_frame {
     const struct io_segment *segment; /* `bus` is not used */
-    u32 segments;                     /* 1 to NET_SEGMENTS_MAX */
+    u32 segments;                     /* 1 to NET_SEGMENTS_MAX, delivered: one more */
     u32 len;                    /* bytes: the sum of the segments; NIC_FRAME_MIN to NET_FRAME_MAX */
     struct nic_offload offload; /* NIC_SUM_PARTIAL and NIC_SUM_GOOD; there is no segmentation */
 };
@@ -31,8 +31,8 @@ struct net_port;
 
 /* What is behind a port. */
 struct net_port_ops {
-    /* A frame for the owner.  False: no room now; the owner calls switch_ready() when it has again.
-     * May be called out of switch_send() of another port, but not of the same one. */
+    /* A frame for the owner, out of switch_send() of another port: it may not send.  False: no room
+     * now; the owner calls switch_ready() when it has again. */
     bool (*deliver)(struct net_port *port, const struct net_frame *frame);
     /* An earlier switch_send() of this port said NET_WAIT, and it is worth trying again.  Never
      * called out of switch_send(). */
@@ -48,6 +48,7 @@ struct net_port_counters {
     u64 in_vlan;     /* refused: tagged, and the port does not allow that */
     u64 in_waits;    /* NET_WAIT was the answer */
     u64 out_dropped; /* no room at the owner */
+    u64 out_vlan;    /* not delivered: tagged, and the port does not allow that */
     u64 sums;        /* checksums completed by software for the owner */
 };
 

@@ -212,10 +212,61 @@ All numbers are little-endian. Record number n of all that were ever written is 
 
 {grid(["event", "exit"], exits)}"""
 
+    def shell(self):
+        t = self.tables
+        short = {}
+        for row in t["shell_alias"]:
+            short.setdefault(row["command"], []).append(row["name"])
+        commands = [[code([f"{row['name']} {row['usage']}".strip()]), row["help"],
+                     code(short.get(row["name"], []))] for row in t["shell_command"]]
+        options = [[code([row["command"]]), code([f"--{row['name']}"]), row["values"] or "-",
+                    row["times"], row["help"]] for row in t["shell_option"]]
+        keys = [[code([f"--{row['of']}"]), code([row["name"]]), row["values"] or "-", row["help"]]
+                for row in t["shell_key"]]
+        settings = [[code([row["name"]]), row["values"], row["help"]] for row in t["shell_setting"]]
+        return f"""# The management shell
+
+{NOTE}
+The shell of the control partition (`control/shell/`), for whoever looks after the guests. The hypervisor's own
+[monitor](monitor.md) is what a machine has that runs without a control partition.
+
+A command may be cut off as long as it is one command's beginning. Words end at blanks; `"..."` and `'...'` hold blanks
+together. Options stand anywhere, as `--name value` or `--name=value`. `--json`, an option of every command, makes the answer
+one JSON object; `message` and `error` in it are sentences, lists have the columns' names. An order that is not carried
+out says what would be right.
+
+## Commands
+
+The last column is virsh's word, where it has another one.
+
+{grid(["command", "what it does", "also"], commands)}
+## Options
+
+{grid(["command", "option", "value", "times", "what it says"], options)}
+## Keys of --disk and --network
+
+With commas between: `--disk file=\\vm\\a.img,cache=none`. A disk has one of the first four.
+
+{grid(["option", "key", "value", "what it says"], keys)}
+The words of `cache` are QEMU's: `writeback` keeps writes in memory until the guest flushes, `none` keeps nothing,
+`writethrough` says that a write is done when it is on the medium, `unsafe` ignores flushes
+([decision 0034](decisions/0034-the-block-cache.md)).
+
+## Settings
+
+{grid(["name", "value", "what it says"], settings)}
+## While a line is typed
+
+Left, Right, Home, End, Backspace, Delete, and `Ctrl-A -B -D -E -F` as in other shells; `Ctrl-W` takes a word away,
+`Ctrl-U` what is before the cursor, `Ctrl-K` what is behind it, `Ctrl-Y` puts that back; Up, Down, `Ctrl-P`, `Ctrl-N`
+show the last 32 lines; `Ctrl-L` draws the line anew, `Ctrl-C` drops it; Tab completes commands, guests, options, keys and their
+words, and lists what is possible.
+"""
+
 
 def pages(tables, lines, figures):
     """File name in docs/ -> text."""
     make = Pages(tables, lines, figures)
     return {"exits.md": make.exits(), "cpuid.md": make.cpuid(), "msr.md": make.msr(),
             "ports.md": make.ports(), "hypercalls.md": make.hypercalls(),
-            "trace.md": make.trace()}
+            "trace.md": make.trace(), "shell.md": make.shell()}

@@ -9,6 +9,11 @@ TABLES = {
              {"number": 14, "name": "INVLPG", "policy": "stopped", "needs": []}],
     "cpuid": [], "msr": [], "port": [], "mmio": [], "hypercall": [], "trace": [], "layout": [],
     "controls": {"INVLPG exiting": 0, "HLT exiting": 1},
+    "shell_command": [{"name": "pause", "usage": "GUEST", "help": "keep it"}],
+    "shell_alias": [{"name": "suspend", "command": "pause"}],
+    "shell_option": [{"command": "net", "name": "link", "values": "up|down", "times": 1,
+                      "help": "its cables"}],
+    "shell_key": [], "shell_setting": [],
 }
 GOOD = ("exit CPUID guest=cpuid.hidden_features unit=test_on_insn.test_cpuid\n"
         "exit INVLPG off='INVLPG exiting' unit=test_exit_policy.test_every_row # none\n")
@@ -117,6 +122,11 @@ class Figures(unittest.TestCase):
         figures = {"exits": measured.exits_of(lines, measured.statistics(LOG)), "accesses": {}}
         self.assertIn("| 100 / 100 | 4 in cpuid |",
                       pages.pages(TABLES, lines, figures)["exits.md"])
+
+    def test_shell(self):
+        made = pages.pages(TABLES, table.parse(GOOD), {"exits": {}, "accesses": {}})["shell.md"]
+        self.assertIn("| `pause GUEST` | keep it | `suspend` |", made)
+        self.assertIn("| `net` | `--link` | up\\|down | 1 | its cables |", made)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 /* control/disk/cache.c over a disk that has a volatile cache, answers in any order and may fail:
  * reads are right, and a power cut at any moment loses nothing that the mode promises. */
 #include "control/disk/cache.h"
+#include "control/disk/extents.h"
 #include "tools/unit/disk_load.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 
 struct rig {
     struct model_disk *model;
+    struct extents_disk file; /* between the two, with odd seeds */
     struct cache cache;
     struct load *load;
     struct cache_block block[BLOCKS];
@@ -24,6 +26,7 @@ struct rig {
 
 static struct rig *rig_open(enum cache_mode mode, u32 sector_size, u64 seed)
 {
+    static const struct extent pieces[] = {{0, 50}, {50, 1000}, {1050, SECTORS - 1050}};
     struct rig *const g = calloc(1, sizeof(*g));
 
     g->model = model_open(SECTORS, sector_size, seed);
@@ -32,7 +35,10 @@ static struct rig *rig_open(enum cache_mode mode, u32 sector_size, u64 seed)
     const struct cache_memory memory = {
         {g->data, 1 * MiB, BLOCKS * CACHE_BLOCK}, g->block, g->bucket, BLOCKS, BUCKETS};
 
-    assert_int_equal(cache_open(&g->cache, &g->model->disk, mode, &memory), OK);
+    assert_int_equal(
+        extents_disk_open(&g->file, &g->model->disk, "file", pieces, ARRAY_LEN(pieces), false), OK);
+    assert_int_equal(
+        cache_open(&g->cache, seed % 2 ? &g->file.disk : &g->model->disk, mode, &memory), OK);
     g->load = load_open(&g->cache.disk, seed + 1);
     g->load->discards = true;
     return g;
@@ -241,6 +247,58 @@ static void test_errors(void **state)
         run_errors((enum cache_mode)mode);
 }
 
+/* The disk below is given up: what was in it has been answered, and nothing is left to wait for
+ * ever. */
+static void test_lost(void **state)
+{
+    (void)state;
+    for (u32 mode = 0; mode < CACHE_MODES; mode++) {
+        struct rig *const g = rig_open((enum cache_mode)mode, 512, 700 + mode);
+
+        g->load->allow_errors = true;
+        for (u32 i = 0; i < 100; i++)
+            turn(g);
+        assert_int_equal(disk_reset(&g->cache.disk), OK); /* waits for all */
+        assert_false(load_busy(g->load));
+        g->model->errors = 100;
+        (void)model_reset(&g->model->disk);
+        g->model->disk.lost = g->file.disk.lost = true;
+        for (u32 i = 0; i < 100; i++)
+            turn(g);
+        load_drain(g->load);
+        assert_true(g->load->errors > 20);
+        assert_int_equal(g->load->wrong, 0);
+        disk_stop(&g->cache.disk);
+        rig_close(g);
+    }
+}
+
+/* More requests than the cache takes at a time. */
+static void test_many(void **state)
+{
+    static struct disk_request r[CACHE_REQUESTS + 1];
+    static u8 data[CACHE_REQUESTS + 1][512];
+    static struct io_segment segment[CACHE_REQUESTS + 1];
+    struct rig *const g = rig_open(CACHE_NONE, 512, 10);
+    const u32 before = dones;
+
+    (void)state;
+    for (u32 i = 0; i <= CACHE_REQUESTS; i++) {
+        segment[i] = (struct io_segment){data[i], 4096, 512};
+        r[i] = (struct disk_request){.op = i % 2 ? DISK_READ : DISK_WRITE,
+                                     .sector = i,
+                                     .sectors = 1,
+                                     .segment = &segment[i],
+                                     .segments = 1,
+                                     .done = note_done};
+        assert_int_equal(disk_submit(&g->cache.disk, &r[i]), i < CACHE_REQUESTS ? OK : E_NOMEM);
+    }
+    disk_interrupts(&g->cache.disk, true);
+    assert_int_equal(disk_reset(&g->cache.disk), OK);
+    assert_int_equal(dones, before + CACHE_REQUESTS);
+    rig_close(g);
+}
+
 /* ------------------------------------------------------------ one by one */
 
 /* What reaches the disk, by mode: writes and flushes. */
@@ -300,10 +358,41 @@ static void test_age(void **state)
     rig_close(g);
 }
 
+/* Who waits for the disk need not be asked again before the disk has answered. */
+static void test_no_spinning(void **state)
+{
+    struct rig *const g = rig_open(CACHE_WRITEBACK, 512, 12);
+    u8 data[512] = {1};
+    const struct io_segment segment = {data, 4096, 512};
+    struct disk_request zero = {
+        .op = DISK_WRITE_ZEROES, .sector = 8, .sectors = 8, .done = note_done};
+    struct disk_request write = {.op = DISK_WRITE,
+                                 .sector = 9,
+                                 .sectors = 1,
+                                 .segment = &segment,
+                                 .segments = 1,
+                                 .done = note_done};
+    const u32 before = dones;
+
+    (void)state;
+    assert_int_equal(disk_submit(&g->cache.disk, &zero), OK);
+    assert_int_equal(disk_submit(&g->cache.disk, &write), OK);
+    while (dones < before + 2) {
+        const u64 next = disk_poll(&g->cache.disk);
+
+        assert_true(next > 0 || g->cache.done.first || dones == before + 2);
+    }
+    assert_int_equal(g->cache.counts.held_up, 1);
+    disk_stop(&g->cache.disk);
+    assert_int_equal(g->model->content[9 * 512], 1);
+    assert_int_equal(g->cache.asked, 0);
+    rig_close(g);
+}
+
 /* Neighbours go to the disk in one request. */
 static void test_runs(void **state)
 {
-    struct rig *const g = rig_open(CACHE_WRITEBACK, 512, 5);
+    struct rig *const g = rig_open(CACHE_WRITEBACK, 512, 8);
     static u8 data[8 * 4096];
 
     (void)state;
@@ -336,10 +425,12 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_modes),      cmocka_unit_test(test_age),
-        cmocka_unit_test(test_runs),       cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_model),      cmocka_unit_test(test_overlapping),
-        cmocka_unit_test(test_power_cuts), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_modes),       cmocka_unit_test(test_age),
+        cmocka_unit_test(test_runs),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_lost),        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_no_spinning), cmocka_unit_test(test_model),
+        cmocka_unit_test(test_overlapping), cmocka_unit_test(test_power_cuts),
+        cmocka_unit_test(test_errors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,16 @@ static void test_memory(void **state)
     assert_int_equal(l->flushes, 0); /* there is no volatile cache */
     for (u32 s = 0; s < SECTORS; s++)
         assert_true(load_right(l, memory + (u64)s * 512, s, l->acknowledged[s], false));
+    for (u32 i = 0; i < 20; i++)
+        load_submit(l);
+    disk_interrupts(&m.disk, true);
+    assert_int_equal(disk_reset(&m.disk), OK); /* what was in it has been told */
+    assert_false(load_busy(l));
+    for (u32 i = 0; i < 20; i++)
+        load_submit(l);
+    disk_stop(&m.disk);
+    assert_false(load_busy(l));
+    assert_int_equal(disk_submit(&m.disk, &(struct disk_request){.op = DISK_READ}), E_IO);
     load_close(l);
     assert_int_equal(memory_disk_open(&m, NULL, "ram", memory, 511, false), E_INVAL);
     free(memory);

@@ -1,5 +1,5 @@
-/* vmm/lab/json.c: exact texts, the escapes, and what does not fit. */
-#include "vmm/lab/json.h"
+/* arch/x86_64/lib/json.c: exact texts, the escapes, and what does not fit. */
+#include "lib/json.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* What the laboratory says: each finding is a line of the log, which shows progress, and a member
  * of the JSON text. */
 #pragma once
+#include "lib/json.h"
 #include "vmm/exit_stats.h"
-#include "vmm/lab/json.h"
 
 #define LAB_SAMPLES 1000u /* of each row of the cost table */
 #define LAB_WARM_UP 100u  /* before them, thrown away */

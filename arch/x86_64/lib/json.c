@@ -1,5 +1,5 @@
 /* The JSON writer; see json.h.  Pure. */
-#include "vmm/lab/json.h"
+#include "lib/json.h"
 #include "lib/fmt.h"
 #include "lib/mem.h"
 

@@ -1,0 +1,41 @@
+/* Sectors of a disk, to be read by what interprets them (gpt.h, fat.h).  Every byte of them is
+ * hostile. Pure. */
+#pragma once
+#include "drivers/io/disk.h"
+
+#define SECTOR_MAX 4096u /* bytes */
+
+struct sectors {
+    /* One sector, into memory of sector_size bytes. */
+    err_t (*read)(void *context, u64 sector, void *to);
+    void *context;
+    u64 count;
+    u32 sector_size; /* a power of two, 512 to SECTOR_MAX */
+};
+
+/* The sectors of a disk; each read waits for the disk, as long as the driver lets its device take.
+ * `buffer`: sector_size bytes that the disk can reach. */
+struct disk_sectors {
+    struct disk *disk;
+    struct io_segment buffer;
+};
+
+/* E_INVAL: the buffer is too small.  Reads give disk_submit()'s errors, or E_IO. */
+err_t disk_sectors(struct disk_sectors *d, struct disk *disk, const struct io_segment *buffer,
+                   struct sectors *s);
+
+/* Numbers as they lie on disks: little-endian, not aligned. */
+static inline u16 get16(const u8 *at)
+{
+    return (u16)(at[0] | at[1] << 8);
+}
+
+static inline u32 get32(const u8 *at)
+{
+    return get16(at) | (u32)get16(at + 2) << 16;
+}
+
+static inline u64 get64(const u8 *at)
+{
+    return get32(at) | (u64)get32(at + 4) << 32;
+}
