@@ -24,5 +24,5 @@ void fetch_desc(struct virtq_desc *to, const void *at)
 
 void fetch_bytes(void *to, const void *at, size_t len)
 {
-    copy_opaque(to, at, len);
+    copy_bulk(to, at, len);
 }

@@ -31,7 +31,7 @@ u32 pieces_write(const struct io_segment *s, u32 n, u64 offset, const void *from
 
     for (u32 i = seek(s, n, &offset); i < n && done < len; i++, offset = 0) {
         const u32 here = (u32)MIN(len - done, s[i].len - offset);
-        memcpy((u8 *)s[i].at + offset, (const u8 *)from + done, here);
+        copy_bulk((u8 *)s[i].at + offset, (const u8 *)from + done, here);
         done += here;
     }
     return done;
