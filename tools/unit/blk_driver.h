@@ -17,6 +17,7 @@
 static struct fake_bus f;
 static struct grant grant;
 static struct fake_disk disk;
+static struct disk *behind = &disk.disk; /* what the device gets */
 static struct virtio_blk blk;
 static struct blk_request pool[POOL];
 static struct drv_device d;
@@ -41,7 +42,7 @@ static inline void plug_in(void)
         .grant = &grant,
         .name = "disk",
         .id = "serial-0123456789abcdef",
-        .disk = &disk.disk,
+        .disk = behind,
         .queues = QUEUES,
         .pool = pool,
         .pool_size = POOL,
@@ -151,8 +152,12 @@ static inline void submit(void)
                       .at = JOBS_AT + i * (u64)JOB_BYTES,
                       .expected = expected[i]};
     j->data_at = j->at + 64;
+    if (j->type == VIRTIO_BLK_T_FLUSH && !(blk.v.offered & VIRTIO_BLK_F_FLUSH))
+        return;
     if (j->type == VIRTIO_BLK_T_FLUSH)
         j->sectors = 0;
+    if (j->type == VIRTIO_BLK_T_DISCARD && behind != &disk.disk)
+        j->type = VIRTIO_BLK_T_OUT; /* only the fake one says what is left */
     if (j->first + j->sectors > FAKE_SECTORS_MAX || overlaps(j->first, j->sectors) ||
         q[j->queue].left < 40)
         return;
