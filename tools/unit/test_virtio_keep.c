@@ -1,0 +1,197 @@
+/* The program that has the devices dies and another one goes on: random traffic of virtio-blk with
+ * crashes at any time, which its driver does not notice; what a network card's driver has set; and
+ * what is not gone on with. */
+#include "blk_driver.h"
+#include "control/virtio/keep.h"
+#include "control/virtio/net.h"
+
+#define OPERATIONS 200000u
+
+static struct virtio_kept kept;
+static struct vring_journal journals[VIRTIO_QUEUES_MAX];
+static u64 done_jobs;
+
+static void collect(u16 queue)
+{
+    u32 head, len;
+
+    while (drv_used(&q[queue], &head, &len)) {
+        u32 i = 0;
+        while (i < JOBS && !(job[i].used && job[i].queue == queue && job[i].head == head))
+            i++;
+        assert_true(i < JOBS);
+        const struct job *const j = &job[i];
+        const u32 bytes = j->sectors * SECTOR;
+        assert_int_equal(*drv_byte(j->status_at), VIRTIO_BLK_S_OK);
+        if (j->type == VIRTIO_BLK_T_IN)
+            for (u32 k = 0; k < bytes; k++)
+                assert_int_equal(*drv_byte(j->data_at + k), j->expected[k]);
+        else
+            memcpy(model + j->first * SECTOR, j->expected, bytes);
+        assert_memory_equal(disk.content + j->first * SECTOR, model + j->first * SECTOR, bytes);
+        done_jobs++;
+        job[i].used = false;
+    }
+    if (q[queue].event_idx)
+        *drv_used_event(&q[queue]) = q[queue].used_seen;
+}
+
+/* Requests that are in the disk are done or not; nobody is told. */
+static void restart(void)
+{
+    const u64 where = blk.v.pci.bar[4].at;
+
+    for (u32 i = 0; i < disk.count; i++)
+        if (drv_random() % 2)
+            fake_do(&disk, disk.in[i]);
+    disk.count = 0;
+    memset(&blk, 0xa5, sizeof(blk));
+    memset(pool, 0xa5, sizeof(pool));
+    fake_bus_init(&f);
+    plug_in();
+    virtio_use_journals(&blk.v, journals);
+    assert_int_equal(virtio_restore(&blk.v, &kept), OK);
+    assert_true(blk.v.pci.bar[4].mapped && blk.v.pci.bar[4].at == where);
+    assert_true(f.messages >= QUEUES);
+}
+
+static void test_crashes(void **state)
+{
+    u32 crashes = 0;
+
+    (void)state;
+    attach(512, NULL);
+    disk.disk.depth = 4, disk.disk.sectors_max = 12, disk.disk.segment_align = 4;
+    memset(&kept, 0, sizeof(kept));
+    virtio_use_journals(&blk.v, journals);
+    start(ALL);
+    memset(model, 0, sizeof(model));
+    for (u32 i = 0; i < OPERATIONS; i++) {
+        switch (drv_random() % 4) {
+        case 0: submit(); break;
+        case 1: (void)virtio_work(&blk.v); break;
+        case 2: (void)disk_poll(&disk.disk); break;
+        default: collect((u16)(drv_random() % QUEUES)); break;
+        }
+        virtio_keep(&blk.v, &kept);
+        if (drv_random() % 200 == 0) {
+            restart();
+            crashes++;
+        }
+    }
+    for (u32 i = 0; i < 200 * JOBS; i++) {
+        (void)virtio_work(&blk.v);
+        (void)disk_poll(&disk.disk);
+        collect((u16)(i % QUEUES));
+    }
+    for (u32 i = 0; i < JOBS; i++)
+        assert_false(job[i].used);
+    assert_memory_equal(model, disk.content, sizeof(model));
+    assert_true(done_jobs > OPERATIONS / 30 && crashes > 500);
+    assert_true(blk.counters.errors == 0);
+    assert_int_equal(f.says, 0);
+}
+
+/* Two copies are written in turns, and only after a change. */
+static void test_turns(void **state)
+{
+    (void)state;
+    attach(512, NULL);
+    memset(&kept, 0, sizeof(kept));
+    virtio_keep(&blk.v, &kept);
+    const u32 first = kept.latest;
+    virtio_keep(&blk.v, &kept);
+    assert_int_equal(kept.latest, first);
+    mem_write(&f, d.notify, 2, 0); /* a doorbell is no change */
+    virtio_keep(&blk.v, &kept);
+    assert_int_equal(kept.latest, first);
+    SET_COMMON(&d, queue_select, 1);
+    virtio_keep(&blk.v, &kept);
+    assert_int_equal(kept.latest, 3 - first);
+    assert_int_equal(kept.copy[kept.latest - 1].queue_select, 1);
+}
+
+static err_t restored(void)
+{
+    fake_bus_init(&f);
+    plug_in();
+    virtio_use_journals(&blk.v, journals);
+    return virtio_restore(&blk.v, &kept);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    attach(512, NULL);
+    memset(&kept, 0, sizeof(kept));
+    virtio_use_journals(&blk.v, journals);
+    assert_int_equal(restored(), E_NOENT);
+    attach(512, NULL);
+    virtio_use_journals(&blk.v, journals);
+    start(ALL);
+    virtio_keep(&blk.v, &kept);
+    assert_int_equal(restored(), OK);
+    assert_int_equal(blk.v.status, 15);
+    struct virtio_kept_copy *const c = &kept.copy[kept.latest - 1];
+    for (u32 i = 0; i < sizeof(*c); i += 37) { /* any byte of it */
+        ((u8 *)c)[i] ^= 0x10;
+        assert_int_equal(restored(), E_INVAL);
+        assert_int_equal(blk.v.status, 0);
+        ((u8 *)c)[i] ^= 0x10;
+    }
+    assert_int_equal(restored(), OK);
+    kept.latest = 3;
+    assert_int_equal(restored(), E_INVAL);
+}
+
+/* The memory is not there any more: the device says so. */
+static void test_memory_gone(void **state)
+{
+    (void)state;
+    attach(512, NULL);
+    virtio_use_journals(&blk.v, journals);
+    start(ALL);
+    virtio_keep(&blk.v, &kept);
+    grant.ranges = 0;
+    assert_int_equal(restored(), OK);
+    assert_true(blk.v.status & VIRTIO_STATUS_NEEDS_RESET);
+    assert_string_equal(f.said,
+                        "disk: a queue cannot go on after a restart; the device needs a reset");
+}
+
+static void test_net(void **state)
+{
+    static struct virtio_net net;
+    static const struct virtio_net_wire wire = {.send = NULL};
+    const struct virtio_net_setup setup = {
+        .grant = &grant, .name = "net", .wire = &wire, .mac = {{2}}, .pairs = 2};
+
+    (void)state;
+    fake_bus_init(&f);
+    assert_int_equal(virtio_net_init(&net, &setup), OK);
+    assert_int_equal(pci_bus_add(&f.bus, &net.v.pci, 1), OK);
+    net.v.status = 3; /* as after the first two steps of a driver */
+    net.set.active_pairs = 2;
+    net.set.filter.promiscuous = false;
+    net.set.filter.unicast.count = 7;
+    memset(&kept, 0, sizeof(kept));
+    virtio_keep(&net.v, &kept);
+    fake_bus_init(&f);
+    assert_int_equal(virtio_net_init(&net, &setup), OK);
+    assert_int_equal(pci_bus_add(&f.bus, &net.v.pci, 1), OK);
+    assert_int_equal(virtio_restore(&net.v, &kept), OK);
+    assert_int_equal(net.set.active_pairs, 2);
+    assert_false(net.set.filter.promiscuous);
+    assert_int_equal(net.set.filter.unicast.count, 7);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_crashes), cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_memory_gone),
+        cmocka_unit_test(test_net),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
