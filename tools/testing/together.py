@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from emulator import lintel, machine, session
 
-from . import host
-from .machines import AUDIT_LINE, COUNTERS, DEBUG_EXIT_PORT, logs
+from . import four, host
+from .machines import AUDIT_LINE, COUNTERS, DEBUG_EXIT_PORT, judge_memory, logs
 
 TIMEOUT = 1500
 SLICE = 250_000  # ticks: 5 ms
@@ -17,8 +17,6 @@ EACH = 12_000_000         # of a hog's mode
 SHARE_OF_2, SHARE_OF_3 = 475, 316  # thousandths: 95 % of what is due
 SHARE_OF_CAP = 194
 REAL_TIME = 12_000
-MEMORY_LINE = re.compile(r"^LINTEL-MEMORY free=(\d+) of=(\d+) lintel=(\d+) of=(\d+) vpids=(\d+)\r?$",
-                         re.MULTILINE)
 COST_LINE = re.compile(r"^LINTEL-GUEST-COST name=\S+ bytes=(\d+) ticks=\d+\r?$", re.MULTILINE)
 COST_MAX = 300 << 10
 EXPIRED = 124
@@ -82,13 +80,6 @@ def judge_pinned(report, log):
                counts.get("PREEMPTION_TIMER", 0) <= timers + 3 and
                counts.get("EXCEPTION_OR_NMI", 0) <= 2,
                " ".join(f"{reason}:{count}" for reason, count in counts.items()), log)
-
-
-def judge_memory(report, name, log):
-    """All frames and VPIDs have come back."""
-    found = MEMORY_LINE.search(log)
-    report.add(f"{name}: all memory comes back", bool(found) and found[1] == found[2] and
-               found[3] == found[4] and found[5] == "0", found[0].strip() if found else "", log)
 
 
 def judge(report, scenario, run, outcome):
@@ -243,6 +234,7 @@ def together(report, options):
         boot(report, options, scenario(options))
     lives(report, options, LIVES)
     many(report, options)
+    four.four(report, options)
 
 
 def lives_long(report, options):
