@@ -27,6 +27,8 @@ TIMES = re.compile(r"^LINTEL-TIMES guest=(\S+) total=(\d+) lintel=\d+ waiting=(\
                    r"stolen=(\d+) vcpu=(\d+)\r?$", re.MULTILINE)
 STATS = re.compile(r"^LINTEL-STATS guest=(\S+) reason=(\S+) count=(\d+) ", re.MULTILINE)
 SAID = re.compile(r"^# [^\r\n]*", re.MULTILINE)
+MEASURED = re.compile(r"^# passes \d+, (share \d+ to \d+), .*; (the latest timer: \d+) at",
+                      re.MULTILINE)
 
 # What t_hog.c's second processor does; with the second list, its first one is awake, too.
 ALONE = ("cpuid", "port", "outs", "mmio", "msr", "vmcall", "xsetbv", "cr", "touch", "reset", "spin",
@@ -82,6 +84,12 @@ def judge_pinned(report, log):
                " ".join(f"{reason}:{count}" for reason, count in counts.items()), log)
 
 
+def measured(run, name):
+    """What a victim has seen, in words."""
+    text = run.console.text_of(name, run.streams[session.GUEST].text).decode("ascii", "replace")
+    return "".join(f", {share}, {timer}" for share, timer in MEASURED.findall(text))
+
+
 def judge(report, scenario, run, outcome):
     """All that has to hold in every scenario."""
     log = lintel.strip_controls(run.text(session.COM1))
@@ -91,7 +99,8 @@ def judge(report, scenario, run, outcome):
     for one in scenario.guests:
         got = ended.get(one.name, ("missing", -1))
         report.add(f"{scenario.name}: {one.name}", got == ("debug-exit", 0),
-                   f"{got[0]} {got[1]}, share {had.get((one.name, 0), 0):.3f}", logs(run))
+                   f"{got[0]} {got[1]}, {had.get((one.name, 0), 0):.3f} of all its time" +
+                   measured(run, one.name), logs(run))
     if any(one.name == "pinned" for one in scenario.guests):
         judge_pinned(report, log)
     wrong = [text for text in COUNTERS.findall(log) if text != "ok"]
@@ -172,6 +181,16 @@ def priorities(options):
         victim(options, "first", {"priority": 6}, ticks=ticks, window=WINDOW, rest=1, late=REAL_TIME)])
 
 
+def spread(options):
+    """Four that compute on two CPUs, which begin as three and one: each gets half of a CPU.  Those
+    that sleep are what the fourth one is placed by."""
+    words = {"ticks": 8 * WINDOW, "window": 2 * WINDOW, "start": START, "linger": START}
+    return Scenario("four that compute on 2 CPUs", [
+        *(victim(options, f"sleeper{n}", {"cpu": 1}, rest=1, **words) for n in range(2)),
+        *(victim(options, f"victim{n}", share=SHARE_OF_2, late=2 * SLICE, **words)
+          for n in range(4))], cpus=2)
+
+
 # ---------------------------------------------------------------- lives
 
 def small(options, name, keys=None, **words):
@@ -222,7 +241,7 @@ SCENARIOS = (
     lambda o: with_one_hog(o, "one hog", ALONE, EACH, SHARE_OF_2, 2 * SLICE),
     lambda o: with_one_hog(o, "one hog with two vCPUs", BOTH, EACH, SHARE_OF_3, 3 * SLICE),
     lambda o: on_two_cpus(o, 10 * WINDOW),
-    weights, caps, pinned, priorities,
+    spread, weights, caps, pinned, priorities,
 )
 
 
