@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from emulator import lintel, machine, session
 
 from . import four, host
+from .hostile import ALONE, BOTH
 from .machines import AUDIT_LINE, COUNTERS, DEBUG_EXIT_PORT, judge_memory, logs
 
 TIMEOUT = 1500
+CONSOLES = (session.COM2, session.COM3, session.COM4)  # the guests', in turns
 SLICE = 250_000  # ticks: 5 ms
 WINDOW = 10_000_000       # 20 turns of each of two
 LONG_WINDOW = 50_000_000
@@ -26,14 +28,8 @@ MANY = 100
 TIMES = re.compile(r"^LINTEL-TIMES guest=(\S+) total=(\d+) lintel=\d+ waiting=(\d+) guest=\d+ "
                    r"stolen=(\d+) vcpu=(\d+)\r?$", re.MULTILINE)
 STATS = re.compile(r"^LINTEL-STATS guest=(\S+) reason=(\S+) count=(\d+) ", re.MULTILINE)
-SAID = re.compile(r"^# [^\r\n]*", re.MULTILINE)
 MEASURED = re.compile(r"^# passes \d+, (share \d+ to \d+), .*; (the latest timer: \d+) at",
                       re.MULTILINE)
-
-# What t_hog.c's second processor does; with the second list, its first one is awake, too.
-ALONE = ("cpuid", "port", "outs", "mmio", "msr", "vmcall", "xsetbv", "cr", "touch", "reset", "spin",
-         "cli", "pause", "page", "db", "ac", "nmi", "init", "timer", "periodic", "hlt")
-BOTH = ("ipi", "pit")
 
 
 @dataclass
@@ -84,23 +80,24 @@ def judge_pinned(report, log):
                " ".join(f"{reason}:{count}" for reason, count in counts.items()), log)
 
 
-def measured(run, name):
-    """What a victim has seen, in words."""
-    text = run.console.text_of(name, run.streams[session.GUEST].text).decode("ascii", "replace")
-    return "".join(f", {share}, {timer}" for share, timer in MEASURED.findall(text))
+def said_by(run, name):
+    """What a guest wrote on its console while it was the one that the port shows."""
+    texts = (console.text_of(name, run.streams[session.GUEST_AT[port]].text)
+             for port, console in run.consoles.items())
+    return b"".join(texts).decode("ascii", "replace")
 
 
 def judge(report, scenario, run, outcome):
     """All that has to hold in every scenario."""
     log = lintel.strip_controls(run.text(session.COM1))
-    said = "; ".join(SAID.findall(run.text(session.GUEST))[-3:])
     ended = {name: (end, int(status)) for name, end, status in lintel.GUEST_LINE.findall(log)}
     had = shares(log)
     for one in scenario.guests:
-        got = ended.get(one.name, ("missing", -1))
-        report.add(f"{scenario.name}: {one.name}", got == ("debug-exit", 0),
-                   f"{got[0]} {got[1]}, {had.get((one.name, 0), 0):.3f} of all its time" +
-                   measured(run, one.name), logs(run))
+        got, said = ended.get(one.name, ("missing", -1)), said_by(run, one.name)
+        report.add(f"{scenario.name}: {one.name}", got == ("debug-exit", 0), f"{got[0]} {got[1]}, "
+                   f"{had.get((one.name, 0), 0):.3f} of all its time" +
+                   "".join(f", {share}, {timer}" for share, timer in MEASURED.findall(said)),
+                   said + logs(run))
     if any(one.name == "pinned" for one in scenario.guests):
         judge_pinned(report, log)
     wrong = [text for text in COUNTERS.findall(log) if text != "ok"]
@@ -108,19 +105,21 @@ def judge(report, scenario, run, outcome):
     audits = len(AUDIT_LINE.findall(log))
     report.add(f"{scenario.name}: audits", audits == 2 * len(scenario.guests) + 1, f"{audits}", log)
     judge_memory(report, scenario.name, log)
-    report.add(f"{scenario.name}: ends", outcome.status in (0, 1), outcome.text + "; " + said,
-               logs(run))
+    report.add(f"{scenario.name}: ends", outcome.status in (0, 1), outcome.text, logs(run))
 
 
 def boot(report, options, scenario, judge_it=judge, log_level="info"):
     """One boot of a scenario."""
     volume = lintel.Volume(log_level, run="together")
-    for one in scenario.guests:
+    for number, one in enumerate(scenario.guests):
+        if one.console != "none":
+            one.console = f"com{2 + number % len(CONSOLES)}"
         volume.add(one)
     with machine.RunDirectory("together") as directory:
         image = volume.make_image(directory.path / "lintel.img", options.build)
-        target = machine.Machine(image, cpus=scenario.cpus)
-        with session.Session(target, directory, console=lintel.GuestConsole()) as run:
+        target = machine.Machine(image, cpus=scenario.cpus, serial_ports=1 + len(CONSOLES))
+        consoles = [lintel.GuestConsole(port=port) for port in CONSOLES]
+        with session.Session(target, directory, console=consoles) as run:
             judge_it(report, scenario, run, lintel.wait_for_end(run, TIMEOUT))
 
 
