@@ -11,8 +11,8 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import (bench, consoles, drivers_pc, host, lab, linux_smp, live, machines, monitor,
-                     replay, smp, together, xen)
+from testing import (bench, consoles, drivers_pc, four, host, lab, linux_smp, live, machines,
+                     monitor, replay, smp, together, xen)
 from testing.report import Report
 
 STEPS = {
@@ -32,6 +32,8 @@ STEPS = {
     "consoles": consoles.consoles,
     "monitor": monitor.monitor,
     "together": together.together,
+    "four": four.four,
+    "four-soak": four.soak,
     "lives": together.lives_long,
     "linux": machines.linux,
     "linux-smp": linux_smp.linux_smp,

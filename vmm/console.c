@@ -248,6 +248,18 @@ static void uncovered(u32 n)
     log_again(&outlet[n].sink, since);
 }
 
+void console_end(void)
+{
+    const u64 until = rdtsc() + tsc_hz; /* a port may be stuck */
+
+    for (u32 n = 0; n < OUTLETS; n++) {
+        while (!outlet_send_text(n) && rdtsc() < until)
+            cpu_pause();
+        if (log_since[n])
+            uncovered(n);
+    }
+}
+
 /* From the guest in front to the device, as much as that takes now. */
 static void drain(u32 n, u32 most)
 {

@@ -40,6 +40,9 @@ void console_wake(u64 tsc);
  * is remembered. */
 void console_cover(u32 outlet, bool covered);
 void console_draw(u32 outlet, const char *rows, u32 count, size_t stride, u32 headings);
+/* Before the machine ends: what a port has kept back of the log since it was covered comes now; the
+ * monitor has just been left. */
+void console_end(void);
 /* How often it was covered: a change says that what was on it is gone. */
 u32 console_covers(u32 outlet);
 /* Text for a port that is covered; returns how much of it was taken. */

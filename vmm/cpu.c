@@ -93,12 +93,37 @@ static bool is_idle(u32 cpu)
     return READ_ONCE(c->asleep) && !READ_ONCE(c->running) && !READ_ONCE(c->pinned);
 }
 
-static u32 idle_cpu_for(const struct vcpu *v)
+/* SCHED_NEVER: v should not go there. */
+static u64 load_of(u32 cpu, const struct vcpu *v)
 {
-    for (u32 cpu = 0; cpu < cpu_count(); cpu++)
-        if (cpu_public[cpu].online && may_run_on(v, cpu) && is_idle(cpu))
+    struct cpu_share *c = &cpu_share[cpu];
+    u64 load;
+
+    spin_lock(&c->lock);
+    load = c->pinned ? SCHED_NEVER : sched_load(&c->queue, v->sched.priority);
+    spin_unlock(&c->lock);
+    return load;
+}
+
+/* For v, which has used its turn while others wait: one that sleeps, or else the one on which it
+ * would have the least beside it, if that is less than here. */
+static u32 better_cpu_for(const struct cpu_share *c, const struct vcpu *v)
+{
+    u64 least = READ_ONCE(c->queue.waiting);
+    u32 best = CPUS_MAX;
+
+    for (u32 cpu = 0; cpu < cpu_count(); cpu++) {
+        u64 load;
+
+        if (cpu == v->cpu || !cpu_public[cpu].online || !may_run_on(v, cpu))
+            continue;
+        if (is_idle(cpu))
             return cpu;
-    return CPUS_MAX;
+        load = load_of(cpu, v);
+        if (load < least)
+            least = load, best = cpu;
+    }
+    return best;
 }
 
 static void go_to(struct cpu_share *c, struct vcpu *v, u32 cpu)
@@ -109,14 +134,14 @@ static void go_to(struct cpu_share *c, struct vcpu *v, u32 cpu)
     v->cpu = CPU_NONE;
     spin_unlock(&c->lock);
     vcpu_unload(v);
-    vcpu_attach(v, cpu);
+    vcpu_attach_again(v, cpu);
 }
 
-/* A turn is over and somebody else waits for his: one that is not pinned goes to a CPU that sleeps.
+/* A turn is over and somebody else waits for his: one that is not pinned goes where fewer compute.
  */
 static void give_away(struct cpu_share *c, struct vcpu *v)
 {
-    const u32 cpu = v->pinned || !READ_ONCE(c->queue.ready) ? CPUS_MAX : idle_cpu_for(v);
+    const u32 cpu = v->pinned || !READ_ONCE(c->queue.ready) ? CPUS_MAX : better_cpu_for(c, v);
 
     if (cpu != CPUS_MAX)
         go_to(c, v, cpu);

@@ -61,8 +61,10 @@ static void control(void)
         frames.lintel = pmm_count(hostmem(), FRAME_LINTEL);
     }
     guests_control();
-    if (guests_are_over(monitor_is_open()))
+    if (guests_are_over(monitor_is_open())) {
+        console_end();
         end_machine();
+    }
 }
 
 /* The boot CPU looks after the consoles and the guests' lives; the others have nothing else to do.

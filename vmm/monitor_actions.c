@@ -149,6 +149,27 @@ static void act_console(const struct monitor_order *order)
     console_make_front(vm);
 }
 
+static void say_times(const char *whose, const struct exit_times *t)
+{
+    monitor_say("%sof %llu ticks: Lintel %llu, asleep %llu, waiting for a CPU %llu", whose,
+                X(t->total), X(t->lintel), X(t->waiting), X(t->stolen));
+}
+
+/* Of all vCPUs together, and of each if there are several. */
+static void say_all_times(const struct vm *vm, u64 now)
+{
+    const struct exit_times all = times_of(vm, now);
+
+    say_times("", &all);
+    for (u32 i = 0; vm->vcpus > 1 && i < vm->vcpus; i++) {
+        const struct exit_times one = exit_stats_times(vm->vcpu[i]->stats, now);
+        char whose[sizeof("vCPU 4294967295 on CPU 4294967295: ")];
+
+        fmt_buf(whose, sizeof(whose), "vCPU %u on CPU %u: ", i, READ_ONCE(vm->vcpu[i]->cpu));
+        say_times(whose, &one);
+    }
+}
+
 /* The next one by falling count; equal ones by their number. */
 static u32 next_reason(const u64 *count, u64 below, u32 last)
 {
@@ -174,7 +195,6 @@ static void act_stats(const struct monitor_order *order)
     vm_exit_counts(vm, count);
 
     const u64 exits = exits_of(vm);
-    const struct exit_times t = times_of(vm, rdtsc());
 
     for (u32 shown = 0; shown < STATS_SHOWN; shown++) {
         last = next_reason(count, below, last);
@@ -188,8 +208,7 @@ static void act_stats(const struct monitor_order *order)
                     X(share.tenth));
     }
     monitor_say("%-24s %12llu", "all exits", X(exits));
-    monitor_say("of %llu ticks: Lintel %llu, asleep %llu, waiting for a CPU %llu", X(t.total),
-                X(t.lintel), X(t.waiting), X(t.stolen));
+    say_all_times(vm, rdtsc());
 }
 
 static void act_move(const struct monitor_order *order)

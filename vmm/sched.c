@@ -91,6 +91,7 @@ static void ready_add(struct sched_queue *q, struct sched_entity *e, bool first)
 
     list_add_after(first ? &level->active : list->prev, &e->link);
     q->ready |= BIT32(e->priority);
+    q->waiting += e->hungry ? e->weight : 0;
     e->state = SCHED_READY;
     e->ready_since = q->now;
 }
@@ -100,6 +101,7 @@ static void ready_remove(struct sched_queue *q, struct sched_entity *e)
     const struct sched_level *level = &q->level[e->priority];
 
     list_remove(&e->link);
+    q->waiting -= e->hungry ? e->weight : 0;
     if (list_empty(&level->active) && list_empty(&level->expired))
         q->ready &= ~BIT32(e->priority);
     e->waited += q->now - e->ready_since;
@@ -124,6 +126,7 @@ static void spend_credit(struct sched_queue *q, struct sched_entity *e, u64 tick
         return;
     /* Alone, a turn follows the other; where one ends right now, sched_pick() begins the next. */
     e->floor = 0;
+    e->hungry = true;
     if (e->credit < 0) {
         const u64 step = quantum(q, e), rounds = steps_up(e->credit + 1, step);
         e->credit += (i64)(rounds * step);
@@ -279,8 +282,10 @@ static void put_back(struct sched_queue *q)
         return;
     }
     const bool goes_on = e->credit > e->floor;
-    if (!goes_on)
+    if (!goes_on) {
         e->floor = 0;
+        e->hungry = true;
+    }
     ready_add(q, e, goes_on);
 }
 
@@ -353,10 +358,23 @@ err_t sched_add(struct sched_queue *q, struct sched_entity *e, u64 now)
     e->queue = q;
     e->credit = (i64)quantum(q, e);
     e->floor = 0;
+    e->hungry = false;
     e->round = q->level[e->priority].round;
     e->tokens = (i64)e->budget;
     e->refill = plus(q->now, e->period);
     q->count++;
+    return OK;
+}
+
+err_t sched_join(struct sched_queue *q, struct sched_entity *e, u64 now)
+{
+    const struct sched_entity before = *e;
+
+    TRY(sched_add(q, e, now));
+    e->credit = MIN(before.credit, 0);
+    e->tokens = before.tokens;
+    e->refill = before.refill;
+    e->hungry = before.hungry;
     return OK;
 }
 
@@ -390,6 +408,7 @@ void sched_block(struct sched_queue *q, struct sched_entity *e, u64 wake, u64 no
         return;
     advance(q, now);
     take_away(q, e);
+    e->hungry = e->credit < (i64)quantum(q, e) / 2;
     e->state = SCHED_BLOCKED;
     e->wake = wake;
     timer_add(q, e);

@@ -40,11 +40,12 @@ struct sched_entity {
     /* sched.c's. */
     struct sched_link link; /* in a list of its level, or among the timers */
     struct sched_queue *queue;
-    i64 credit; /* ticks that it may run in this round; below 0: ran too long */
-    i64 floor;  /* its turn ends at this credit; not 0 only after sched_yield_to() */
-    u64 round;  /* of its level, in which `credit` was brought up to date */
-    i64 tokens; /* ticks left in this period; below 0: debt */
-    u64 refill; /* TSC of the next period's begin */
+    i64 credit;  /* ticks that it may run in this round; below 0: ran too long */
+    i64 floor;   /* its turn ends at this credit; not 0 only after sched_yield_to() */
+    u64 round;   /* of its level, in which `credit` was brought up to date */
+    i64 tokens;  /* ticks left in this period; below 0: debt */
+    u64 refill;  /* TSC of the next period's begin */
+    bool hungry; /* when it last left the CPU, most of its round's credit was used */
 };
 
 struct sched_level {
@@ -57,10 +58,11 @@ struct sched_queue {
     struct sched_level level[SCHED_PRIORITIES];
     struct sched_link timers; /* BLOCKED or THROTTLED, `wake` is not SCHED_NEVER; by `wake` */
     struct sched_entity *running;
-    u64 now;   /* up to where everything is charged */
-    u64 unit;  /* ticks in a round per unit of weight */
-    u32 count; /* entities */
-    u32 ready; /* bit p: level p has a READY one */
+    u64 now;     /* up to where everything is charged */
+    u64 unit;    /* ticks in a round per unit of weight */
+    u32 count;   /* entities */
+    u32 ready;   /* bit p: level p has a READY one */
+    u64 waiting; /* the weights of the hungry ones that are READY */
 };
 
 /* `slice`: ticks in a round of an entity of the default weight, 100 to SCHED_TICKS_MAX (clamped to
@@ -70,6 +72,10 @@ void sched_queue_init(struct sched_queue *q, u64 slice, u64 now);
 /* Adds an entity, BLOCKED until sched_wake(), with a round's credit and a full budget; its counters
  * go on.  E_EXIST: it is on a queue; E_RANGE: priority, weight or period, or budget > period. */
 err_t sched_add(struct sched_queue *q, struct sched_entity *e, u64 now);
+/* The same for one that has left another queue, of the same slice: what it has used there it cannot
+ * use once more.  It waits for this queue's next round, its debts are its debts, and its budget is
+ * what was left of it. */
+err_t sched_join(struct sched_queue *q, struct sched_entity *e, u64 now);
 /* Whatever its state.  Nothing if it is not on this queue. */
 void sched_remove(struct sched_queue *q, struct sched_entity *e, u64 now);
 
@@ -94,6 +100,18 @@ struct sched_entity *sched_pick(struct sched_queue *q, u64 now);
 /* The TSC by which sched_pick() is to be called if nothing happens; not before `now`.
  * SCHED_NEVER: the CPU is the running one's, or idle, until something happens. */
 u64 sched_deadline(const struct sched_queue *q, u64 now);
+
+/* The weights of those that want to run, READY or RUNNING, and use what they get: who mostly sleeps
+ * may be READY often, too, and does not count.  SCHED_NEVER: one that wants to run is above that
+ * priority, and who is of it might get nothing here. */
+static inline u64 sched_load(const struct sched_queue *q, u32 priority)
+{
+    const struct sched_entity *e = q->running;
+
+    if (q->ready >> priority >> 1 || (e && e->priority > priority))
+        return SCHED_NEVER;
+    return q->waiting + (e && e->hungry ? e->weight : 0);
+}
 
 /* Nobody else is on this queue. */
 static inline bool sched_alone(const struct sched_queue *q, const struct sched_entity *e)

@@ -66,15 +66,26 @@ void vcpu_ask(struct vcpu *v, u64 bits)
         vcpu_wake(v);
 }
 
-void vcpu_attach(struct vcpu *v, u32 cpu)
+static void attach(struct vcpu *v, u32 cpu,
+                   err_t (*add)(struct sched_queue *q, struct sched_entity *e, u64 now))
 {
     struct cpu_share *c = &cpu_share[cpu];
 
     spin_lock(&c->lock);
     v->cpu = cpu;
     c->pinned += v->pinned;
-    if (sched_add(&c->queue, &v->sched, rdtsc()) != OK)
+    if (add(&c->queue, &v->sched, rdtsc()) != OK)
         panic("vCPU %x cannot be scheduled", v->trace_id);
     spin_unlock(&c->lock);
     vcpu_wake(v);
+}
+
+void vcpu_attach(struct vcpu *v, u32 cpu)
+{
+    attach(v, cpu, sched_add);
+}
+
+void vcpu_attach_again(struct vcpu *v, u32 cpu)
+{
+    attach(v, cpu, sched_join);
 }

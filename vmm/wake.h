@@ -14,6 +14,7 @@ static inline void vcpu_todo(struct vcpu *v, u64 bits)
 void vcpu_ask(struct vcpu *v, u64 bits);
 /* The same without new bits. */
 void vcpu_wake(struct vcpu *v);
-/* A vCPU that belongs nowhere (just made, or taken off another CPU) gets a CPU, and wants to run.
- */
+/* A vCPU that belongs nowhere gets a CPU, and wants to run: one just made ... */
 void vcpu_attach(struct vcpu *v, u32 cpu);
+/* ... and one taken off another CPU, with the debts that it has there. */
+void vcpu_attach_again(struct vcpu *v, u32 cpu);

@@ -19,6 +19,15 @@ bool check_interrupts(char note[NOTE_SIZE]);
 bool check_cpus(char note[NOTE_SIZE]);
 bool check_hotplug(char note[NOTE_SIZE]);
 bool check_pinned(char note[NOTE_SIZE]);
+bool check_work(char note[NOTE_SIZE]);
+
+/* The work of one process of check_float(), which must have run before, and of
+ * check_vector_state(); `index` chooses the values: below 4. */
+bool series_holds(int index);
+bool vectors_hold(int index);
+
+/* The next of a sequence of pseudo-random words that are never 0; *state neither. */
+unsigned long next_random(unsigned long *state);
 
 /* Runs `work(i)` in `count` processes at once; true if each returned true. */
 bool in_processes(int count, bool (*work)(int index));

@@ -33,7 +33,7 @@ static void series(int index, bool yielding, double *sse, long double *x87)
 static double want_sse[PROCESSES];
 static long double want_x87[PROCESSES];
 
-static bool series_holds(int index)
+bool series_holds(int index)
 {
     double sse;
     long double x87;
@@ -146,7 +146,7 @@ static const struct vector_kind *widest_kind(void)
     return &kinds[2];
 }
 
-static bool pattern_holds(int index)
+bool vectors_hold(int index)
 {
     const struct vector_kind *kind = widest_kind();
     uint8_t in[32 * 64], out[32 * 64];
@@ -166,5 +166,5 @@ bool check_vector_state(char note[NOTE_SIZE])
 {
     snprintf(note, NOTE_SIZE, "%d processes hold %s registers over %ld yields each", PROCESSES,
              widest_kind()->name, YIELDS * ROUNDS);
-    return in_processes(PROCESSES, pattern_holds);
+    return in_processes(PROCESSES, vectors_hold);
 }

@@ -25,6 +25,10 @@ DMESG_END = "LINTEL-DMESG end"
 COUNTERS = re.compile(r"^LINTEL-STATS-CHECK guest=\S+ ([^\r\n]*)", re.MULTILINE)
 AUDIT_LINE = re.compile(r"audit: \d+ host leaves, no W\+X; \d+ guest frames, all its own")
 
+# Before the end, and before the first guest.
+MEMORY_LINE = re.compile(r"^LINTEL-MEMORY free=(\d+) of=(\d+) lintel=(\d+) of=(\d+) vpids=(\d+)\r?$",
+                         re.MULTILINE)
+
 # Exits per operation (tools/guest_init/ledger.c), and how many are far too many.
 LEDGER_LINE = re.compile(r"^LINTEL-LEDGER guest=\S+ op=(\S+) count=(\d+) exits=(\d+)", re.MULTILINE)
 LEDGER_LIMITS = {"boot": 90000, "timer_tick": 5, "context_switch": 0.25, "page_fault": 0.25,
@@ -47,6 +51,13 @@ def logs(run):
         guest = lintel.strip_controls(run.text(session.GUEST)).splitlines()[-25:]
         parts += ["the guest's console:", *guest]
     return "\n".join(parts)
+
+
+def judge_memory(report, name, log):
+    """All frames and VPIDs have come back."""
+    found = MEMORY_LINE.search(log)
+    report.add(f"{name}: all memory comes back", bool(found) and found[1] == found[2] and
+               found[3] == found[4] and found[5] == "0", found[0].strip() if found else "", log)
 
 
 class Boot:

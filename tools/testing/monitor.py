@@ -15,22 +15,22 @@ FREE = re.compile(r"in order; (\d+) KiB of memory are free")
 
 
 class Monitor:
-    """Whoever types at COM2."""
+    """Whoever types at a serial port."""
 
-    def __init__(self, report, run):
-        self.report, self.run = report, run
+    def __init__(self, report, run, port=session.COM2):
+        self.report, self.run, self.port = report, run, port
 
     def open(self):
         """The key; true if the prompt comes."""
-        self.run.send(session.COM2, KEY)
-        return self.run.wait([(session.COM2, PROMPT)], TIMEOUT).reason == "matched"
+        self.run.send(self.port, KEY)
+        return self.run.wait([(self.port, PROMPT)], TIMEOUT).reason == "matched"
 
     def ask(self, line):
         """What a command answers."""
-        before = len(self.run.text(session.COM2))
-        self.run.send(session.COM2, line.encode() + b"\r")
-        self.run.wait([(session.COM2, rf"{line}\r\n(?:[^\x1b]*\n)?lintel> $")], TIMEOUT)
-        answer = self.run.text(session.COM2)[before:]
+        before = len(self.run.text(self.port))
+        self.run.send(self.port, line.encode() + b"\r")
+        self.run.wait([(self.port, rf"{line}\r\n(?:[^\x1b]*\n)?lintel> $")], TIMEOUT)
+        answer = self.run.text(self.port)[before:]
         return answer.partition("\n")[2].replace("\r", "")
 
     def row(self, name):
@@ -49,7 +49,7 @@ class Monitor:
 
     def add(self, what, good, detail=""):
         """A result, with the end of what the port showed."""
-        self.report.add(f"monitor: {what}", good, detail, self.run.text(session.COM2)[-3000:])
+        self.report.add(f"monitor: {what}", good, detail, self.run.text(self.port)[-3000:])
 
 
 def ticks(run):

@@ -64,12 +64,13 @@ static void check_lists(struct world *w)
 
 static void check_entities(const struct world *w)
 {
-    u64 ran = 0;
+    u64 ran = 0, waiting = 0;
 
     for (int i = 0; i < COUNT; i++) {
         const struct sched_entity *e = &w->e[i];
         const i64 quantum = (i64)(w->q.unit * e->weight);
         ran += e->ran;
+        waiting += e->state == SCHED_READY && e->hungry ? e->weight : 0;
         if (e->state == SCHED_OFF)
             continue;
         CHECK(e->credit <= quantum && e->credit >= -(1ll << 62));
@@ -80,6 +81,7 @@ static void check_entities(const struct world *w)
             CHECK(e->round == w->q.level[e->priority].round);
         CHECK(e->state != SCHED_READY || e->ready_since <= w->q.now);
     }
+    CHECK(w->q.waiting == waiting);
     CHECK(ran + w->idle == w->q.now);
 }
 
@@ -111,7 +113,7 @@ static void act(struct world *w, const u8 *r)
         if (r[5] == 7)
             sched_remove(&w->q, e, w->now);
         else if (e->state == SCHED_OFF)
-            CHECK(sched_add(&w->q, e, w->now) == OK);
+            CHECK((r[5] & 1 ? sched_join : sched_add)(&w->q, e, w->now) == OK);
         return;
     case 5: look(w); return;
     default: /* time, which is the running one's */

@@ -11,6 +11,8 @@ struct dumb_entity {
     u32 priority;
     i64 quantum, budget, period, credit, floor, tokens;
     u64 start, wake, ran, waited, round;
+    bool hungry;
+    u64 left;  /* when it was taken off the queue */
     i64 place; /* among those that wait for the CPU: the smallest first */
     i64 stamp; /* of blocking: the smallest wakes first */
 };
@@ -102,7 +104,7 @@ static void dumb_off_cpu(struct dumb *d)
     e->state = DUMB_READY;
     e->place = e->credit > e->floor ? --d->first : ++d->last;
     if (e->credit <= e->floor)
-        e->floor = 0;
+        e->floor = 0, e->hungry = true;
 }
 
 static int dumb_first(const struct dumb *d, u32 priority)
@@ -151,6 +153,7 @@ static void dumb_block(struct dumb *d, int i, u64 wake)
     dumb_timers(d);
     if (d->running == i)
         d->running = -1;
+    d->e[i].hungry = d->e[i].credit < d->e[i].quantum / 2;
     d->e[i].state = DUMB_BLOCKED;
     d->e[i].floor = 0;
     d->e[i].wake = wake;
@@ -159,8 +162,12 @@ static void dumb_block(struct dumb *d, int i, u64 wake)
 
 static void dumb_remove(struct dumb *d, int i)
 {
+    const bool hungry = d->e[i].hungry;
+
     dumb_block(d, i, ~0ull);
+    d->e[i].hungry = hungry;
     d->e[i].state = DUMB_OFF;
+    d->e[i].left = d->now;
 }
 
 static void dumb_add(struct dumb *d, int i)
@@ -172,8 +179,25 @@ static void dumb_add(struct dumb *d, int i)
     e->wake = ~0ull;
     e->start = d->now;
     e->credit = e->quantum;
+    e->hungry = false;
     e->tokens = e->budget;
     e->round = d->round[e->priority];
+}
+
+/* One that was on a queue before: its periods have gone on, its debt is still there. */
+static void dumb_join(struct dumb *d, int i)
+{
+    struct dumb_entity *e = &d->e[i];
+    const struct dumb_entity before = *e;
+
+    dumb_add(d, i);
+    e->credit = MIN(before.credit, 0);
+    e->tokens = before.tokens;
+    e->start = before.start;
+    e->hungry = before.hungry;
+    for (u64 t = before.left + 1; t <= d->now && e->period; t++)
+        if ((t - e->start) % (u64)e->period == 0)
+            e->tokens = MIN(e->tokens + e->budget, e->budget);
 }
 
 static void dumb_yield(struct dumb *d)

@@ -92,6 +92,9 @@ static void do_one(struct pair *p, int i, u64 now)
             sched_remove(&p->q, e, now);
             dumb_remove(&p->d, i);
             p->look = true;
+        } else if (!in_use && p->d.e[i].left && up_to(1)) {
+            assert_int_equal(sched_join(&p->q, e, now), OK);
+            dumb_join(&p->d, i);
         } else if (!in_use) {
             assert_int_equal(sched_add(&p->q, e, now), OK);
             dumb_add(&p->d, i);
@@ -106,11 +109,24 @@ static void do_one(struct pair *p, int i, u64 now)
     }
 }
 
+/* Quanta of those that want to run and use what they get. */
+static u64 load(const struct dumb *d)
+{
+    u64 sum = 0;
+
+    for (int i = 0; i < DUMB_MAX; i++)
+        if (d->e[i].state == DUMB_READY || d->e[i].state == DUMB_RUNNING)
+            sum += d->e[i].hungry ? (u64)d->e[i].quantum : 0;
+    return sum;
+}
+
 static void compare(const struct pair *p, u64 now, bool looked)
 {
     const int running = p->q.running ? (int)(p->q.running - p->e) : -1;
 
     assert_int_equal(running, p->d.running);
+    if (looked)
+        assert_int_equal(sched_load(&p->q, 7) * p->q.unit, load(&p->d));
     if (!looked)
         return; /* the accounts are those of before */
     for (int i = 0; i < DUMB_MAX; i++) {

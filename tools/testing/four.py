@@ -1,0 +1,219 @@
+"""Four different guests at once, with more vCPUs than the machine has CPUs: two Linux guests that
+compute what is known (tools/guest_init/check_work.c), memtest86+, and one that does in turn what
+harms others (guest_tests/t_hog.c).  None is bound to a CPU.  Lintel's monitor is asked again and
+again what time each vCPU had; in each window every vCPU of the three must have got what is due."""
+import re
+from dataclasses import dataclass
+
+from emulator import lintel, machine, session
+
+from . import host
+from .hostile import ALONE, BOTH
+from .machines import (AUDIT_LINE, CHECK_LINE, COUNTERS, DEBUG_EXIT_PORT, judge_dmesg, judge_memory,
+                       logs)
+from .monitor import Monitor
+
+CPUS = 2
+VCPUS = 2            # of each guest
+MODE_TICKS = 80_000_000  # of each of the hog's modes: all of them in TICKS
+TICKS, SOAK_TICKS = 2_000_000_000, 20_000_000_000
+WINDOW = 150_000_000  # ticks at least: a turn that somebody waits for is counted when it begins
+PAUSE = 2            # seconds between two questions
+TIMEOUT = 1500       # seconds: until all four run, and until they have ended
+DUE = CPUS / (4 * VCPUS)  # of a CPU, for each vCPU: there are 8, all of one weight, whoever sleeps
+LEAST = 0.95 * DUE
+KERNEL = ("console=ttyS0 quiet mitigations=off cryptomgr.notests rodata=off lintel.work "
+          f"lintel.cpus={VCPUS}")
+LINUX_IMAGE, MEMTEST_IMAGE = "cloud/vmlinuz", "memtest86+/memtest86+x64.bin"
+MODES = ALONE + BOTH
+LINUX = {"linux1": session.GUEST_COM3, "linux2": session.GUEST_COM4}
+VICTIMS = (*LINUX, "memtest")
+ENDS = {"linux1": "poweroff", "linux2": "poweroff", "memtest": "reboot", "hog": "killed"}
+ESCAPE = b"\x1b"     # memtest86+ restarts the machine
+
+TIMES = re.compile(r"^vCPU (\d+) on CPU \d+: of (\d+) ticks: Lintel \d+, asleep (\d+), "
+                   r"waiting for a CPU (\d+)$", re.MULTILINE)
+WORK = re.compile(r"^LINTEL-WORK rounds=([\d,]+) wrong=(\d+)\r?$", re.MULTILINE)
+STATUS = re.compile(r"#(\d+)  \[.*?Pass: +(\d+) .*?Errors: +(\d+)", re.DOTALL)
+COMPLAINT = re.compile(r"^\[ *[\d.]+\] (?:warning|error): .*$", re.MULTILINE)
+
+
+@dataclass
+class Times:
+    """Ticks of a vCPU's life until a question."""
+    total: int
+    asleep: int
+    waited: int
+
+
+def guests(options):
+    """The four, the hog behind memtest86+ at COM2."""
+    linux, memtest = options.guests / LINUX_IMAGE, options.guests / MEMTEST_IMAGE
+    words = f"modes={','.join(MODES)} each={MODE_TICKS} ticks={10 * SOAK_TICKS}"
+    return [*(lintel.Guest(name, linux, "96M", options.build / "initramfs-test.gz", KERNEL,
+                           vcpus=VCPUS, console=f"com{number}")
+              for number, name in enumerate(LINUX, start=3)),
+            lintel.Guest("memtest", memtest, "6M", cmdline="console=ttyS0", vcpus=VCPUS,
+                         on_reboot="end", console="com2"),
+            lintel.Guest("hog", options.build / "guest_tests" / "hog.flat", "16M", cmdline=words,
+                         vcpus=VCPUS, debug_exit=DEBUG_EXIT_PORT, switches=("touch",),
+                         console="com2")]
+
+
+# ---------------------------------------------------------------- while they run
+
+def ask(monitor):
+    """(guest, vCPU) -> Times."""
+    found = {}
+    monitor.open()
+    for name in VICTIMS:
+        for vcpu, *ticks in TIMES.findall(monitor.ask(f"stats {name}")):
+            found[name, int(vcpu)] = Times(*map(int, ticks))
+    monitor.run.send(monitor.port, b"leave\r")
+    return found
+
+
+def age(sample):
+    """Ticks since the first guest's start."""
+    return max((times.total for times in sample.values()), default=0)
+
+
+def watch(run, ticks):
+    """Samples, WINDOW apart or more, for as many ticks."""
+    monitor = Monitor(None, run, session.COM1)
+    samples = [ask(monitor)]
+    while age(samples[-1]) - age(samples[0]) < ticks:
+        if run.wait(timeout=PAUSE).reason == "exit":
+            break
+        sample = ask(monitor)
+        if age(sample) - age(samples[-1]) >= WINDOW:
+            samples.append(sample)
+    return samples
+
+
+def all_run(report, run):
+    """Whether each of the victims is at its work."""
+    signs = {"memtest": (session.GUEST, r"Errors: +0"),
+             **{name: (stream, r"^LINTEL-WORK ") for name, stream in LINUX.items()}}
+    good = True
+    for name, sign in signs.items():
+        ended = run.wait([sign], TIMEOUT)
+        good &= report.add(f"four guests: {name} works", ended.reason == "matched", ended.reason,
+                           logs(run))
+    return good
+
+
+def end(run):
+    """Each guest ends in its way; the hog has the port once memtest86+ is gone."""
+    for stream in LINUX.values():
+        run.send(stream, b"x")
+    run.send(session.GUEST, ESCAPE)
+    for _ in VICTIMS:  # in whatever order
+        run.wait([(session.COM1, r"^LINTEL-GUEST name=\S+ end=")], TIMEOUT)
+    run.wait([(session.GUEST, r"^# \w+ at ")], TIMEOUT)
+    monitor = Monitor(None, run, session.COM1)
+    monitor.open()
+    monitor.ask("stop hog")
+    run.send(session.COM1, b"leave\r")
+    return lintel.wait_for_end(run, TIMEOUT)
+
+
+# ---------------------------------------------------------------- what is to be seen
+
+def shares(samples):
+    """(guest, vCPU) -> what part of the time in which it wanted a CPU it had one, in each window.
+    A window most of which it slept says nothing."""
+    found = {key: [] for key in samples[0]}
+    for before, after in zip(samples, samples[1:]):
+        for key, start in before.items():
+            if key not in after:
+                continue
+            total = after[key].total - start.total
+            wanted = total - (after[key].asleep - start.asleep)
+            if 2 * wanted > total:
+                found[key].append((wanted - (after[key].waited - start.waited)) / wanted)
+    return found
+
+
+def judge_shares(report, samples, ticks):
+    ran = age(samples[-1]) - age(samples[0])
+    report.add("four guests: run at once", ran >= ticks, f"for {ran} ticks")
+    had = shares(samples)
+    for name in VICTIMS:
+        for vcpu in range(VCPUS):
+            got = had.get((name, vcpu), [])
+            # memtest86+ does some of its tests with its first processor alone.
+            enough = len(got) >= (len(samples) - 1) // (1 if name in LINUX or vcpu == 0 else 4)
+            report.add(f"four guests: share of {name}, vCPU {vcpu}",
+                       bool(got) and enough and min(got) >= LEAST,
+                       f"{min(got, default=0):.3f} to {max(got, default=0):.3f} in {len(got)} "
+                       f"windows, due {DUE:.3f}")
+
+
+def judge_linux(report, name, text):
+    """Its sums are right all along, and it got on."""
+    lines = [([int(rounds) for rounds in counts.split(",")], int(wrong))
+             for counts, wrong in WORK.findall(text)]
+    rounds = [after - before for before, after in zip(lines[0][0], lines[-1][0])] if lines else []
+    report.add(f"{name}: its sums are right", len(lines) > 2 and len(rounds) == VCPUS and
+               min(rounds) > 0 and not any(wrong for _, wrong in lines), f"rounds {rounds}", text)
+    for failed, what in CHECK_LINE.findall(text):
+        report.add(f"{name}: {what}", not failed, log=text)
+    report.add(f"{name}: LINTEL-GUEST-OK", "LINTEL-GUEST-OK" in text, log=text)
+    judge_dmesg(report, name, text)
+
+
+def judge_memtest(report, text, passes):
+    """No error in any of the states that it showed, and it got on."""
+    seen = [tuple(map(int, state)) for state in STATUS.findall(lintel.strip_controls(text))]
+    tests = sorted({(done, test) for test, done, _ in seen})
+    report.add("memtest86+: no errors", len(seen) > 2 and not any(errors for *_, errors in seen),
+               f"{len(seen)} states", text)
+    report.add("memtest86+: gets on", len(tests) > 2 and tests[-1][0] >= passes,
+               f"passes {tests[-1][0]}, tests {len(tests)}" if tests else "", text)
+
+
+def judge(report, run, outcome, passes):
+    """How all ended."""
+    log = lintel.strip_controls(run.text(session.COM1))
+    for name, stream in LINUX.items():
+        judge_linux(report, name, run.text(stream))
+    judge_memtest(report, run.text(session.GUEST), passes)
+    did = set(re.findall(r"^# (\w+) at \d+", run.text(session.GUEST), re.MULTILINE))
+    report.add("four guests: the hog did all", did >= set(MODES), " ".join(set(MODES) - did))
+    ended = {name: how for name, how, _ in lintel.GUEST_LINE.findall(log)}
+    report.add("four guests: end as they should", ended == ENDS, f"{ended}", log)
+    wrong = [text for text in COUNTERS.findall(log) if text != "ok"]
+    report.add("four guests: counters", not wrong, "; ".join(wrong), log)
+    audits = len(AUDIT_LINE.findall(log))
+    report.add("four guests: audits", audits == 2 * len(ENDS) + 1, f"{audits}", log)
+    strange = COMPLAINT.findall(log)
+    report.add("four guests: Lintel warns of nothing", not strange, "; ".join(strange))
+    judge_memory(report, "four guests", log)
+    report.add("four guests: the machine ends", outcome.status not in
+               (lintel.PANIC_STATUS, lintel.TIMEOUT_STATUS), outcome.text, logs(run))
+
+
+def four(report, options, ticks=TICKS, passes=0):
+    """Linux twice, memtest86+ and a hostile guest at once."""
+    files = [str(options.guests / name) for name in (LINUX_IMAGE, MEMTEST_IMAGE)]
+    if not host.make(report, "guests and test guests", f"B={options.top}", "guests",
+                     "guest-images", *files):
+        return
+    volume = lintel.Volume(run="together")
+    for one in guests(options):
+        volume.add(one)
+    with machine.RunDirectory("four") as directory:
+        image = volume.make_image(directory.path / "lintel.img", options.build)
+        target = machine.Machine(image, cpus=CPUS, serial_ports=4)
+        consoles = [lintel.GuestConsole(port=port)
+                    for port in (session.COM2, session.COM3, session.COM4)]
+        with session.Session(target, directory, console=consoles) as run:
+            if all_run(report, run):
+                judge_shares(report, watch(run, ticks), ticks)
+                judge(report, run, end(run), passes)
+
+
+def soak(report, options):
+    """The four for ten times as long."""
+    four(report, options, SOAK_TICKS, passes=1)
