@@ -26,7 +26,7 @@ static struct slot {
     struct vm *vm; /* NULL: it does not live */
     bool lived;
     u32 status;
-    u32 restarts; /* after its lifetime */
+    u32 restarts; /* after its lifetime or its exits */
 } slot[CONFIG_GUESTS_MAX];
 
 static struct lives lives;
@@ -98,6 +98,7 @@ static void begin(u32 n)
         never_began(n, guest);
         return;
     }
+    vm->exits_end = lives_exits(guest, s->restarts);
     s->vm = vm;
     say_cost(guest, before - hostmem()->free_frames, rdtsc() - start);
     audit(vm);

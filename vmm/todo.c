@@ -244,7 +244,7 @@ static bool look_around(struct vcpu *v, struct exit *x, u64 todo)
  * mailbox has used up the timer. */
 static bool needs_no_look(struct vcpu *v, u64 todo)
 {
-    if ((todo & ~(u64)(TODO_EVENT | TODO_MAIL)) || v->asleep || v->lapic.attention ||
+    if ((todo & ~(u64)(TODO_EVENT | TODO_MAIL | TODO_COUNT)) || v->asleep || v->lapic.attention ||
         v->vm->end != VM_RUNNING)
         return false;
     if (todo & TODO_MAIL) {
@@ -259,8 +259,6 @@ static bool needs_no_look(struct vcpu *v, u64 todo)
 
 static bool do_todo(struct vcpu *v, struct exit *x, u64 todo)
 {
-    if (unlikely(v->triple_fault))
-        vm_stop(v, NULL, "triple fault: an exception while delivering a double fault");
     if (todo & TODO_MAIL)
         mail_take(&v->mail, &v->lapic);
     if (todo & TODO_HALT)
@@ -268,13 +266,33 @@ static bool do_todo(struct vcpu *v, struct exit *x, u64 todo)
     return needs_no_look(v, todo) || look_around(v, x, todo);
 }
 
+/* True: it is not to be entered, v->todo says so.  TODO_COUNT is set at each entry, so that each
+ * exit comes here; other guests' exits have nothing to test for it. */
+static NOINLINE bool watch(struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+
+    if (v->triple_fault) {
+        vm_stop(v, NULL, "triple fault: an exception while delivering a double fault");
+        return true;
+    }
+    if (vm_exits(vm) >= vm->exits_end) {
+        vm_end(vm, VM_END_EXPIRED, 0);
+        return true;
+    }
+    vcpu_todo(v, TODO_COUNT);
+    return false;
+}
+
 bool vcpu_prepare(struct vcpu *v, struct exit *x)
 {
     u64 todo;
 
-    while ((todo = atomic_xchg(&v->todo, 0)) != 0)
-        if (!do_todo(v, x, todo))
-            return false;
+    do {
+        while ((todo = atomic_xchg(&v->todo, 0)) != 0)
+            if (!do_todo(v, x, todo))
+                return false;
+    } while (unlikely(v->watched) && watch(v));
     plan_events(v);
     return true;
 }

@@ -24,6 +24,7 @@ enum vcpu_todo {
     TODO_RESCHED = 32,  /* its CPU has something else to do */
     TODO_YIELD = 64,    /* it waits for another vCPU, as it seems */
     TODO_CONSOLE = 128, /* something was typed, or there is room to send again */
+    TODO_COUNT = 256,   /* nothing but a look at how many exits there were: v->counted */
 };
 
 /* Why vcpu_run() has returned. */
@@ -74,7 +75,14 @@ struct vcpu {
     bool nmi_pending;
     bool asleep; /* in HLT, or waits_for_sipi */
     bool waits_for_sipi;
-    bool triple_fault; /* raising an exception during #DF ended in shutdown */
+    /* vcpu_prepare() has to look at before each entry; watched is not 0: one of them is set. */
+    union {
+        struct {
+            bool triple_fault; /* raising an exception during #DF ended in shutdown */
+            bool counted;      /* its guest has so many exits to live: vm->exits_end */
+        };
+        u16 watched;
+    };
     struct insn_memo insn_memo[INSN_MEMOS];
     u32 misfits; /* exits in a row whose instruction was another one by then */
     u64 xcr0;
