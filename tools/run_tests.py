@@ -11,8 +11,8 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import (bench, consoles, host, lab, linux_smp, live, machines, monitor, replay, smp,
-                     together, xen)
+from testing import (bench, consoles, host, lab, linux_smp, live, lives, machines, monitor, replay,
+                     smp, together, xen)
 from testing.report import Report
 
 STEPS = {
@@ -31,7 +31,8 @@ STEPS = {
     "consoles": consoles.consoles,
     "monitor": monitor.monitor,
     "together": together.together,
-    "lives": together.lives_long,
+    "lives": lives.some,
+    "lives-soak": lives.thousand,
     "linux": machines.linux,
     "linux-smp": linux_smp.linux_smp,
     "lab-models": lab.models,

@@ -24,7 +24,7 @@ enum vcpu_todo {
     TODO_RESCHED = 32,  /* its CPU has something else to do */
     TODO_YIELD = 64,    /* it waits for another vCPU, as it seems */
     TODO_CONSOLE = 128, /* something was typed, or there is room to send again */
-    TODO_COUNT = 256,   /* nothing but a look at how many exits there were: v->counted */
+    TODO_COUNT = 512,   /* nothing but a look at how many exits there were: v->counted */
 };
 
 /* Why vcpu_run() has returned. */

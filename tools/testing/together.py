@@ -17,13 +17,11 @@ EACH = 12_000_000         # of a hog's mode
 SHARE_OF_2, SHARE_OF_3 = 475, 316  # thousandths: 95 % of what is due
 SHARE_OF_CAP = 194
 REAL_TIME = 12_000
-MEMORY_LINE = re.compile(r"^LINTEL-MEMORY free=(\d+) of=(\d+) lintel=(\d+) of=(\d+) vpids=(\d+)\r?$",
-                         re.MULTILINE)
+MEMORY_LINE = re.compile(r"^LINTEL-MEMORY free=(\d+) of=(\d+) lintel=(\d+) of=(\d+) vpids=(\d+) "
+                         r"queued=(\d+) looks=(\d+) losses=(\d+)\r?$", re.MULTILINE)
 COST_LINE = re.compile(r"^LINTEL-GUEST-COST name=\S+ bytes=(\d+) ticks=\d+\r?$", re.MULTILINE)
 COST_MAX = 300 << 10
 EXPIRED = 124
-LIFETIMES = (20, 33, 47, 61, 83, 107)  # milliseconds, of as many guests
-LIVES = 50
 MANY = 100
 TIMES = re.compile(r"^LINTEL-TIMES guest=(\S+) total=(\d+) lintel=\d+ waiting=(\d+) guest=\d+ "
                    r"stolen=(\d+) vcpu=(\d+)\r?$", re.MULTILINE)
@@ -42,6 +40,7 @@ class Scenario:
     name: str
     guests: list
     cpus: int = 1
+    run: str = "together"  # or one-by-one
 
 
 def guest(options, image, name, keys=None, **words):
@@ -85,10 +84,13 @@ def judge_pinned(report, log):
 
 
 def judge_memory(report, name, log):
-    """All frames and VPIDs have come back."""
+    """Frames, VPIDs and places on queues have come back, each time that no guest lived and at the
+    end; returns how often no guest lived."""
     found = MEMORY_LINE.search(log)
     report.add(f"{name}: all memory comes back", bool(found) and found[1] == found[2] and
-               found[3] == found[4] and found[5] == "0", found[0].strip() if found else "", log)
+               found[3] == found[4] and found[5] == found[6] == found[8] == "0" and found[7] != "0",
+               found[0].strip() if found else "", log)
+    return int(found[7]) if found else 0
 
 
 def judge(report, scenario, run, outcome):
@@ -114,7 +116,7 @@ def judge(report, scenario, run, outcome):
 
 def boot(report, options, scenario, judge_it=judge, log_level="info"):
     """One boot of a scenario."""
-    volume = lintel.Volume(log_level, run="together")
+    volume = lintel.Volume(log_level, run=scenario.run)
     for one in scenario.guests:
         volume.add(one)
     with machine.RunDirectory("together") as directory:
@@ -181,32 +183,13 @@ def priorities(options):
         victim(options, "first", {"priority": 6}, ticks=ticks, window=WINDOW, rest=1, late=REAL_TIME)])
 
 
-# ---------------------------------------------------------------- lives
+# ---------------------------------------------------------------- small ones
 
 def small(options, name, keys=None, **words):
     """guest_tests/t_small.c, without a console and with no lines about it but its end."""
     one = guest(options, "small", name, {"memory": "4M", **(keys or {})}, **words)
     one.console, one.switches = "none", ()
     return one
-
-
-def lives(report, options, count):
-    """Guests of 1 to 3 vCPUs are made and ended, `count` times in all; everything comes back."""
-    each = count // len(LIFETIMES)
-    guests = [small(options, f"life{n}", {"vcpus": n % 3 + 1, "lifetime": lifetime,
-                                          "restarts": each - 1}, rounds=0, cpus=n % 3 + 1)
-              for n, lifetime in enumerate(LIFETIMES)]
-
-    def judge_lives(report, scenario, run, outcome):
-        log = lintel.strip_controls(run.text(session.COM1))
-        ends = [end for _, end, _ in lintel.GUEST_LINE.findall(log)]
-        report.add(f"{scenario.name}: expired", ends == ["expired"] * each * len(LIFETIMES),
-                   f"{len(ends)}", logs(run))
-        judge_memory(report, scenario.name, log)
-        report.add(f"{scenario.name}: ends", outcome.status == EXPIRED, outcome.text, logs(run))
-
-    boot(report, options, Scenario(f"{each * len(LIFETIMES)} lives", guests, cpus=2), judge_lives,
-         "warning")
 
 
 def many(report, options):
@@ -241,11 +224,4 @@ def together(report, options):
         return
     for scenario in SCENARIOS:
         boot(report, options, scenario(options))
-    lives(report, options, LIVES)
     many(report, options)
-
-
-def lives_long(report, options):
-    """A thousand guests made and ended."""
-    if host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
-        lives(report, options, 1000)
