@@ -1,6 +1,7 @@
 /* What a vCPU has to do before it can be entered: its mailbox, its devices, its sleep in HLT, its
  * CPU's wishes, and which event goes in. */
 #include "vmm/todo.h"
+#include "abi/kvm.h"
 #include "arch/x86_64/cr.h"
 #include "lib/atomic.h"
 #include "vmm/console.h"
@@ -93,18 +94,48 @@ static void inject(struct vcpu *v, struct event e)
     trace(v->trace, TRACE_INJECT, v->trace_id, e.info, e.error, 0);
 }
 
+/* Most often it is an interrupt of the local APIC alone that the guest can take now: that needs
+ * none of the rules below.  False: it does, and nothing was done. */
+static bool deliver(struct vcpu *v)
+{
+    struct guest_state *g = &v->vmx.guest;
+    int vector;
+
+    if (v->pending.info || v->nmi_pending || vcpu_extint_pending(v) ||
+        !(gs_get(g, GS_RFLAGS) & RFLAGS_IF) ||
+        (gs_get(g, GS_INTERRUPTIBILITY) & (BLOCKED_STI | BLOCKED_MOV_SS)))
+        return false;
+    vector = lapic_take(&v->lapic);
+    if (vector == LAPIC_NO_VECTOR)
+        return false;
+    v->stats->injected++;
+    vmx_inject_interrupt(&v->vmx, (u8)vector);
+    trace(v->trace, TRACE_INJECT, v->trace_id, EVENT_VALID | (u8)vector, 0, 0);
+    if (v->pv.eoi & KVM_MSR_ENABLED)
+        pv_eoi_share(v);
+    v->irq_planned = lapic_has_requests(&v->lapic) && vcpu_irq_pending(v);
+    v->extint_planned = false;
+    vmx_set_irq_window(&v->vmx, v->irq_planned);
+    vmx_set_nmi_window(&v->vmx, false);
+    return true;
+}
+
 /* Decides what goes in with the next entry, and which windows to ask for. */
 static void plan_events(struct vcpu *v)
 {
     struct guest_state *g = &v->vmx.guest;
-    const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
 
     if (lapic_has_requests(&v->lapic)) {
-        if (v->apic_page)
+        if (v->apic_page) {
             vcpu_post_interrupts(v);
-        else if (v->pv.eoi_vector)
-            pv_eoi_take(v);
+        } else {
+            if (v->pv.eoi_vector)
+                pv_eoi_take(v);
+            if (deliver(v))
+                return;
+        }
     }
+    const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
     const struct irq_view view = {
         .exception = v->pending.info,
         .nmi = v->nmi_pending,

@@ -144,6 +144,10 @@ void vcpu_raise_page_fault(struct vcpu *v, u64 gva, u32 error)
 void vcpu_advance_slow(struct vcpu *v, u64 len)
 {
     struct guest_state *g = &v->vmx.guest;
+
+    if (likely(!vcpu_has_advanced(v, len)))
+        return;
+
     const u64 rip = gs_get(g, GS_RIP), old = rip - len;
     const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
 
