@@ -91,6 +91,8 @@ const struct key config_keys[] = {
     { "cap",        GUEST(cap),         COUNT(0, 1, 100), .unit = "percent of one CPU" },
     { "period",     GUEST(period),      COUNT(10, 1, 1000), .unit = "milliseconds" },
     { "lifetime",   GUEST(lifetime),    COUNT(0, 1, 86400000), .unit = "milliseconds" },
+    { "exits",      GUEST(exits),       COUNT(0, 1, 4000000000) },
+    { "exits_seed", GUEST(exits_seed),  COUNT(0, 1, 4000000000) },
     { "restarts",   GUEST(restarts),    COUNT(0, 0, 1000000) },
     { "paravirt",   GUEST(paravirt),    CHOICE(switches, CONFIG_ON) },
     { "start",      GUEST(start),       CHOICE(starts, CONFIG_START_BOOT) },

@@ -1,4 +1,5 @@
-/* What an exit costs, seen from the guest: RDTSC; operation; RDTSC, less the empty pair. */
+/* What an exit costs, seen from the guest: RDTSC; operation; RDTSC, less the empty pair.  With
+ * `apic` on the command line, those of the local APIC only. */
 #include "guest_tests/rt/lapic.h"
 
 #define SAMPLES       2000u
@@ -11,6 +12,11 @@
 #define TSC_DEADLINE  0x40000u     /* mode of the timer's LVT entry */
 
 static u32 sample[SAMPLES];
+
+static bool only_apic(void)
+{
+    return strcmp(cmdline, "apic") == 0;
+}
 
 static void sort(u32 count)
 {
@@ -42,7 +48,7 @@ static void report(const char *name, u32 count)
         report(name, SAMPLES);                                                                     \
     } while (0)
 
-static volatile u64 stamp;
+static volatile u64 stamp, served;
 
 static void take_stamp(struct frame *f)
 {
@@ -72,7 +78,20 @@ static void bench_timer(const char *name, bool halted)
     report(name, TIMER_SAMPLES);
 }
 
-static void bench_self_ipi(void)
+/* What is measured of an IPI to oneself. */
+enum span { TO_HANDLER, TO_ITS_END, ITS_EOI };
+
+static void send_xapic(void)
+{
+    lapic_put(ICR_LOW, TO_SELF | LOW);
+}
+
+static void send_x2apic(void)
+{
+    wrmsr(0x83f, LOW);
+}
+
+static void bench_self_ipi(const char *name, void (*send)(void), enum span span)
 {
     cpu_sti();
     for (u32 i = 0; i < TIMER_SAMPLES; i++) {
@@ -80,13 +99,16 @@ static void bench_self_ipi(void)
 
         const u64 start = rdtsc();
 
-        lapic_put(ICR_LOW, TO_SELF | LOW);
+        send();
         while (stamp == 0)
             ;
-        sample[i] = (u32)(stamp - start);
+        const u64 end = rdtsc();
+        sample[i] = (u32)(span == TO_HANDLER   ? stamp - start
+                          : span == TO_ITS_END ? end - start
+                                               : served - stamp);
     }
     cpu_cli();
-    report("self-ipi", TIMER_SAMPLES);
+    report(name, TIMER_SAMPLES);
 }
 
 /* The hypervisor's own exits: a loop that does nothing is interrupted by its timer. */
@@ -136,10 +158,12 @@ GUEST_TEST(bench_interrupts)
     lapic_put(LVT_TIMER, TIMER);
     bench_timer("timer-to-handler", false);
     bench_timer("timer-from-hlt", true);
-    bench_self_ipi();
+    bench_self_ipi("self-ipi", send_xapic, TO_HANDLER);
+    bench_self_ipi("self-ipi-end", send_xapic, TO_ITS_END);
     bench_put_off();
     lapic_fresh();
-    bench_slices();
+    if (!only_apic())
+        bench_slices();
     EXPECT_TRUE(true);
 }
 
@@ -148,24 +172,7 @@ static void x2apic_stamp(struct frame *f)
     (void)f;
     stamp = rdtsc();
     wrmsr(0x80b, 0);
-}
-
-static void bench_x2apic_self_ipi(void)
-{
-    on_vector(LOW, x2apic_stamp);
-    cpu_sti();
-    for (u32 i = 0; i < TIMER_SAMPLES; i++) {
-        stamp = 0;
-
-        const u64 start = rdtsc();
-
-        wrmsr(0x83f, LOW);
-        while (stamp == 0)
-            ;
-        sample[i] = (u32)(stamp - start);
-    }
-    cpu_cli();
-    report("x2apic-self-ipi", TIMER_SAMPLES);
+    served = rdtsc();
 }
 
 /* In x2APIC mode, which is left through the APIC's being off. */
@@ -179,7 +186,10 @@ GUEST_TEST(bench_x2apic)
     BENCH("x2apic-tpr", wrmsr(0x808, 0));
     BENCH("x2apic-read", (void)rdmsr(0x802));
     BENCH("x2apic-icr", wrmsr(0x830, 1ull << 32 | LOW)); /* to nobody */
-    bench_x2apic_self_ipi();
+    on_vector(LOW, x2apic_stamp);
+    bench_self_ipi("x2apic-self-ipi", send_x2apic, TO_HANDLER);
+    bench_self_ipi("x2apic-self-ipi-end", send_x2apic, TO_ITS_END);
+    bench_self_ipi("x2apic-eoi-served", send_x2apic, ITS_EOI);
     wrmsr(0x832, MASKED | TSC_DEADLINE | TIMER);
     BENCH("x2apic-tsc-deadline", wrmsr(MSR_DEADLINE, start_ + far - i_ * 1000));
     wrmsr(0x1b, base & ~BIT(11));
@@ -188,9 +198,20 @@ GUEST_TEST(bench_x2apic)
     EXPECT_TRUE(true);
 }
 
+GUEST_TEST(bench_xapic)
+{
+    lapic_fresh();
+    BENCH("lapic-read", (void)*(volatile u32 *)0xfee00020);
+    BENCH("lapic-eoi", *(volatile u32 *)0xfee000b0 = 0);
+    EXPECT_TRUE(true);
+}
+
 /* What should not exit at all. */
 GUEST_TEST(bench_no_exit)
 {
+    if (only_apic())
+        SKIP("has nothing to do with the APIC");
+
     const u64 cr3 = read_cr3();
 
     BENCH("no-exit-cr3", write_cr3(cr3));
@@ -204,9 +225,11 @@ GUEST_TEST(bench_exits)
     const u64 cr0 = read_cr0(), cr4 = read_cr4(), apic_base = rdmsr(0x1b), pat = rdmsr(0x277);
     const u64 mtrr = rdmsr(0x2ff);
 
+    BENCH("empty", (void)0);
+    if (only_apic())
+        SKIP("has nothing to do with the APIC");
     write_cr4(cr4 | CR4_OSXSAVE);
     volatile u8 *fresh = (volatile u8 *)FRESH;
-    BENCH("empty", (void)0);
     BENCH("cpuid", (void)cpuid(0, 0));
     if (cpuid(1, 0).ecx & BIT(31))
         BENCH("vmcall", (void)vmcall(~0ull, 0, 0));
@@ -234,8 +257,6 @@ GUEST_TEST(bench_exits)
     BENCH("mov-cr0", write_cr0(cr0));
     BENCH("mov-cr4", write_cr4(cr4 | CR4_OSXSAVE));
     BENCH("mmio-read", (void)*(volatile u32 *)0xa0000);
-    BENCH("lapic-read", (void)*(volatile u32 *)0xfee00020);
-    BENCH("lapic-eoi", *(volatile u32 *)0xfee000b0 = 0);
     BENCH("first-touch", fresh += PAGE_SIZE, (void)*fresh); /* maps a page if `touch` is on */
     BENCH("fault-ud", (void)FAULTS(__asm__ volatile("ud2")));
     write_cr4(cr4);

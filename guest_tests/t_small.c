@@ -1,6 +1,8 @@
 /* A guest that needs little: it computes, exits and sleeps, rounds=N times or, if that is 0, until
- * somebody ends it; with cpus=N its other processors do so, too.  Many of these live at a time, or
- * one after another. */
+ * somebody ends it; naps=0: it does not sleep.  With cpus=N its other processors do so, too; with
+ * starts=1 it starts them anew all the time instead.  Many of these live at a time, or one after
+ * another. */
+#include "guest_tests/rt/cmdline.h"
 #include "guest_tests/rt/guest.h"
 #include "guest_tests/rt/lapic.h"
 #include "guest_tests/rt/smp.h"
@@ -10,20 +12,7 @@
 #define WORK             3000u
 #define NAP              20000u /* ticks */
 
-static u64 number_of(const char *key, u64 otherwise)
-{
-    const size_t len = strlen(key);
-    u64 number = 0;
-
-    for (const char *c = cmdline; *c != 0; c++) {
-        if (strncmp(c, key, len) != 0)
-            continue;
-        for (c += len; *c >= '0' && *c <= '9'; c++)
-            number = number * 10 + (u64)(*c - '0');
-        return number;
-    }
-    return otherwise;
-}
+static bool naps;
 
 static void awake(struct frame *f)
 {
@@ -41,20 +30,32 @@ static void live(u64 rounds)
             sum += n;
         (void)cpuid(0, 0);
         (void)inb(0x1234);
+        if (!naps)
+            continue;
         wrmsr(MSR_TSC_DEADLINE, rdtsc() + NAP);
         cpu_sti_hlt();
         cpu_cli();
     }
 }
 
+static void start_for_ever(void)
+{
+    for (u32 cpu = 1;; cpu = cpu % (smp_count() - 1) + 1)
+        if (!smp_restart(cpu, SMP_PAGE))
+            return;
+}
+
 GUEST_TEST(lives)
 {
-    const u64 rounds = number_of("rounds=", 20);
+    const u64 rounds = cmdline_number("rounds=", 20);
 
+    naps = cmdline_number("naps=", 1);
     on_vector(TIMER, awake);
     apic_put(APIC_SVR, ENABLED | SPURIOUS);
-    if (number_of("cpus=", 1) > 1) {
+    if (cmdline_number("cpus=", 1) > 1) {
         (void)smp_boot();
+        if (cmdline_number("starts=", 0) && smp_count() > 1)
+            start_for_ever();
         for (u32 cpu = 1; cpu < smp_count(); cpu++)
             smp_start(cpu, live, rounds);
     }

@@ -80,6 +80,8 @@ struct config_guest {
     u32 period;     /* of the cap, milliseconds */
     u32 lifetime;   /* milliseconds until Lintel ends it, 0: no limit */
     u32 restarts;   /* how often it is started again after that */
+    u32 exits;      /* VM exits until Lintel ends it, 0: no limit */
+    u32 exits_seed; /* not 0: in each life another limit, up to that */
     u32 paravirt;   /* enum config_switch: the clock of KVM's CPUID leaves */
     u32 start;      /* enum config_start */
     u32 apicv;      /* enum config_apicv */

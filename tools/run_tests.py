@@ -11,8 +11,8 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import (bench, consoles, drivers_pc, four, host, lab, linux_smp, live, machines,
-                     monitor, replay, smp, together, xen)
+from testing import (bench, consoles, drivers_pc, four, host, lab, linux_smp, live, lives,
+                     machines, monitor, replay, smp, together, xen)
 from testing.report import Report
 
 STEPS = {
@@ -34,7 +34,8 @@ STEPS = {
     "together": together.together,
     "four": four.four,
     "four-soak": four.soak,
-    "lives": together.lives_long,
+    "lives": lives.some,
+    "lives-soak": lives.thousand,
     "linux": machines.linux,
     "linux-smp": linux_smp.linux_smp,
     "lab-models": lab.models,
@@ -59,6 +60,8 @@ def arguments():
     parser.add_argument("--build", type=Path, default=Path("build"), metavar="DIR")
     parser.add_argument("--guests", type=Path, default=Path("build/guests"), metavar="DIR")
     parser.add_argument("--fuzz-seconds", type=int, default=10, metavar="S")
+    parser.add_argument("--only", default="", metavar="REGEX",
+                        help="of the step linux-smp-soak: 'cloud 8 on 1' and the like")
     return parser.parse_args()
 
 

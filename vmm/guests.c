@@ -5,6 +5,7 @@
 #include "arch/x86_64/smp.h"
 #include "vmm/audit.h"
 #include "vmm/bootinfo.h"
+#include "vmm/census.h"
 #include "vmm/console.h"
 #include "vmm/cpu_share.h"
 #include "vmm/hostmem.h"
@@ -26,7 +27,7 @@ static struct slot {
     struct vm *vm; /* NULL: it does not live */
     bool lived;
     u32 status;
-    u32 restarts; /* after its lifetime */
+    u32 restarts; /* after its lifetime or its exits */
 } slot[CONFIG_GUESTS_MAX];
 
 static struct lives lives;
@@ -98,6 +99,7 @@ static void begin(u32 n)
         never_began(n, guest);
         return;
     }
+    vm->exits_end = lives_exits(guest, s->restarts);
     s->vm = vm;
     say_cost(guest, before - hostmem()->free_frames, rdtsc() - start);
     audit(vm);
@@ -130,6 +132,27 @@ static bool lives_again(struct slot *s, const struct config_guest *guest, u32 en
     }
 }
 
+/* Where it stood when its time was over. */
+static void say_expired(const struct config_guest *guest, const struct vm *vm)
+{
+    u32 asleep = 0, unstarted = 0;
+
+    for (u32 i = 0; i < vm->vcpus; i++) {
+        unstarted += vm->vcpu[i]->waits_for_sipi;
+        asleep += vm->vcpu[i]->asleep && !vm->vcpu[i]->waits_for_sipi;
+    }
+    log_info("LINTEL-EXPIRED guest=%s exits=%llu vcpus=%u asleep=%u unstarted=%u", guest->name,
+             (unsigned long long)vm_exits(vm), vm->vcpus, asleep, unstarted);
+}
+
+static bool anybody(void)
+{
+    for (u32 n = 0; n < lives.count; n++)
+        if (slot[n].vm)
+            return true;
+    return false;
+}
+
 static void finish(u32 n)
 {
     const struct config_guest *guest = &config()->guest[n];
@@ -141,6 +164,8 @@ static void finish(u32 n)
     trace_state(vm);
     vm_disconnect(vm, again);
     report(guest, vm);
+    if (end == VM_END_EXPIRED)
+        say_expired(guest, vm);
     audit(vm);
     s->status = end == VM_END_DEBUG_EXIT ? vm->end_value : end_of[end].status;
     vm_destroy(vm);
@@ -148,6 +173,8 @@ static void finish(u32 n)
     s->vm = NULL;
     say_end(guest, end, s->status);
     lives_end(&lives, n, again);
+    if (!anybody())
+        census_check(guest->name);
 }
 
 void guests_vcpu_ended(struct vcpu *v)

@@ -35,6 +35,26 @@ void lives_end(struct lives *l, u32 n, bool again)
     l->state[n] = again ? LIFE_DUE : LIFE_OVER;
 }
 
+/* Each bit of `n` moves about half of the result's: multiplications carry upwards, shifts bring it
+ * down again. */
+static u64 scatter(u64 n)
+{
+    for (u32 round = 0; round < 3; round++) {
+        n *= 0xd1342543de82ef95;
+        n ^= n >> 32;
+    }
+    return n;
+}
+
+u64 lives_exits(const struct config_guest *guest, u32 life)
+{
+    if (guest->exits == 0)
+        return ~0ull;
+    if (guest->exits_seed == 0)
+        return guest->exits;
+    return 1 + scatter((u64)guest->exits_seed << 32 | life) % guest->exits;
+}
+
 err_t lives_ask(struct lives *l, u32 n)
 {
     if (l->state[n] == LIFE_ON || l->state[n] == LIFE_DUE)

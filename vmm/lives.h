@@ -25,6 +25,9 @@ u32 lives_next(const struct lives *l);
 void lives_begin(struct lives *l, u32 n);
 /* again: its next life begins. */
 void lives_end(struct lives *l, u32 n, bool again);
+/* VM exits after which it is to end in its life number `life`, from 0; ~0: not for that.  With a
+ * seed, they are spread evenly over 1 to guest->exits, and the same each time. */
+u64 lives_exits(const struct config_guest *guest, u32 life);
 /* Somebody wants it to begin.  E_EXIST: it lives, or is about to. */
 err_t lives_ask(struct lives *l, u32 n);
 /* Nobody lives or is about to, and nobody can ask: not before the first one has lived, and not

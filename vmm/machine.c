@@ -6,31 +6,15 @@
 #include "drivers/platform/power.h"
 #include "vmm/audit.h"
 #include "vmm/bootinfo.h"
+#include "vmm/census.h"
 #include "vmm/console.h"
 #include "vmm/console_turn.h"
 #include "vmm/cpu.h"
 #include "vmm/cpu_share.h"
 #include "vmm/guests.h"
-#include "vmm/hostmem.h"
 #include "vmm/monitor.h"
 #include "vmm/monitor_actions.h"
 #include "vmm/record.h"
-#include "vmm/vcpu_life.h"
-
-/* Before the first guest: all that they get comes back. */
-static struct {
-    u64 free, lintel; /* frames */
-} frames;
-
-static void report_memory(void)
-{
-    const struct pmm *p = hostmem();
-
-    log_info("LINTEL-MEMORY free=%llu of=%llu lintel=%llu of=%llu vpids=%u",
-             (unsigned long long)p->free_frames, (unsigned long long)frames.free,
-             (unsigned long long)pmm_count(p, FRAME_LINTEL), (unsigned long long)frames.lintel,
-             vcpu_vpids_in_use());
-}
 
 static NORETURN void halt(void)
 {
@@ -43,7 +27,7 @@ static NORETURN void halt(void)
 static NORETURN void end_machine(void)
 {
     audit(NULL);
-    report_memory();
+    census_report();
     record_report();
     log_info("LINTEL-EXIT status=%u", guests_status());
     switch (bootinfo()->config.on_end) {
@@ -56,10 +40,7 @@ static NORETURN void end_machine(void)
 
 static void control(void)
 {
-    if (frames.free == 0) { /* the first time: the other CPUs have what they need */
-        frames.free = hostmem()->free_frames;
-        frames.lintel = pmm_count(hostmem(), FRAME_LINTEL);
-    }
+    census_begin(); /* the first time: the other CPUs have what they need */
     guests_control();
     if (guests_are_over(monitor_is_open())) {
         console_end();

@@ -54,7 +54,6 @@ err_t msr_model_read(struct vcpu *v, u32 msr, u64 *value, u64 now)
 err_t msr_model_write(struct vcpu *v, u32 msr, u64 value, u64 now)
 {
     switch (msr) {
-    case MSR_TSC_DEADLINE: vcpu_set_tsc_deadline(v, value, now); return OK;
     case MSR_TSC: move_tsc(v, value - guest_tsc(v, now), now); return OK;
     case MSR_TSC_ADJUST: move_tsc(v, value - v->tsc_adjust, now); return OK;
     case MSR_DEBUGCTL: /* single-step on branches only; no branch records, no trace store */

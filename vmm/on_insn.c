@@ -5,6 +5,7 @@
 #include "arch/x86_64/msr.h"
 #include "vmm/handlers.h"
 #include "vmm/hypercall.h"
+#include "vmm/lapic_quick.h"
 #include "vmm/msr_models.h"
 #include "vmm/policy/cr.h"
 #include "vmm/pv.h"
@@ -127,12 +128,48 @@ static NOINLINE enum verdict wrmsr_rare(struct vcpu *v, const struct exit *x, u6
     const struct msr_row *row = msr_find(msr), *beyond = msr_find_beyond(msr);
     err_t err = E_INVAL;
 
-    if (row && (row->write == MSR_APIC || row->other == MSR_APIC))
-        err = msr == MSR_APIC_BASE ? vcpu_set_apic_base(v, value, x->tsc)
-                                   : vcpu_lapic_msr_write(v, msr, value, x->tsc);
+    if (row && row->other == MSR_APIC)
+        err = vcpu_set_apic_base(v, value, x->tsc);
     else if (beyond && beyond->write == MSR_CALL)
         err = pv_msr_write(v, msr, value);
     return err == OK ? NEXT : refuse_msr(v, msr, true, value);
+}
+
+/* What calls others is in functions by itself, so that on_wrmsr() and wrmsr_apic() save no
+ * registers, and reads the MSR's number anew, so that they move none. */
+static __attribute__((noinline)) enum verdict wrmsr_model(struct vcpu *v, const struct exit *x,
+                                                          u64 value)
+{
+    const u32 msr = (u32)v->vmx.guest.regs.r[RCX];
+
+    if (likely(msr == MSR_TSC_DEADLINE)) { /* by far the most frequent */
+        vcpu_set_tsc_deadline(v, value, x->tsc);
+        return NEXT;
+    }
+    return msr_model_write(v, msr, value, x->tsc) == OK ? NEXT : refuse_msr(v, msr, true, value);
+}
+
+static __attribute__((noinline)) enum verdict wrmsr_apic_slow(struct vcpu *v, const struct exit *x,
+                                                              u64 value)
+{
+    const u32 msr = (u32)v->vmx.guest.regs.r[RCX];
+
+    return vcpu_lapic_msr_write(v, msr, value, x->tsc) == OK ? NEXT
+                                                             : refuse_msr(v, msr, true, value);
+}
+
+static __attribute__((noinline)) enum verdict wrmsr_apic(struct vcpu *v, const struct exit *x,
+                                                         u64 value)
+{
+    const u32 msr = (u32)v->vmx.guest.regs.r[RCX];
+
+    if (likely(lapic_mode(&v->lapic) == LAPIC_X2APIC)) {
+        if (msr == MSR_X2APIC_EOI && value == 0 && lapic_quick_eoi(v, x->tsc))
+            return NEXT;
+        if (msr == MSR_X2APIC_SELF_IPI && lapic_quick_self_ipi(v, value, x->tsc))
+            return NEXT;
+    }
+    return wrmsr_apic_slow(v, x, value);
 }
 
 enum verdict on_rdmsr(struct vcpu *v, const struct exit *x)
@@ -171,13 +208,13 @@ enum verdict on_wrmsr(struct vcpu *v, const struct exit *x)
         *held = value;
         return NEXT;
     }
+    if (row->write == MSR_CALL)
+        return wrmsr_model(v, x, value);
+    if (row->write == MSR_APIC)
+        return wrmsr_apic(v, x, value);
     if (row->write == MSR_IGNORE)
         return NEXT;
-    if (row->write != MSR_CALL)
-        return wrmsr_rare(v, x, value); /* or refused */
-    if (msr_model_write(v, msr, value, x->tsc) != OK)
-        return refuse_msr(v, msr, true, value);
-    return NEXT;
+    return wrmsr_rare(v, x, value); /* or refused */
 }
 
 enum verdict on_xsetbv(struct vcpu *v, const struct exit *x)

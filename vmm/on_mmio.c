@@ -10,6 +10,7 @@
 #include "vmm/gmem.h"
 #include "vmm/handlers.h"
 #include "vmm/insn_memo.h"
+#include "vmm/lapic_quick.h"
 #include "vmm/mmio.h"
 #include "vmm/record.h"
 #include "vmm/vcpu_irq.h"
@@ -234,6 +235,8 @@ static err_t plain_step(struct vcpu *v, const struct insn *insn, const struct ex
     /* A plain store does not read: a device's register may notice. */
     if (insn->op != INSN_MOV || !insn->mem_dest)
         TRY(operand(v, x, insn->size, &mem, false, fault));
+    else if (lapic_quick_store(v, x->gpa, insn->size, x->tsc))
+        return OK; /* whatever the value */
     insn_execute(insn, mem, get_reg(v, insn), flags, &effect);
     if (effect.writes_mem)
         TRY(operand(v, x, insn->size, &effect.mem, true, fault));

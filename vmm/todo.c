@@ -1,6 +1,7 @@
 /* What a vCPU has to do before it can be entered: its mailbox, its devices, its sleep in HLT, its
  * CPU's wishes, and which event goes in. */
 #include "vmm/todo.h"
+#include "abi/kvm.h"
 #include "arch/x86_64/cr.h"
 #include "lib/atomic.h"
 #include "vmm/console.h"
@@ -111,16 +112,46 @@ static void plan_nothing(struct vcpu *v)
     v->irq_planned = v->extint_planned = false;
 }
 
+/* Most often it is an interrupt of the local APIC alone that the guest can take now: that needs
+ * none of the rules below.  False: it does, and nothing was done. */
+static bool deliver(struct vcpu *v)
+{
+    struct guest_state *g = &v->vmx.guest;
+    int vector;
+
+    if (v->pending.info || v->nmi_pending || vcpu_extint_pending(v) ||
+        !(gs_get(g, GS_RFLAGS) & RFLAGS_IF) ||
+        (gs_get(g, GS_INTERRUPTIBILITY) & (BLOCKED_STI | BLOCKED_MOV_SS)))
+        return false;
+    vector = lapic_take(&v->lapic);
+    if (vector == LAPIC_NO_VECTOR)
+        return false;
+    v->stats->injected++;
+    vmx_inject_interrupt(&v->vmx, (u8)vector);
+    trace(v->trace, TRACE_INJECT, v->trace_id, EVENT_VALID | (u8)vector, 0, 0);
+    if (v->pv.eoi & KVM_MSR_ENABLED)
+        pv_eoi_share(v);
+    v->irq_planned = lapic_has_requests(&v->lapic) && vcpu_irq_pending(v);
+    v->extint_planned = false;
+    vmx_set_irq_window(&v->vmx, v->irq_planned);
+    vmx_set_nmi_window(&v->vmx, false);
+    return true;
+}
+
 /* Decides what goes in with the next entry, and which windows to ask for. */
 static void plan_events(struct vcpu *v)
 {
     struct guest_state *g = &v->vmx.guest;
 
     if (lapic_has_requests(&v->lapic)) {
-        if (v->apic_page)
+        if (v->apic_page) {
             vcpu_post_interrupts(v);
-        else if (v->pv.eoi_vector)
-            pv_eoi_take(v);
+        } else {
+            if (v->pv.eoi_vector)
+                pv_eoi_take(v);
+            if (deliver(v))
+                return;
+        }
     }
     if (likely(!needs_plan(v))) {
         plan_nothing(v);
@@ -201,8 +232,8 @@ static void account_sleep(struct vcpu *v, struct exit *x, u64 slept)
     trace(v->trace, TRACE_WAIT, v->trace_id, 0, slept, 0);
 }
 
-/* This CPU sleeps until an event is due for the guest, or somebody wants something of the vCPU, if no
- * other vCPU can use the CPU meanwhile.  False: it leaves. */
+/* This CPU sleeps until an event is due for the guest, or somebody wants something of the vCPU, if
+ * no other vCPU can use the CPU meanwhile.  False: it leaves. */
 static NOINLINE bool sleep_here(struct vcpu *v, struct exit *x, u64 deadline, u64 now)
 {
     const u64 start = now;
@@ -277,7 +308,7 @@ static bool look_around(struct vcpu *v, struct exit *x, u64 todo)
 }
 
 /* Of these, nothing has to be looked at before v->deadline. */
-#define TODO_QUIET ((u64)(TODO_EVENT | TODO_MAIL | TODO_HALT | TODO_TURN))
+#define TODO_QUIET ((u64)(TODO_EVENT | TODO_MAIL | TODO_HALT | TODO_TURN | TODO_COUNT))
 
 static bool is_quiet(const struct vcpu *v, u64 todo)
 {
@@ -289,7 +320,7 @@ static bool is_quiet(const struct vcpu *v, u64 todo)
  * NMI that told of the mailbox has used up the timer. */
 static bool go_on(struct vcpu *v, struct exit *x, u64 todo)
 {
-    if (todo == TODO_EVENT && !v->asleep)
+    if (!(todo & ~(u64)(TODO_EVENT | TODO_COUNT)) && !v->asleep)
         return true;
 
     const u64 now = record_now();
@@ -306,8 +337,6 @@ static bool go_on(struct vcpu *v, struct exit *x, u64 todo)
 
 static bool do_todo(struct vcpu *v, struct exit *x, u64 todo)
 {
-    if (unlikely(v->triple_fault))
-        vm_stop(v, NULL, "triple fault: an exception while delivering a double fault");
     if (todo & TODO_MAIL)
         mail_take(&v->mail, &v->lapic);
     if (todo & TODO_HALT)
@@ -317,13 +346,33 @@ static bool do_todo(struct vcpu *v, struct exit *x, u64 todo)
     return is_quiet(v, todo) ? go_on(v, x, todo) : look_around(v, x, todo);
 }
 
+/* True: it is not to be entered, v->todo says so.  TODO_COUNT is set at each entry, so that each
+ * exit comes here; other guests' exits have nothing to test for it. */
+static NOINLINE bool watch(struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+
+    if (v->triple_fault) {
+        vm_stop(v, NULL, "triple fault: an exception while delivering a double fault");
+        return true;
+    }
+    if (vm_exits(vm) >= vm->exits_end) {
+        vm_end(vm, VM_END_EXPIRED, 0);
+        return true;
+    }
+    vcpu_todo(v, TODO_COUNT);
+    return false;
+}
+
 bool vcpu_prepare(struct vcpu *v, struct exit *x)
 {
     u64 todo;
 
-    while ((todo = atomic_xchg(&v->todo, 0)) != 0)
-        if (!do_todo(v, x, todo))
-            return false;
+    do {
+        while ((todo = atomic_xchg(&v->todo, 0)) != 0)
+            if (!do_todo(v, x, todo))
+                return false;
+    } while (unlikely(v->watched) && watch(v));
     plan_events(v);
     return true;
 }

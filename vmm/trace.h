@@ -13,8 +13,8 @@ static inline struct trace_record *trace_next(struct trace_ring *ring)
     return (struct trace_record *)(void *)((u8 *)ring->record + at);
 }
 
-static inline void trace(struct trace_ring *ring, enum trace_event event, u16 who, u32 a, u64 b,
-                         u64 c)
+static inline __attribute__((always_inline)) void
+trace(struct trace_ring *ring, enum trace_event event, u16 who, u32 a, u64 b, u64 c)
 {
     struct trace_record *r = trace_next(ring);
 

@@ -141,27 +141,23 @@ void vcpu_raise_page_fault(struct vcpu *v, u64 gva, u32 error)
     vcpu_raise(v, VEC_PF, error);
 }
 
-static NOINLINE void end_insn(struct vcpu *v, u64 wrapped, u64 stepped)
+static NOINLINE void end_insn(struct vcpu *v, u64 len)
 {
     struct guest_state *g = &v->vmx.guest;
+    const u64 rip = gs_get(g, GS_RIP), old = rip - len;
     const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
 
     /* Outside 64-bit code EIP wraps at 4 GiB. */
-    if (wrapped && vcpu_code_bits(v) != 64)
-        gs_set(g, GS_RIP, (u32)gs_get(g, GS_RIP));
+    if ((rip ^ old) >> 32 && vcpu_code_bits(v) != 64)
+        gs_set(g, GS_RIP, (u32)rip);
     if (blocking & VCPU_BLOCKED_BY_INSN)
         gs_set(g, GS_INTERRUPTIBILITY, blocking & ~(u64)VCPU_BLOCKED_BY_INSN);
-    if (stepped && !(gs_get(g, GS_DEBUGCTL) & DEBUGCTL_BTF))
+    if ((gs_get(g, GS_RFLAGS) & RFLAGS_TF) && !(gs_get(g, GS_DEBUGCTL) & DEBUGCTL_BTF))
         gs_set(g, GS_PENDING_DEBUG, gs_get(g, GS_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }
 
 void vcpu_advance_slow(struct vcpu *v, u64 len)
 {
-    const u64 *field = v->vmx.guest.field; /* all three: GS_READ_AT_EXIT */
-    const u64 wrapped = (field[GS_RIP] ^ (field[GS_RIP] - len)) >> 32;
-    const u64 stepped = field[GS_RFLAGS] & RFLAGS_TF;
-
-    /* A vCPU that only has something to do comes here, too. */
-    if (wrapped | stepped | (field[GS_INTERRUPTIBILITY] & VCPU_BLOCKED_BY_INSN))
-        end_insn(v, wrapped, stepped);
+    if (vcpu_has_advanced(v, len)) /* a vCPU that only has something to do comes here, too */
+        end_insn(v, len);
 }

@@ -25,6 +25,7 @@ enum vcpu_todo {
     TODO_YIELD = 64,    /* it waits for another vCPU, as it seems */
     TODO_CONSOLE = 128, /* something was typed, or there is room to send again */
     TODO_TURN = 256,    /* its turn has begun, or ends at another time: its timer is to be set */
+    TODO_COUNT = 512,   /* nothing but a look at how many exits there were: v->counted */
 };
 
 /* Why vcpu_run() has returned. */
@@ -75,7 +76,14 @@ struct vcpu {
     bool nmi_pending;
     bool asleep; /* in HLT, or waits_for_sipi */
     bool waits_for_sipi;
-    bool triple_fault; /* raising an exception during #DF ended in shutdown */
+    /* vcpu_prepare() has to look at before each entry; watched is not 0: one of them is set. */
+    union {
+        struct {
+            bool triple_fault; /* raising an exception during #DF ended in shutdown */
+            bool counted;      /* its guest has so many exits to live: vm->exits_end */
+        };
+        u16 watched;
+    };
     struct insn_memo insn_memo[INSN_MEMOS];
     u32 misfits; /* exits in a row whose instruction was another one by then */
     u64 xcr0;
@@ -134,21 +142,27 @@ void vcpu_raise_page_fault(struct vcpu *v, u64 gva, u32 error);
 #define VCPU_BLOCKED_BY_INSN 3u /* interruptibility state: blocking by STI, by MOV SS */
 #define PENDING_DEBUG_BS     BIT(14)
 
-/* The rest of vcpu_advance(), after it. */
+/* The rest of vcpu_advance(), after it, if there is one. */
 NOINLINE void vcpu_advance_slow(struct vcpu *v, u64 len);
 
-/* Moves RIP by `len` bytes.  Not 0: that is not all, vcpu_advance_slow() is to be called: the
- * instruction was in the shadow of STI or MOV SS, or RFLAGS.TF is set, or RIP passed a multiple of
- * 4 GiB. */
+/* Not 0: moving RIP by `len` bytes was not all, vcpu_advance_slow() has the rest: the instruction
+ * was in the shadow of STI or MOV SS, or RFLAGS.TF is set, or RIP passed a multiple of 4 GiB. */
+static inline u64 vcpu_has_advanced(const struct vcpu *v, u64 len)
+{
+    const u64 *field = v->vmx.guest.field, rip = field[GS_RIP]; /* all three: GS_READ_AT_EXIT */
+
+    return (field[GS_INTERRUPTIBILITY] & VCPU_BLOCKED_BY_INSN) | (field[GS_RFLAGS] & RFLAGS_TF) |
+           (rip ^ (rip - len)) >> 32;
+}
+
+/* Moves RIP by `len` bytes, and returns the same. */
 static inline u64 vcpu_advance(struct vcpu *v, u64 len)
 {
     struct guest_state *g = &v->vmx.guest;
-    const u64 old = g->field[GS_RIP], rip = old + len; /* all three: GS_READ_AT_EXIT */
 
-    g->field[GS_RIP] = rip;
+    g->field[GS_RIP] += len;
     g->dirty |= BIT(GS_RIP);
-    return (g->field[GS_INTERRUPTIBILITY] & VCPU_BLOCKED_BY_INSN) |
-           (g->field[GS_RFLAGS] & RFLAGS_TF) | (rip ^ old) >> 32;
+    return vcpu_has_advanced(v, len);
 }
 
 /* Ends blocking by STI and by MOV SS. */

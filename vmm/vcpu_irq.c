@@ -173,8 +173,10 @@ static void after_write(struct vcpu *v)
         v->lapic.eoi = LAPIC_NO_VECTOR;
         vcpu_todo(v, TODO_BOARD);
     }
-    if (vcpu_lapic_moved(v))
+    if (v->lapic.deadline < v->deadline)
         vcpu_todo(v, TODO_BOARD);
+    else if (vcpu_irq_pending(v) != v->irq_planned)
+        vcpu_todo(v, TODO_EVENT);
 }
 
 void vcpu_lapic_write(struct vcpu *v, u32 offset, u32 value, u64 now)

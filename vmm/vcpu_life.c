@@ -95,6 +95,7 @@ static void place(struct vcpu *v)
     }
     v->cpus = c->cpus ? c->cpus : ~0ull;
     v->pinned = c->schedule == CONFIG_SCHEDULE_PINNED;
+    v->counted = c->exits != 0;
     v->cpu = v->loaded_on = CPU_NONE;
     v->turn_ends = v->wake = SCHED_NEVER;
 }

@@ -26,7 +26,7 @@ enum vm_end {
     VM_END_STOPPED,
     VM_END_KILLED,  /* by the monitor, and that is the end ... */
     VM_END_RESET,   /* ... or the begin of its next life */
-    VM_END_EXPIRED, /* its lifetime was over */
+    VM_END_EXPIRED, /* its lifetime was over, or it has made its exits */
 };
 
 /* A run of RAM that is contiguous for the guest and for the host. */
@@ -54,6 +54,7 @@ struct vm {
     u32 dead;        /* bit i: vcpu[i] waits for an NMI, INIT or SIPI, or for ever; atomic */
     u32 attached;    /* vCPUs that belong to a CPU; atomic */
     u64 dies_at;     /* TSC at which it is ended, ~0: never */
+    u64 exits_end;   /* VM exits of all vCPUs after which it is ended, ~0: never */
     u64 touched;     /* pages that vm_touch() mapped */
     u32 end_value;   /* VM_END_DEBUG_EXIT: the byte */
     u32 arbiter;     /* lapic_arbitrate()'s turn: a hint, whoever writes it */
@@ -69,5 +70,7 @@ void vm_destroy(struct vm *vm);
 /* Sends what is left of its output and gives up the console; comes_back: to its next life. */
 void vm_disconnect(struct vm *vm, bool comes_back);
 
-/* How often all of its vCPUs together have exited, by reason. */
+/* How often all of its vCPUs together have exited, by reason, and in all; an exit counts when it is
+ * done. */
 void vm_exit_counts(const struct vm *vm, u64 counts[EXIT_REASONS]);
+u64 vm_exits(const struct vm *vm);

@@ -9,3 +9,12 @@ void vm_exit_counts(const struct vm *vm, u64 counts[EXIT_REASONS])
         for (u32 reason = 0; reason < EXIT_REASONS; reason++)
             counts[reason] += vm->vcpu[i]->stats->reason[reason].count;
 }
+
+u64 vm_exits(const struct vm *vm)
+{
+    u64 count = 0;
+
+    for (u32 i = 0; i < vm->vcpus; i++)
+        count += exit_stats_count(vm->vcpu[i]->stats);
+    return count;
+}

@@ -18,6 +18,12 @@ void vmx_inject(struct vmx_vcpu *v, u32 info, u32 error, u32 insn_len)
     vmcs_w32(VMCS_ENTRY_INTR_INFO, info);
 }
 
+void vmx_inject_interrupt(struct vmx_vcpu *v, u8 vector)
+{
+    (void)v;
+    vmcs_w32(VMCS_ENTRY_INTR_INFO, INTR_INFO_VALID | vector);
+}
+
 static void set_cpu_control(struct vmx_vcpu *v, u32 bit, bool on)
 {
     const u32 cpu = on ? v->cpu | bit : v->cpu & ~bit;

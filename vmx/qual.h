@@ -80,7 +80,7 @@ struct qual_io {
     bool in, string, rep, immediate;
 };
 
-static inline struct qual_io qual_io(u64 qual)
+static inline __attribute__((always_inline)) struct qual_io qual_io(u64 qual)
 {
     const u8 size = (u8)((qual & 7) + 1);
 

@@ -83,6 +83,7 @@ void vmx_dump(void); /* every field of the current VMCS into the log */
 /* Event for the next entry (qual.h makes `info`): SDM "VM-Entry Controls for Event Injection".
  * insn_len counts for software interrupts and exceptions only. */
 void vmx_inject(struct vmx_vcpu *v, u32 info, u32 error, u32 insn_len);
+void vmx_inject_interrupt(struct vmx_vcpu *v, u8 vector); /* an external one, in short */
 void vmx_set_irq_window(struct vmx_vcpu *v, bool on);
 void vmx_set_nmi_window(struct vmx_vcpu *v, bool on);
 void vmx_close_windows(struct vmx_vcpu *v); /* both */

@@ -14,6 +14,7 @@ DEBUG_EXIT_PORT = 0xF4
 # them, two boots are the same tick by tick.
 CMDLINE = "console=ttyS0 quiet ledger=on nokaslr clearcpuid=rdrand,rdseed"
 BENCH, BENCH_SMP, LINUX = "bench_exits", "bench_smp", "linux"
+APICV_OFF = (("apicv", "off"),)
 USERSPACE = r"LINTEL-MARK userspace tsc=\d+\r?\n"
 
 
@@ -33,9 +34,9 @@ class Bench:
         self.emulator = options.emulator
         self.traced = self.emulator == "bochs"
 
-    def _machine(self, image, cpus):
-        return machine.Machine(image, emulator=self.emulator, cpu_model=self.options.cpu_model,
-                               cpus=cpus)
+    def _machine(self, image, cpus, cpu_model):
+        return machine.Machine(image, emulator=self.emulator, cpus=cpus,
+                               cpu_model=cpu_model or self.options.cpu_model)
 
     def _linux(self, switches=()):
         return lintel.Guest(LINUX, self.options.guests / "cloud" / "vmlinuz", "256M",
@@ -46,11 +47,16 @@ class Bench:
         return lintel.Guest(BENCH, self.options.build / "guest_tests" / "bench_exits.flat",
                             "32M", debug_exit=DEBUG_EXIT_PORT, switches=("stats", "touch"))
 
-    def _bench_smp(self, name, cmdline="", cpu=""):
+    def _bench_smp(self, name, cmdline="", cpu="", keys=()):
         return lintel.Guest(name, self.options.build / "guest_tests" / "bench_smp.flat", "32M",
-                            cmdline=cmdline, vcpus=2, cpu=cpu, debug_exit=DEBUG_EXIT_PORT)
+                            cmdline=cmdline, vcpus=2, cpu=cpu, debug_exit=DEBUG_EXIT_PORT,
+                            keys=dict(keys))
 
-    def _boot(self, name, guests, hypervisor, look, cpus=1):
+    def _bench_apic(self, keys=()):
+        return lintel.Guest("bench_apic", self.options.build / "guest_tests" / "bench_exits.flat",
+                            "32M", cmdline="apic", debug_exit=DEBUG_EXIT_PORT, keys=dict(keys))
+
+    def _boot(self, name, guests, hypervisor, look, cpus=1, cpu_model=""):
         volume = lintel.Volume()
         for guest in guests:
             volume.add(guest)
@@ -58,7 +64,7 @@ class Bench:
         with machine.RunDirectory(f"bench-{name}") as directory:
             image = volume.make_image(directory.path / "lintel.img", self.options.build,
                                       hypervisor)
-            with session.Session(self._machine(image, cpus), directory,
+            with session.Session(self._machine(image, cpus, cpu_model), directory,
                                  console=lintel.GuestConsole(native)) as run:
                 return look(run)
 
@@ -109,6 +115,21 @@ class Bench:
         guests = [self._bench_smp(BENCH_SMP), self._bench_smp("shared", "shared", "0")]
         return readings.bench(self._boot("smp", guests, "hv.elf", self._consoles, cpus=2))
 
+    def without_delivery(self):
+        """The local APIC where no processor delivers its interrupts: switched off in lintel.conf,
+        and (on Bochs) a model that cannot; each name with a suffix."""
+        found = {}
+        boots = [("off", [self._bench_apic(APICV_OFF)], 1, ""),
+                 ("off", [self._bench_smp(BENCH_SMP, keys=APICV_OFF)], 2, "")]
+        if self.emulator == "bochs":
+            boots.append(("cnl", [self._bench_apic()], 1, "corei3_cnl"))
+        for suffix, guests, cpus, cpu_model in boots:
+            rows = readings.bench(self._boot(f"apic-{suffix}", guests, "hv.elf", self._consoles,
+                                             cpus, cpu_model))
+            found.update((f"{name}-{suffix}", row) for name, row in rows.items()
+                         if name != "empty")
+        return found
+
     # ------------------------------------------------------------ the bare machine
 
     def _bare(self, run):
@@ -141,6 +162,8 @@ class Bench:
         hosted, rings = self.hosted()
         say("guests with two virtual processors")
         hosted["seen_by_guest"].update(self.smp())
+        say("guests without virtual-interrupt delivery")
+        hosted["seen_by_guest"].update(self.without_delivery())
         say("Linux on the bare machine")
         bare = self.bare()
         userspace = hosted.pop("userspace")

@@ -26,8 +26,8 @@ COUNTERS = re.compile(r"^LINTEL-STATS-CHECK guest=\S+ ([^\r\n]*)", re.MULTILINE)
 AUDIT_LINE = re.compile(r"audit: \d+ host leaves, no W\+X; \d+ guest frames, all its own")
 
 # Before the end, and before the first guest.
-MEMORY_LINE = re.compile(r"^LINTEL-MEMORY free=(\d+) of=(\d+) lintel=(\d+) of=(\d+) vpids=(\d+)\r?$",
-                         re.MULTILINE)
+MEMORY_LINE = re.compile(r"^LINTEL-MEMORY free=(\d+) of=(\d+) lintel=(\d+) of=(\d+) vpids=(\d+) "
+                         r"queued=(\d+) looks=(\d+) losses=(\d+)\r?$", re.MULTILINE)
 
 # Exits per operation (tools/guest_init/ledger.c), and how many are far too many.
 LEDGER_LINE = re.compile(r"^LINTEL-LEDGER guest=\S+ op=(\S+) count=(\d+) exits=(\d+)", re.MULTILINE)
@@ -54,10 +54,13 @@ def logs(run):
 
 
 def judge_memory(report, name, log):
-    """All frames and VPIDs have come back."""
+    """Frames, VPIDs and places on queues have come back, each time that no guest lived and at the
+    end; returns how often no guest lived."""
     found = MEMORY_LINE.search(log)
     report.add(f"{name}: all memory comes back", bool(found) and found[1] == found[2] and
-               found[3] == found[4] and found[5] == "0", found[0].strip() if found else "", log)
+               found[3] == found[4] and found[5] == found[6] == found[8] == "0" and found[7] != "0",
+               found[0].strip() if found else "", log)
+    return int(found[7]) if found else 0
 
 
 class Boot:
@@ -127,7 +130,8 @@ def guest_of(row, folder):
     return lintel.Guest(row.name, folder / (row.file or f"{row.image or row.name}.flat"),
                         row.memory, cmdline=row.cmdline, vcpus=row.vcpus, modules=modules,
                         on_reboot=row.on_reboot, debug_exit=DEBUG_EXIT_PORT,
-                        switches=("stats", *filter(None, row.on.split(","))))
+                        switches=("stats", *filter(None, row.on.split(","))),
+                        keys=dict(key.split("=") for key in filter(None, row.keys.split(","))))
 
 
 def judge_trace(report, name, log):

@@ -25,8 +25,6 @@ REAL_TIME = 12_500
 COST_LINE = re.compile(r"^LINTEL-GUEST-COST name=\S+ bytes=(\d+) ticks=\d+\r?$", re.MULTILINE)
 COST_MAX = 300 << 10
 EXPIRED = 124
-LIFETIMES = (20, 33, 47, 61, 83, 107)  # milliseconds, of as many guests
-LIVES = 50
 MANY = 100
 TIMES = re.compile(r"^LINTEL-TIMES guest=(\S+) total=(\d+) lintel=\d+ waiting=(\d+) guest=\d+ "
                    r"stolen=(\d+) vcpu=(\d+)\r?$", re.MULTILINE)
@@ -42,6 +40,7 @@ class Scenario:
     guests: list
     cpus: int = 1
     consoles: tuple = (session.COM2, session.COM3, session.COM4)  # the guests', in turns
+    run: str = "together"  # or one-by-one
 
 
 def guest(options, image, name, keys=None, **words):
@@ -123,7 +122,7 @@ def judge(report, scenario, run, outcome):
 
 def boot(report, options, scenario, judge_it=judge, log_level="info"):
     """One boot of a scenario."""
-    volume = lintel.Volume(log_level, run="together")
+    volume = lintel.Volume(log_level, run=scenario.run)
     for number, one in enumerate(scenario.guests):
         if one.console != "none":
             one.console = f"com{2 + number % len(scenario.consoles)}"
@@ -207,32 +206,13 @@ def spread(options):
           for n in range(4))], cpus=2)
 
 
-# ---------------------------------------------------------------- lives
+# ---------------------------------------------------------------- small ones
 
 def small(options, name, keys=None, **words):
     """guest_tests/t_small.c, without a console and with no lines about it but its end."""
     one = guest(options, "small", name, {"memory": "4M", **(keys or {})}, **words)
     one.console, one.switches = "none", ()
     return one
-
-
-def lives(report, options, count):
-    """Guests of 1 to 3 vCPUs are made and ended, `count` times in all; everything comes back."""
-    each = count // len(LIFETIMES)
-    guests = [small(options, f"life{n}", {"vcpus": n % 3 + 1, "lifetime": lifetime,
-                                          "restarts": each - 1}, rounds=0, cpus=n % 3 + 1)
-              for n, lifetime in enumerate(LIFETIMES)]
-
-    def judge_lives(report, scenario, run, outcome):
-        log = lintel.strip_controls(run.text(session.COM1))
-        ends = [end for _, end, _ in lintel.GUEST_LINE.findall(log)]
-        report.add(f"{scenario.name}: expired", ends == ["expired"] * each * len(LIFETIMES),
-                   f"{len(ends)}", logs(run))
-        judge_memory(report, scenario.name, log)
-        report.add(f"{scenario.name}: ends", outcome.status == EXPIRED, outcome.text, logs(run))
-
-    boot(report, options, Scenario(f"{each * len(LIFETIMES)} lives", guests, 2, ONE_CONSOLE),
-         judge_lives, "warning")
 
 
 def many(report, options):
@@ -268,12 +248,5 @@ def together(report, options):
         return
     for scenario in SCENARIOS:
         boot(report, options, scenario(options))
-    lives(report, options, LIVES)
     many(report, options)
     four.four(report, options)
-
-
-def lives_long(report, options):
-    """A thousand guests made and ended."""
-    if host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
-        lives(report, options, 1000)

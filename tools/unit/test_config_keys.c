@@ -17,7 +17,7 @@ static void test_all_keys(void **state)
           "vcpus = 8\n"
           "cpu = 63,0,2-4   # five\n"
           "schedule = pinned\npriority = 7\nweight = 1000\ncap = 100\nperiod = 1000\n"
-          "lifetime = 86400000\nrestarts = 1000000\n"
+          "lifetime = 86400000\nexits = 4000000000\nexits_seed = 1\nrestarts = 1000000\n"
           "paravirt = off\nstart = ask\napicv = off\n"
           "kernel = dir/vmlinuz\n"
           "initrd = \"my initrd.img\"\n"
@@ -54,6 +54,8 @@ static void test_all_keys(void **state)
     assert_int_equal(g->cap, 100);
     assert_int_equal(g->period, 1000);
     assert_int_equal(g->lifetime, 86400000);
+    assert_int_equal(g->exits, 4000000000);
+    assert_int_equal(g->exits_seed, 1);
     assert_int_equal(g->restarts, 1000000);
     assert_int_equal(g->paravirt, CONFIG_OFF);
     assert_int_equal(g->start, CONFIG_START_ASK);
@@ -99,6 +101,7 @@ static void test_defaults(void **state)
     assert_int_equal(g->cap, 0);
     assert_int_equal(g->period, 10);
     assert_int_equal(g->lifetime, 0);
+    assert_int_equal(g->exits | g->exits_seed, 0);
     assert_int_equal(g->restarts, 0);
     assert_int_equal(g->paravirt, CONFIG_ON);
     assert_int_equal(g->start, CONFIG_START_BOOT);

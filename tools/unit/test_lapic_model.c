@@ -267,7 +267,8 @@ static void step(int i)
         return;
     case 5:
     case 6:
-        put(i, EOI, 0);
+        if (some(2) == 0 || !lapic_end_alone(&real[i], 0))
+            put(i, EOI, 0);
         dumb_eoi(d);
         assert_int_equal(real[i].eoi, d->eoi);
         real[i].eoi = d->eoi = -1;

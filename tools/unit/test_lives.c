@@ -99,13 +99,63 @@ static void test_all_ask(void **state)
     assert_true(lives_are_over(&l, false));
 }
 
+/* No limit, the same one in each life, or another in each. */
+static void test_exits(void **state)
+{
+    enum { MOST = 1000, LIVES = 20000, PART = MOST / 10 };
+    struct config_guest g = {0};
+    u32 in[10] = {0}, most = 0, least = MOST;
+
+    (void)state;
+    assert_true(lives_exits(&g, 0) == ~0ull);
+    g.exits_seed = 7;
+    assert_true(lives_exits(&g, 3) == ~0ull);
+    g.exits_seed = 0;
+    g.exits = MOST;
+    assert_int_equal(lives_exits(&g, 0), MOST);
+    assert_int_equal(lives_exits(&g, 1), MOST);
+    g.exits_seed = 7;
+    for (u32 life = 0; life < LIVES; life++) {
+        const u64 exits = lives_exits(&g, life);
+
+        assert_true(exits >= 1 && exits <= MOST);
+        assert_int_equal(exits, lives_exits(&g, life)); /* each time */
+        most = MAX(most, (u32)exits);
+        least = MIN(least, (u32)exits);
+        in[(exits - 1) / PART]++;
+    }
+    assert_int_equal(least, 1);
+    assert_int_equal(most, MOST);
+    for (u32 i = 0; i < 10; i++) /* 2000 each, five standard deviations of 42 */
+        assert_in_range(in[i], 2000 - 5 * 42, 2000 + 5 * 42);
+    g.exits = 1;
+    assert_int_equal(lives_exits(&g, 5), 1);
+    g.exits = 4000000000;
+    g.exits_seed = 4000000000;
+    assert_in_range(lives_exits(&g, ~0u), 1, 4000000000);
+}
+
+/* Neighbours are no copies of each other. */
+static void test_seeds(void **state)
+{
+    struct config_guest a = {.exits = 1000, .exits_seed = 1}, b = {.exits = 1000, .exits_seed = 2};
+    u32 same_life = 0, next_life = 0;
+
+    (void)state;
+    for (u32 life = 0; life < 1000; life++) {
+        same_life += lives_exits(&a, life) == lives_exits(&b, life);
+        next_life += lives_exits(&a, life + 1) == lives_exits(&b, life);
+    }
+    assert_in_range(same_life, 0, 8); /* one is to be expected */
+    assert_in_range(next_life, 0, 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_together),
-        cmocka_unit_test(test_one_by_one),
-        cmocka_unit_test(test_ask),
-        cmocka_unit_test(test_all_ask),
+        cmocka_unit_test(test_together), cmocka_unit_test(test_one_by_one),
+        cmocka_unit_test(test_ask),      cmocka_unit_test(test_all_ask),
+        cmocka_unit_test(test_exits),    cmocka_unit_test(test_seeds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

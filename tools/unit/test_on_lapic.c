@@ -39,7 +39,7 @@ static void test_local_apic(void **state)
     lapic_store(0x82, 0x77, &todo); /* not a register */
     assert_int_equal(v->lapic.tpr, 0);
     lapic_store(0x300, 0x40031, &todo); /* an IPI to itself */
-    assert_int_equal(todo, TODO_BOARD);
+    assert_int_equal(todo, TODO_EVENT); /* no device has to be looked at for that */
     assert_int_equal(lapic_pending(&v->lapic), 0x31);
     mapped(LONG); /* the timer moves the next deadline */
     lapic_reset(&v->lapic, 0);
@@ -183,7 +183,7 @@ static void test_apic_write_and_eoi(void **state)
     page[0x300 / 4] = 0x31; /* to physical ID 0: oneself, but no self-IPI to the processor */
     x.qual = 0x300;
     assert_int_equal(on_apic_write(v, &x), RESUME);
-    assert_int_equal(v->todo, TODO_BOARD);
+    assert_int_equal(v->todo, TODO_EVENT);
     assert_true(vcpu_irq_wakes(v));
     assert_int_equal(fake_cpu.interrupt_status, 0x31);
     assert_true(unchanged()); /* the instruction was done before the exit */
@@ -252,14 +252,14 @@ static void test_x2apic_without_a_page(void **state)
     assert_int_equal(rdmsr_of(0x80b, &value), FAULT_GP);
     v->todo = 0;
     assert_int_equal(wrmsr_of(0x83f, 0x55), NEXT);
-    assert_int_equal(v->todo, TODO_BOARD);
+    assert_int_equal(v->todo, TODO_EVENT);
     assert_int_equal(lapic_ack(&v->lapic), 0x55);
     v->todo = 0;
     assert_int_equal(wrmsr_of(0x80b, 0), NEXT);
     assert_int_equal(wrmsr_of(0x80b, 1), FAULT_GP);
     assert_int_equal(v->todo, 0);
     assert_int_equal(wrmsr_of(0x830, 0x66), NEXT); /* to physical ID 0: oneself */
-    assert_int_equal(v->todo, TODO_BOARD);
+    assert_int_equal(v->todo, TODO_EVENT);
     assert_int_equal(lapic_ack(&v->lapic), 0x66);
     v->todo = 0;
     assert_int_equal(wrmsr_of(0x830, 1ull << 32 | 0x66), NEXT); /* to nobody */

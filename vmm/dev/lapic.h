@@ -110,12 +110,34 @@ static inline bool lapic_has_requests(const struct lapic *l)
 {
     return l->irr[0] | l->irr[1] | l->irr[2] | l->irr[3];
 }
+/* EOI, if nothing follows from it: no timer is due, nothing is requested that could be delivered
+ * from now on, and no interrupt in service among the 64 vectors of the highest is level-triggered.
+ * false: nothing was done. */
+static inline bool lapic_end_alone(struct lapic *l, u64 now)
+{
+    if (unlikely(now >= l->deadline || lapic_has_requests(l)))
+        return false;
+#pragma GCC unroll 4
+    for (u32 i = 4; i-- > 0;)
+        if (l->isr[i]) {
+            const u64 served = l->isr[i];
+
+            if (unlikely(served & l->tmr[i]))
+                return false;
+            l->isr[i] = served ^ BIT(63 - (u32)__builtin_clzll(served));
+            return true;
+        }
+    return true;
+}
+/* An interrupt that the guest sends to itself. */
+void lapic_self_ipi(struct lapic *l, u8 vector);
 /* Takes the only interrupt in service out of ISR, if its end is nobody else's matter: it is
  * edge-triggered, and no request waits behind it.  0: there is no such one.  The caller knows when
  * it ends, and if something looks at ISR before, puts it back. */
 u8 lapic_lend(struct lapic *l);
 void lapic_take_back(struct lapic *l, u8 vector);
-u8 lapic_ack(struct lapic *l); /* takes lapic_pending()'s vector from IRR to ISR */
+int lapic_take(struct lapic *l); /* takes lapic_pending()'s vector from IRR to ISR */
+u8 lapic_ack(struct lapic *l);   /* the same, after the CPU was told that there is one */
 /* Whether the 8259s' INTR reaches the processor: through LINT0, for an ExtINT message, or because
  * the local APIC is off. */
 bool lapic_takes_extint(const struct lapic *l);

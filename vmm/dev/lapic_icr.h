@@ -4,4 +4,3 @@
 
 /* The guest wrote its low half; the high half is there. */
 void lapic_write_icr(struct lapic *l, u32 low);
-void lapic_self_ipi(struct lapic *l, u8 vector);

@@ -22,6 +22,7 @@ static bool has(const u64 bits[4], u32 n)
 /* The highest bit that is set; -1: none. */
 static int highest(const u64 bits[4])
 {
+#pragma GCC unroll 4
     for (int i = 3; i >= 0; i--)
         if (bits[i])
             return i * 64 + 63 - __builtin_clzll(bits[i]);
@@ -86,11 +87,16 @@ void lapic_message(struct lapic *l, const struct apic_message *m)
     }
 }
 
-u32 lapic_priority(const struct lapic *l)
+static inline __attribute__((always_inline)) u32 priority(const struct lapic *l)
 {
     const int vector = highest(l->isr);
     const u32 in_service = vector < 0 ? 0 : (u32)vector & 0xf0;
     return (l->tpr & 0xf0) >= in_service ? l->tpr : in_service;
+}
+
+u32 lapic_priority(const struct lapic *l)
+{
+    return priority(l);
 }
 
 u16 lapic_candidate(const struct lapic *l)
@@ -103,17 +109,23 @@ int lapic_pending(const struct lapic *l)
     const int vector = highest(l->irr);
     if (likely(vector < 0))
         return LAPIC_NO_VECTOR;
-    return (u32)vector >> 4 > lapic_priority(l) >> 4 ? vector : LAPIC_NO_VECTOR;
+    return (u32)vector >> 4 > priority(l) >> 4 ? vector : LAPIC_NO_VECTOR;
+}
+
+int lapic_take(struct lapic *l)
+{
+    const int vector = lapic_pending(l);
+    if (vector < 0)
+        return LAPIC_NO_VECTOR;
+    clear(l->irr, (u32)vector);
+    set(l->isr, (u32)vector);
+    return vector;
 }
 
 u8 lapic_ack(struct lapic *l)
 {
-    const int vector = lapic_pending(l);
-    if (vector < 0)
-        return (u8)l->svr; /* the spurious-interrupt vector */
-    clear(l->irr, (u32)vector);
-    set(l->isr, (u32)vector);
-    return (u8)vector;
+    const int vector = lapic_take(l);
+    return (u8)(vector < 0 ? (int)l->svr : vector); /* the spurious-interrupt vector */
 }
 
 u8 lapic_lend(struct lapic *l)
