@@ -56,6 +56,8 @@ def arguments():
     parser.add_argument("--build", type=Path, default=Path("build"), metavar="DIR")
     parser.add_argument("--guests", type=Path, default=Path("build/guests"), metavar="DIR")
     parser.add_argument("--fuzz-seconds", type=int, default=10, metavar="S")
+    parser.add_argument("--only", default="", metavar="REGEX",
+                        help="of the step linux-smp-soak: 'cloud 8 on 1' and the like")
     return parser.parse_args()
 
 
