@@ -24,6 +24,9 @@ struct gmem_fault {
 err_t gmem_read_gva(struct vcpu *v, u64 gva, u32 access, void *out, u32 len,
                     struct gmem_fault *fault);
 err_t gmem_write_gva(struct vcpu *v, u64 gva, const void *from, u32 len, struct gmem_fault *fault);
+/* The PDPTE registers anew from where CR3 points: PAE paging begins, or goes on elsewhere.  E_INVAL:
+ * one has a reserved bit, none is loaded.  E_RANGE: not RAM.  SDM Vol. 3A, "PDPTE Registers". */
+err_t gmem_load_pdptes(struct vcpu *v);
 /* The page-table entries that a translation of 64-bit mode read, as they were, and where they lie.
  */
 struct gmem_walk {
