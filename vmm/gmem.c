@@ -156,10 +156,19 @@ err_t gmem_translate(struct vcpu *v, u64 gva, u32 access, gpa_t *out, struct gme
     return translate(v, &space, gva, access, out, fault);
 }
 
+err_t gmem_translate_system(struct vcpu *v, u64 gva, u32 access, gpa_t *out,
+                            struct gmem_fault *fault)
+{
+    struct gva_space space = space_of(v);
+
+    space.user = space.ac = false;
+    return translate(v, &space, gva, access, out, fault);
+}
+
 err_t gmem_load_pdptes(struct vcpu *v)
 {
     struct guest_state *g = &v->vmx.guest;
-    u64 pdpte[4];
+    u64 pdpte[4] = {0};
 
     TRY(gmem_read(v->vm, (gpa_t){gs_get(g, GS_CR3) & 0xffffffe0}, pdpte, sizeof(pdpte)));
     for (u32 i = 0; i < ARRAY_LEN(pdpte); i++)
