@@ -79,7 +79,7 @@ static u64 run_devices(struct vcpu *v, u64 todo, u64 now)
         lapic_tick(&v->lapic, now);
     if (unlikely(v->lapic.attention))
         vcpu_attend(v);
-    v->outside = MIN(v->turn_ends, has_console ? console_deadline() : ~0ull);
+    v->outside = MIN(v->turn_ends, has_console ? console_deadline(v->pinned) : ~0ull);
     if (v->id == 0)
         v->outside = MIN(v->outside, v->vm->board.deadline);
     return MIN(v->outside, v->lapic.deadline);

@@ -89,6 +89,7 @@ class Row:
     cpus: int = 1           # the emulated machine's
     soak: str = ""          # yes: takes long
     on: str = ""            # KEY,...: keys of lintel.conf that are turned on, beside stats
+    keys: str = ""          # KEY=VALUE,...: other keys of lintel.conf
     says: str = ""          # regular expression that Lintel's log must contain
 
 
@@ -116,7 +117,8 @@ def guest_of(row, folder):
     return lintel.Guest(row.name, folder / (row.file or f"{row.image or row.name}.flat"),
                         row.memory, cmdline=row.cmdline, vcpus=row.vcpus, modules=modules,
                         on_reboot=row.on_reboot, debug_exit=DEBUG_EXIT_PORT,
-                        switches=("stats", *filter(None, row.on.split(","))))
+                        switches=("stats", *filter(None, row.on.split(","))),
+                        keys=dict(key.split("=") for key in filter(None, row.keys.split(","))))
 
 
 def judge_trace(report, name, log):
