@@ -81,6 +81,20 @@ $(O)/guest_tests/pvh.elf: $(O)/multiboot/start-pvh.o $(PVH_OBJ) guest_tests/pvh/
 $(O)/guest_tests/pvh64.elf: $(O)/guest_tests/pvh.elf
 	@objcopy -O elf64-x86-64 $< $@
 
+# ---------------------------------------------------------------- hardware tasks
+TASKS_OBJ := $(patsubst %.c,$(O)/multiboot/%.o,$(sort $(wildcard guest_tests/tasks/*.c)) guest_tests/multiboot/tap.c \
+               arch/x86_64/lib/mem.c) $(O)/multiboot/tasks-start.o $(O)/multiboot/tasks-switch.o
+GUEST_IMAGES += $(O)/guest_tests/tasks.elf
+
+$(O)/multiboot/tasks-%.o: guest_tests/tasks/%.asm
+	@mkdir -p $(@D)
+	@echo "  NASM $< (32-bit guest)"
+	@$(NASM) -Wall -Werror -f elf32 -MD $(@:.o=.d) -o $@ $<
+$(O)/guest_tests/tasks.elf: $(TASKS_OBJ) guest_tests/multiboot/link.ld
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(MULTIBOOT_LD) -o $@ $(filter %.o,$^)
+
 $(O)/guest_tests/numbers.txt:
 	@mkdir -p $(@D)
 	@seq 1 20000 > $@

@@ -93,6 +93,7 @@ static const struct {
     {on_host_irq, "the host's interrupt is served"},
     {on_window, "the event that waits is injected"},
     {on_timer, "devices and consoles that are due are served"},
+    {on_task_switch, "done, as a processor does it outside of VMX"},
     {on_pause, "another vCPU of the guest gets the CPU, or another guest"},
     {on_host_init, "stays blocked; the guest goes on"},
     {on_machine_check, "panic"},

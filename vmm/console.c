@@ -26,7 +26,8 @@ static u32 connections;
 
 static u64 log_since[OUTLETS]; /* + 1: log_written() when the port was covered; 0: it was not */
 
-static u64 due, deadline;
+static u64 due, deadline, urgent; /* urgent: for what is not input */
+static bool is_told;              /* of what is typed */
 
 void console_init(const struct boot_info *info)
 {
@@ -148,7 +149,7 @@ void console_attach(struct vm *vm, struct board_host *host)
     vm->console.outlet[READER_SCREEN] = on_screen;
     *host = (struct board_host){.ctx = vm, .tx = tx, .tx_room = tx_room};
     connected[connections++] = vm;
-    due = deadline = 0;
+    due = deadline = urgent = 0;
     for (u32 n = 0; n < OUTLETS; n++) {
         if (!wants(vm, n))
             continue;
@@ -298,14 +299,21 @@ void console_poll(u64 now)
             drain(n, n == OUTLET_SCREEN ? SCREEN_BATCH : UART_TX_FIFO);
     due = now + tsc_hz / INPUT_HZ;
     deadline = now + tsc_hz / INPUT_MIN_HZ;
+    urgent = is_told ? ~0ull : deadline;
     if (busy())
-        due = deadline = now + tsc_hz * (UART_TX_FIFO * BITS_A_CHAR) / BAUD;
+        due = deadline = urgent = now + tsc_hz * (UART_TX_FIFO * BITS_A_CHAR) / BAUD;
 }
 
 void console_wake(u64 tsc)
 {
     due = MIN(due, tsc);
     deadline = MIN(deadline, tsc);
+    urgent = MIN(urgent, tsc);
+}
+
+void console_is_told(void)
+{
+    is_told = true;
 }
 
 u64 console_due(void)
@@ -313,9 +321,9 @@ u64 console_due(void)
     return due;
 }
 
-u64 console_deadline(void)
+u64 console_deadline(bool undisturbed)
 {
-    return deadline;
+    return undisturbed ? urgent : deadline;
 }
 
 bool console_get(u32 n, u8 *byte)

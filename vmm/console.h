@@ -30,9 +30,12 @@ void console_make_front(struct vm *vm);
 /* Moves characters from the guests to ports and screen. */
 void console_poll(u64 now);
 /* The TSC from which on console_turn() is worth a call, and the one by which it has to be called
- * even if that costs a VM exit: later, as long as only input can come. */
+ * even if that costs a VM exit: later, as long as only input can come; undisturbed: never for that,
+ * if console_is_told(). */
 u64 console_due(void);
-u64 console_deadline(void);
+u64 console_deadline(bool undisturbed);
+/* From now on a port that has received something calls console_wake(). */
+void console_is_told(void);
 /* It is due at this TSC, too. */
 void console_wake(u64 tsc);
 

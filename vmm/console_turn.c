@@ -27,7 +27,7 @@ bool console_turn(const struct vcpu *self, u64 now)
     } else {
         live_poll(now);
     }
-    record_poll(console_due(), console_deadline());
+    record_poll(console_due(), console_deadline(false));
     for (u32 n = 0; n < OUTLETS; n++) {
         struct vm *vm = console_front(n);
 

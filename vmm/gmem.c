@@ -6,6 +6,7 @@
 #include "ept/gva_walk.h"
 #include "lib/atomic.h"
 #include "lib/mem.h"
+#include "vmm/policy/cr.h"
 #include "vmm/record.h"
 
 static const struct vm_extent *find_extent(const struct vm *vm, gpa_t gpa)
@@ -153,6 +154,28 @@ err_t gmem_translate(struct vcpu *v, u64 gva, u32 access, gpa_t *out, struct gme
     const struct gva_space space = space_of(v);
 
     return translate(v, &space, gva, access, out, fault);
+}
+
+err_t gmem_translate_system(struct vcpu *v, u64 gva, u32 access, gpa_t *out,
+                            struct gmem_fault *fault)
+{
+    struct gva_space space = space_of(v);
+
+    space.user = space.ac = false;
+    return translate(v, &space, gva, access, out, fault);
+}
+
+err_t gmem_load_pdptes(struct vcpu *v)
+{
+    struct guest_state *g = &v->vmx.guest;
+    u64 pdpte[4] = {0};
+
+    TRY(gmem_read(v->vm, (gpa_t){gs_get(g, GS_CR3) & 0xffffffe0}, pdpte, sizeof(pdpte)));
+    for (u32 i = 0; i < ARRAY_LEN(pdpte); i++)
+        TRY(pdpte_check(pdpte[i], v->vm->cpuid.phys_bits));
+    for (u32 i = 0; i < ARRAY_LEN(pdpte); i++)
+        gs_set(g, (enum guest_field)(GS_PDPTE0 + i), pdpte[i]);
+    return OK;
 }
 
 struct walker {

@@ -24,6 +24,9 @@ struct gmem_fault {
 err_t gmem_read_gva(struct vcpu *v, u64 gva, u32 access, void *out, u32 len,
                     struct gmem_fault *fault);
 err_t gmem_write_gva(struct vcpu *v, u64 gva, const void *from, u32 len, struct gmem_fault *fault);
+/* The PDPTE registers anew from where CR3 points: PAE paging begins, or goes on elsewhere. E_INVAL:
+ * one has a reserved bit, none is loaded.  E_RANGE: not RAM.  SDM Vol. 3A, "PDPTE Registers". */
+err_t gmem_load_pdptes(struct vcpu *v);
 /* The page-table entries that a translation of 64-bit mode read, as they were, and where they lie.
  */
 struct gmem_walk {
@@ -34,3 +37,7 @@ struct gmem_walk {
 err_t gmem_walk(struct vcpu *v, u64 gva, u32 access, struct gmem_walk *walk, gpa_t *out);
 /* Translates one address. */
 err_t gmem_translate(struct vcpu *v, u64 gva, u32 access, gpa_t *out, struct gmem_fault *fault);
+/* The same for an implicit supervisor-mode access, to a descriptor table or a TSS.  SDM Vol. 3A,
+ * "Determination of Access Rights". */
+err_t gmem_translate_system(struct vcpu *v, u64 gva, u32 access, gpa_t *out,
+                            struct gmem_fault *fault);

@@ -27,6 +27,9 @@ enum verdict on_ept_misconfig(struct vcpu *v, const struct exit *x);
 
 enum verdict on_apic_access(struct vcpu *v, const struct exit *x);
 
+/* on_task.c */
+enum verdict on_task_switch(struct vcpu *v, const struct exit *x);
+
 /* on_apic.c */
 enum verdict on_virtualized_eoi(struct vcpu *v, const struct exit *x);
 enum verdict on_apic_write(struct vcpu *v, const struct exit *x);

@@ -6,7 +6,8 @@
 #include "vmm/monitor.h"
 #include "vmm/vm.h"
 
-#define PORTS BOOT_UARTS_MAX
+#define PORTS          BOOT_UARTS_MAX
+#define LOOKS_A_SECOND 10u /* at a port whose guest does not read */
 
 /* A key, what it does at a port, and whether that is there now. */
 static const struct key {
@@ -81,5 +82,7 @@ void keys_poll(u64 now)
 
         while (may_read(port, now) && console_get(port, &byte))
             take(port, byte, now);
+        if (!may_read(port, now)) /* no interrupt tells that there is room */
+            console_wake(now + tsc_hz / LOOKS_A_SECOND);
     }
 }

@@ -11,6 +11,7 @@
 #include "drivers/platform/power.h"
 #include "vmm/bootinfo.h"
 #include "vmm/console.h"
+#include "vmm/console_irq.h"
 #include "vmm/cpu_start.h"
 #include "vmm/dump.h"
 #include "vmm/hostmem.h"
@@ -122,6 +123,7 @@ void hv_main(const struct boot_info *info)
     }
     apic_init();
     start_acpi(info->rsdp);
+    console_irq_start();
     start_vmx(&info->config);
     msr_policy_init();
     record_init();

@@ -41,20 +41,6 @@ static struct cr_view view_of(struct vcpu *v)
     };
 }
 
-/* SDM Vol. 3A, "PDPTE Registers": loaded and checked when PAE paging begins. */
-static err_t load_pdptes(struct vcpu *v)
-{
-    struct guest_state *g = &v->vmx.guest;
-    u64 pdpte[4];
-
-    TRY(gmem_read(v->vm, (gpa_t){gs_get(g, GS_CR3) & 0xffffffe0}, pdpte, sizeof(pdpte)));
-    for (u32 i = 0; i < ARRAY_LEN(pdpte); i++)
-        TRY(pdpte_check(pdpte[i], v->vm->cpuid.phys_bits));
-    for (u32 i = 0; i < ARRAY_LEN(pdpte); i++)
-        gs_set(g, (enum guest_field)(GS_PDPTE0 + i), pdpte[i]);
-    return OK;
-}
-
 static void set_efer(struct guest_state *g, u64 efer)
 {
     const u64 entry = gs_get(g, GS_ENTRY_CONTROLS);
@@ -76,7 +62,7 @@ static enum verdict mov_to_cr0(struct vcpu *v, u64 value)
     const struct cr_view view = view_of(v);
     struct cr_effect e;
 
-    if (cr0_write(&view, value, &e) != OK || (e.load_pdptes && load_pdptes(v) != OK))
+    if (cr0_write(&view, value, &e) != OK || (e.load_pdptes && gmem_load_pdptes(v) != OK))
         return FAULT_GP;
     if ((e.efer & ~view.efer & EFER_LMA) && !(gs_get(g, GS_TR_AR) & AR_TSS_32))
         return FAULT_GP; /* IA-32e mode has no 16-bit TSS, and VM entry refuses one */
@@ -95,7 +81,7 @@ static enum verdict mov_to_cr4(struct vcpu *v, u64 value)
     const struct cr_view view = view_of(v);
     struct cr_effect e;
 
-    if (cr4_write(&view, value, &e) != OK || (e.load_pdptes && load_pdptes(v) != OK))
+    if (cr4_write(&view, value, &e) != OK || (e.load_pdptes && gmem_load_pdptes(v) != OK))
         return FAULT_GP;
     gs_set(g, GS_CR4, e.real);
     gs_set(g, GS_CR4_SHADOW, e.shadow);

@@ -58,10 +58,7 @@ void event_nmi_unblocked_by_iret(struct vcpu *v, const struct exit *x, bool unbl
         gs_set(g, GS_INTERRUPTIBILITY, gs_get(g, GS_INTERRUPTIBILITY) | BLOCKED_NMI);
 }
 
-/* Where delivering an exception raises it again, no instruction of the guest runs between two
- * exits, and the preemption timer, which counts the guest's time, may never end: such a guest must
- * not keep the CPU (CVE-2015-5307, CVE-2015-8104). */
-static void look_at_the_clock(struct vcpu *v, const struct exit *x)
+void event_look_at_the_clock(struct vcpu *v, const struct exit *x)
 {
     if (unlikely(x->tsc > v->deadline))
         vcpu_todo(v, TODO_BOARD);
@@ -78,7 +75,7 @@ enum verdict on_exception(struct vcpu *v, const struct exit *x)
     }
     if (vector == VEC_MC)
         panic("machine check while a guest ran");
-    look_at_the_clock(v, x);
+    event_look_at_the_clock(v, x);
     event_redeliver(v, x);
     if (vector != VEC_DF)
         event_nmi_unblocked_by_iret(v, x, x->intr_info & INTR_NMI_UNBLOCKING);

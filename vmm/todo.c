@@ -70,7 +70,7 @@ static void run_board(struct vcpu *v, u64 now, bool typed)
 /* When its devices, its console or its CPU want to be looked at, if nothing happens before. */
 static u64 next_look(struct vcpu *v)
 {
-    v->outside = MIN(v->turn_ends, v->cpu == 0 ? console_deadline() : ~0ull);
+    v->outside = MIN(v->turn_ends, v->cpu == 0 ? console_deadline(v->pinned) : ~0ull);
     if (v->id == 0)
         v->outside = MIN(v->outside, v->vm->board.deadline);
     return MIN(v->outside, v->lapic.deadline);

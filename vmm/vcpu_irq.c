@@ -40,7 +40,7 @@ static bool board_moved(const struct vcpu *v)
     const struct board *b = &v->vm->board;
 
     return b->deadline < v->deadline || b->wish != BOARD_NOTHING ||
-           (v->cpu == 0 && console_deadline() < v->deadline);
+           (v->cpu == 0 && console_deadline(v->pinned) < v->deadline);
 }
 
 bool vcpu_board_moved(const struct vcpu *v)

@@ -132,6 +132,29 @@ void apic_mask_ioapic(hpa_t base)
     }
 }
 
+static void write_redirection(u32 line, u32 low, u32 high)
+{
+    volatile u32 *const ioapic =
+        paging_map_device((hpa_t){IOAPIC_DEFAULT}, IOAPIC_WINDOW, PAGING_UC);
+
+    ioapic[0] = IOAPIC_REG_REDIRECTION + 2 * line;
+    ioapic[IOAPIC_DATA] = REDIRECTION_MASKED;
+    ioapic[0] = IOAPIC_REG_REDIRECTION + 2 * line + 1;
+    ioapic[IOAPIC_DATA] = high;
+    ioapic[0] = IOAPIC_REG_REDIRECTION + 2 * line;
+    ioapic[IOAPIC_DATA] = low;
+}
+
+void apic_route_line(u32 line, u8 vector)
+{
+    write_redirection(line, vector, apic_id() << 24);
+}
+
+void apic_mask_line(u32 line)
+{
+    write_redirection(line, REDIRECTION_MASKED, 0);
+}
+
 static void mask_local(void)
 {
     static const struct {

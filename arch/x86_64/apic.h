@@ -4,6 +4,7 @@
 #pragma once
 #include "lib/types.h"
 
+#define APIC_VECTOR_SERIAL   0xecu /* a serial port has received something */
 #define APIC_VECTOR_KICK     0xedu /* ends a HLT and does nothing else */
 #define APIC_VECTOR_TIMER    0xeeu
 #define APIC_VECTOR_SPURIOUS 0xefu
@@ -13,6 +14,9 @@ void apic_init(void);
 void apic_init_cpu(void);
 /* Masks every line of one more I/O APIC (apic_init() has done the one at 0xfec00000). */
 void apic_mask_ioapic(hpa_t base);
+/* A line of the I/O APIC at 0xfec00000 to this CPU, as the ISA bus has it: edges, active high. */
+void apic_route_line(u32 line, u8 vector);
+void apic_mask_line(u32 line);
 u32 apic_id(void);
 void apic_eoi(void);
 /* Halts until any interrupt arrives, at the latest at the TSC value `deadline` (~0: no limit).

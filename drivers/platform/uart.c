@@ -1,4 +1,4 @@
-/* The 16550 UART, polled; see uart.h.  PC16550D data sheet, "Registers". */
+/* The 16550 UART; see uart.h.  PC16550D data sheet, "Registers". */
 #include "drivers/platform/uart.h"
 #include "arch/x86_64/insn.h"
 
@@ -94,4 +94,12 @@ u32 uart_fill(u16 base, const u8 *bytes, u32 count)
         for (; sent < count && sent < UART_TX_FIFO; sent++)
             outb((u16)(base + THR), bytes[sent]);
     return sent;
+}
+
+void uart_set_interrupt(u16 base, enum uart_interrupt what)
+{
+    const u8 gate = what == UART_SILENT ? 0 : MCR_OUT2;
+
+    outb((u16)(base + MCR), MCR_DTR | MCR_RTS | gate);
+    outb((u16)(base + IER), (u8)what);
 }

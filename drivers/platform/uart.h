@@ -1,4 +1,4 @@
-/* The 16550 UART of a PC, polled.  PC16550D data sheet.  Used by BOOTX64.EFI and hv.elf;
+/* The 16550 UART of a PC.  PC16550D data sheet.  Used by BOOTX64.EFI and hv.elf;
  * who owns a port and who may use it is the caller's affair. */
 #pragma once
 #include "lib/types.h"
@@ -20,5 +20,8 @@ bool uart_tx_ready(u16 base);
 bool uart_put(u16 base, u8 byte);
 /* Fills an empty transmit FIFO without waiting; returns how many bytes went (0: not empty yet). */
 u32 uart_fill(u16 base, const u8 *bytes, u32 count);
+/* What makes the port interrupt, on a PC through OUT2 as a gate. */
+enum uart_interrupt { UART_SILENT = 0, UART_ON_RECEIPT = 1, UART_ON_EMPTY_TRANSMITTER = 2 };
+void uart_set_interrupt(u16 base, enum uart_interrupt what);
 /* False: nothing was received. */
 bool uart_get(u16 base, u8 *byte);

@@ -39,5 +39,5 @@ u32 enter_ia32e_with_tss(u16 selector, u32 cr0_bits);
  * vector << 16 | bytes of the frame for #GP and #DF. */
 u32 real_mode_fault(u16 idt_limit);
 
-/* rt/task_switch.asm.  A far jump to a task in 32-bit protected mode; does not come back. */
+/* rt/task_switch.asm.  A far jump to a task whose TSS is in no memory, in 32-bit protected mode. */
 void task_switch(void);

@@ -1,6 +1,7 @@
-; A hardware task switch, which only a legacy mode has: leave IA-32e mode and jump to a task.
-; SDM Vol. 3A, "Task Switching".
+; A hardware task switch to where there is no memory: leave IA-32e mode and jump to a task.  Those
+; that work are in guest_tests/tasks.  SDM Vol. 3A, "Task Switching".
 %define SEL_TASK 0x58                   ; SEL_ABSENT of rt/guest.h, made an available 32-bit TSS
+%define TASK     0xc0000000
 
 global task_switch
 extern gdt
@@ -8,7 +9,7 @@ extern gdt
 section .text
 bits 64
 task_switch:
-        mov eax, task
+        mov eax, TASK
         mov [abs gdt + SEL_TASK + 2], ax
         shr eax, 16
         mov [abs gdt + SEL_TASK + 4], al
@@ -25,6 +26,3 @@ bits 32
         mov cr0, eax
         jmp SEL_TASK:0
         ud2
-
-section .bss align=128
-task:   resb 104

@@ -12,6 +12,7 @@
 
 #define REG(r)        BIT(r)
 #define ANY_REG       0xffffull
+#define ANY_FIELD     (~0ull)
 #define F(name)       BIT(GS_##name)
 #define INSN_LEN_MAX  15u
 #define INTR_VALID    BIT(31)
@@ -28,6 +29,7 @@ static const struct rule {
     u64 regs, fields; /* that the handler may change */
     bool memory;      /* whether it may write to RAM */
     bool moves;       /* RESUME may mean that an instruction was done */
+    bool jumps;       /* or that the guest goes on elsewhere */
     bool panics;      /* Lintel may end over it */
 } rules[EXIT_REASONS] = {
     [EXIT_CPUID] = {.regs = REG(RAX) | REG(RBX) | REG(RCX) | REG(RDX)},
@@ -41,6 +43,7 @@ static const struct rule {
     [EXIT_IO] = {.regs = REG(RAX) | REG(RCX) | REG(RSI) | REG(RDI), .memory = true},
     [EXIT_EPT_VIOLATION] = {.regs = ANY_REG, .fields = F(RSP), .memory = true, .moves = true},
     [EXIT_APIC_ACCESS] = {.regs = ANY_REG, .fields = F(RSP), .memory = true, .moves = true},
+    [EXIT_TASK_SWITCH] = {.regs = ANY_REG, .fields = ANY_FIELD, .memory = true, .jumps = true},
     [EXIT_EPT_MISCONFIG] = {.panics = true},
     [EXIT_EXCEPTION_OR_NMI] = {.fields = F(DR7) | F(DEBUGCTL), .panics = true},
     [EXIT_MACHINE_CHECK_AT_ENTRY] = {.panics = true},
@@ -176,6 +179,8 @@ static void check_rip(const struct step *step, const struct rule *rule, u64 verd
                 "NEXT moves RIP by the instruction's length", step);
         return;
     }
+    if (rule->jumps && verdict == RESUME)
+        return;
     while (rule->moves && verdict == RESUME && len < INSN_LEN_MAX && !is_wrapped(rip, old + len))
         len++;
     require(is_wrapped(rip, old + len), "without NEXT RIP stays", step);

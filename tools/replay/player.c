@@ -209,7 +209,7 @@ bool console_turn(const struct vcpu *self, u64 now)
 {
     (void)self, (void)now;
     take_deadlines("the console was looked at when it had not been");
-    record_poll(console_due(), console_deadline());
+    record_poll(console_due(), console_deadline(false));
     return true;
 }
 

@@ -103,6 +103,7 @@ class Row:
     cpus: int = 1           # the emulated machine's
     soak: str = ""          # yes: takes long
     on: str = ""            # KEY,...: keys of lintel.conf that are turned on, beside stats
+    keys: str = ""          # KEY=VALUE,...: other keys of lintel.conf
     says: str = ""          # regular expression that Lintel's log must contain
 
 

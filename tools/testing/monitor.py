@@ -11,6 +11,9 @@ KEY = b"\x1c"
 TIMEOUT = 60
 PROMPT = r"lintel> $"
 ROW = r"^{} +\d+ (\w+) +\d+ (\S+) +\d+M"
+FOR_EVER = 10**15  # ticks
+TIMER_EXITS = re.compile(r"guest=busy reason=PREEMPTION_TIMER count=(\d+)")
+FEW = 100          # while what the guest and the monitor have said is sent
 FREE = re.compile(r"in order; (\d+) KiB of memory are free")
 
 
@@ -152,10 +155,36 @@ def end(monitor):
     monitor.add("the machine ends", outcome.status == 0, outcome.text)
 
 
+def interrupt(report, options):
+    """A guest that computes on the only CPU and never exits: the key comes through all the same."""
+    busy = lintel.Guest("busy", Path(options.build) / "guest_tests" / "compute.flat", "32M",
+                        cmdline=f"ticks={FOR_EVER}", keys={"schedule": "pinned"},
+                        switches=("stats",))
+    volume = lintel.Volume()
+    volume.add(busy)
+    with machine.RunDirectory("monitor-busy") as directory:
+        image = volume.make_image(directory.path / "lintel.img", Path(options.build))
+        target = machine.Machine(image)
+        with session.Session(target, directory, console=lintel.GuestConsole()) as run:
+            person = Monitor(report, run)
+            heard(run, session.GUEST, "# memory")
+            run.wait(timeout=2)
+            person.add("opens over a guest that computes", person.open())
+            person.ask("stop busy")
+            person.add("stops a guest that computes", person.becomes("busy", "ended"))
+            run.send(session.COM2, b"leave\r")
+            outcome = lintel.wait_for_end(run, TIMEOUT)
+            log = lintel.strip_controls(run.text(session.COM1))
+            timers = TIMER_EXITS.search(log)
+            person.add("looks at no port meanwhile", outcome.status == 0 and
+                       int(timers[1] if timers else 0) < FEW, timers[0] if timers else outcome.text)
+
+
 def monitor(report, options):
     """All commands of the monitor, with three guests on two CPUs."""
     if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
         return
+    interrupt(report, options)
     volume = lintel.Volume(run="together")
     volume.add(talker(options, "one", "com2"))
     volume.add(talker(options, "two", "com3"))

@@ -138,8 +138,9 @@ void trap_take_nmi(void)
     fake_cpu.nmis++;
 }
 
-u64 console_deadline(void)
+u64 console_deadline(bool undisturbed)
 {
+    (void)undisturbed;
     return fake_cpu.console_deadline;
 }
 

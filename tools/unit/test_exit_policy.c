@@ -26,7 +26,7 @@ static const struct {
     {EXIT_INIT,                   on_host_init,     0,                   STAYS,  {0}, 0, 0},
     {EXIT_INTERRUPT_WINDOW,       on_window,        0,                   STAYS,  {0}, 0, 0},
     {EXIT_NMI_WINDOW,             on_window,        0,                   STAYS,  {0}, 0, 0},
-    {EXIT_TASK_SWITCH,            stop_guest,       NEED_QUAL | NEED_IDTV, STOPS, {0}, 0, 0},
+    {EXIT_TASK_SWITCH,            on_task_switch,   LEN_Q | NEED_IDTV,   STOPS,  {0}, 0, 0}, /* none in long mode */
     {EXIT_CPUID,                  on_cpuid,         LEN,                 SKIPS,  {0}, 0, 0},
     {EXIT_GETSEC,                 refuse_ud,        0,                   UD,     {0}, 0, 0},
     {EXIT_HLT,                    on_hlt,           LEN,                 SKIPS,  {0}, 0, 0},

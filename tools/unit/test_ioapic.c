@@ -258,7 +258,7 @@ static void test_random(void **state)
     for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
         d[pin] = (struct dumb){.low = MASKED};
     srand(4711);
-    for (unsigned i = 0; i < 300000; i++) {
+    for (unsigned i = 0; i < 1000000; i++) {
         const unsigned pin = (unsigned)rand() % IOAPIC_PINS, vector = 0x30 + (unsigned)rand() % 8;
         switch (rand() % 4) {
         case 0: {

@@ -141,7 +141,7 @@ static void test_against_the_software_model(void **state)
     (void)state;
     struct lapic soft = fresh();
     srand(99);
-    for (unsigned i = 0; i < 200000; i++) {
+    for (unsigned i = 0; i < 1000000; i++) {
         const u32 value = (u32)rand() & 0xff;
         switch (rand() % 5) {
         case 0:

@@ -60,7 +60,7 @@ static bool out(const struct pit_channel *c, u64 clk)
     case 1: return !(running && c->triggered && e < c->count);
     case 2: return !(running && c->gate && e == (i64)c->count - 1);
     case 3: return !(running && c->gate && e >= high_half(c->count));
-    case 4: return !(running && e == c->count);
+    case 4: return !(running && c->gate && e == c->count); /* a clock long, whatever stops it */
     default: return !(running && c->triggered && e == c->count);
     }
 }
