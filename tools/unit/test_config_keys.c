@@ -11,6 +11,7 @@ static void test_all_keys(void **state)
           "mitigations = off\n"
           "run = one-by-one\n"
           "slice = 100\n"
+          "control = control.elf\ncontrol_memory = 1G\ncontrol_cpu = 1,3\n"
           "\n"
           "  [ guest  debian.1 ]  # first\n"
           "\tmemory\t=\t512M\n"
@@ -27,6 +28,7 @@ static void test_all_keys(void **state)
           "on_reboot = end\n"
           "debug_exit = 0xf4\n"
           "stats = on\ntrace_dump = on\nledger = on\nlive = on\ntouch = on\n"
+          "served = memory\n"
           "module = a.bin\n"
           "module = b.bin  root=/dev/x  y # not this\n"
           "module = \"c d.bin\" \"#1 \\\"q\\\" \\\\\"\n"
@@ -40,6 +42,9 @@ static void test_all_keys(void **state)
     assert_int_equal(config.mitigations, CONFIG_MITIGATIONS_OFF);
     assert_int_equal(config.run, CONFIG_RUN_ONE_BY_ONE);
     assert_int_equal(config.slice, 100);
+    assert_string_equal(config.control, "control.elf");
+    assert_int_equal(config.control_memory, GiB);
+    assert_int_equal(config.control_cpus, 10);
     assert_int_equal(config.guest_count, 2);
 
     const struct config_guest *g = &config.guest[0];
@@ -66,6 +71,7 @@ static void test_all_keys(void **state)
     assert_int_equal(g->on_reboot, CONFIG_REBOOT_END);
     assert_int_equal(g->debug_exit, 0xf4);
     assert_int_equal(g->stats & g->trace_dump & g->ledger & g->live & g->touch, CONFIG_ON);
+    assert_int_equal(g->served, CONFIG_SERVED_MEMORY);
     assert_int_equal(g->module_count, 3);
     assert_string_equal(g->module[0].path, "a.bin");
     assert_string_equal(g->module[0].string, "");
@@ -88,6 +94,9 @@ static void test_defaults(void **state)
     assert_int_equal(config.mitigations, CONFIG_MITIGATIONS_AUTO);
     assert_int_equal(config.run, CONFIG_RUN_TOGETHER);
     assert_int_equal(config.slice, 5);
+    assert_string_equal(config.control, "");
+    assert_int_equal(config.control_memory, 16 * MiB);
+    assert_int_equal(config.control_cpus, 0);
 
     const struct config_guest *g = &config.guest[0];
 
@@ -107,6 +116,7 @@ static void test_defaults(void **state)
     assert_string_equal(g->cmdline, "");
     assert_int_equal(g->format, CONFIG_FORMAT_AUTO);
     assert_int_equal(g->console, CONFIG_CONSOLE_AUTO);
+    assert_int_equal(g->served, CONFIG_SERVED_OFF);
     assert_int_equal(g->on_reboot, CONFIG_REBOOT_RESTART);
     assert_int_equal(g->debug_exit, 0);
     assert_int_equal(g->stats | g->trace_dump | g->ledger | g->live | g->touch, CONFIG_OFF);
