@@ -57,6 +57,10 @@ static void put_back(struct cpu_share *c, struct vcpu *v)
         if (!READ_ONCE(v->todo)) /* what comes from now on finds it blocked, and wakes it */
             sched_block(&c->queue, &v->sched, v->wake, now);
         break;
+    case LEAVE_WAITS:
+        if (!(READ_ONCE(v->todo) & (TODO_WAKE | TODO_END | TODO_RESCHED)))
+            sched_block(&c->queue, &v->sched, v->wake, now);
+        break;
     case LEAVE_YIELD: yield(c, v, now); break;
     case LEAVE_PAUSED:
         if (!READ_ONCE(v->todo) && READ_ONCE(v->vm->paused))
@@ -137,7 +141,7 @@ static void turn(const struct cpu_duties *duties, struct vcpu *v, u64 due)
     if (v->leave == LEAVE_TURN_OVER)
         give_away(c, v);
     if (v->leave == LEAVE_MOVES)
-        go_to(c, v, atomic_xchg(&v->move_to, 0) - 1);
+        go_to(c, v, atomic_xchg(&v->away.move_to, 0) - 1);
     if (v->leave == LEAVE_ENDED) {
         vcpu_unload(v);
         duties->ended(v);

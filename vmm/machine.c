@@ -8,6 +8,7 @@
 #include "vmm/bootinfo.h"
 #include "vmm/console.h"
 #include "vmm/console_turn.h"
+#include "vmm/control_life.h"
 #include "vmm/cpu.h"
 #include "vmm/cpu_share.h"
 #include "vmm/guests.h"
@@ -59,9 +60,11 @@ static void control(void)
     if (frames.free == 0) { /* the first time: the other CPUs have what they need */
         frames.free = hostmem()->free_frames;
         frames.lintel = pmm_count(hostmem(), FRAME_LINTEL);
+        control_begin();
     }
+    control_look_after();
     guests_control();
-    if (guests_are_over(monitor_is_open()))
+    if (guests_are_over(monitor_is_open()) && control_stop())
         end_machine();
 }
 

@@ -1,6 +1,7 @@
 /* IN, OUT, INS, OUTS.  SDM Vol. 3C, "Exit Qualification for I/O Instructions". */
 #include "arch/x86_64/cr.h"
 #include "ept/gva_walk.h"
+#include "vmm/forward.h"
 #include "vmm/gmem.h"
 #include "vmm/handlers.h"
 #include "vmm/policy/io.h"
@@ -16,19 +17,49 @@
 #define SEG_ES       0u
 #define SEG_GS       5u
 
-static u32 port_read(struct vcpu *v, u16 port, u8 size, u64 now)
+/* What the board has no model for may be the control partition's.  False: the instruction has to
+ * wait, and to be done once more. */
+static NOINLINE bool read_refused(struct vcpu *v, u16 port, u8 size, u32 *value)
 {
-    u32 value;
+    u64 wide = 0;
 
-    if (unlikely(!board_port_read(&v->vm->board, port, size, now, &value)))
+    switch (forward_access(v, ABI_PORTS, port, size, false, &wide)) {
+    case FORWARD_NOBODY:
         trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 0, size);
-    return value;
+        return true;
+    case FORWARD_WAIT: v->vm->board.refused--; return false;
+    case FORWARD_DONE: break;
+    }
+    v->vm->board.refused--;
+    *value = io_cut((u32)wide, size);
+    return true;
 }
 
-static void port_write(struct vcpu *v, u16 port, u8 size, u32 value, u64 now)
+static NOINLINE bool write_refused(struct vcpu *v, u16 port, u8 size, u32 value)
 {
-    if (unlikely(!board_port_write(&v->vm->board, port, size, value, now)))
+    u64 wide = value;
+
+    switch (forward_access(v, ABI_PORTS, port, size, true, &wide)) {
+    case FORWARD_NOBODY:
         trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 1, (u64)size << 32 | value);
+        return true;
+    case FORWARD_WAIT: v->vm->board.refused--; return false;
+    case FORWARD_DONE: break;
+    }
+    v->vm->board.refused--;
+    return true;
+}
+
+static inline bool port_read(struct vcpu *v, u16 port, u8 size, u64 now, u32 *value)
+{
+    return likely(board_port_read(&v->vm->board, port, size, now, value)) ||
+           read_refused(v, port, size, value);
+}
+
+static inline bool port_write(struct vcpu *v, u16 port, u8 size, u32 value, u64 now)
+{
+    return likely(board_port_write(&v->vm->board, port, size, value, now)) ||
+           write_refused(v, port, size, value);
 }
 
 static u64 size_mask(u32 bytes)
@@ -44,6 +75,7 @@ static u64 merge(u64 old, u64 value, u32 bytes)
     return (old & ~size_mask(bytes)) | (value & size_mask(bytes));
 }
 
+/* E_EXIST: it has to wait for the port. */
 static err_t string_step(struct vcpu *v, const struct qual_io *q, u64 gva, u64 now,
                          struct gmem_fault *fault)
 {
@@ -53,14 +85,14 @@ static err_t string_step(struct vcpu *v, const struct qual_io *q, u64 gva, u64 n
 
     if (!q->in) {
         TRY(gmem_read_gva(v, gva, 0, &value, q->size, fault));
-        port_write(v, q->port, q->size, value, now);
-        return OK;
+        return port_write(v, q->port, q->size, value, now) ? OK : E_EXIST;
     }
     /* The destination is checked first: reading a port may have an effect that cannot be undone. */
     TRY(gmem_translate(v, gva, GVA_WRITE, &probe, fault));
     if (next_page <= gva + q->size - 1)
         TRY(gmem_translate(v, next_page, GVA_WRITE, &probe, fault));
-    value = port_read(v, q->port, q->size, now);
+    if (!port_read(v, q->port, q->size, now, &value))
+        return E_EXIST;
     return gmem_write_gva(v, gva, &value, q->size, fault);
 }
 
@@ -81,6 +113,8 @@ static enum verdict string_io(struct vcpu *v, const struct exit *x, const struct
         const u64 offset = r[pointer] & mask;
         const err_t err = string_step(v, q, vcpu_linear(v, segment, offset), x->tsc, &fault);
 
+        if (err == E_EXIST)
+            return RESUME;
         if (err == E_PERM || err == E_NOENT) {
             vcpu_raise_page_fault(v, fault.gva, fault.error);
             return RESUME;
@@ -109,11 +143,13 @@ static NOINLINE enum verdict io_rare(struct vcpu *v, const struct exit *x)
     if (q.string) {
         verdict = string_io(v, x, &q);
     } else if (q.in) {
-        const u32 value = port_read(v, q.port, q.size, x->tsc);
+        u32 value;
 
+        if (unlikely(!port_read(v, q.port, q.size, x->tsc, &value)))
+            return RESUME;
         *rax = q.size == 4 ? value : (*rax & ~size_mask(q.size)) | value;
-    } else {
-        port_write(v, q.port, q.size, (u32)(*rax & size_mask(q.size)), x->tsc);
+    } else if (unlikely(!port_write(v, q.port, q.size, (u32)(*rax & size_mask(q.size)), x->tsc))) {
+        return RESUME;
     }
     if (vcpu_board_moved(v))
         vcpu_todo(v, TODO_BOARD);

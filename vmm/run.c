@@ -101,7 +101,7 @@ static void account_absence(struct vcpu *v)
 
     if (s->start == 0) {
         s->start = now;
-    } else if (v->leave == LEAVE_ASLEEP) {
+    } else if (v->leave == LEAVE_ASLEEP || v->leave == LEAVE_WAITS) {
         s->waiting += now - v->left;
     } else {
         s->stolen += now - v->left;

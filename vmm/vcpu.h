@@ -5,6 +5,7 @@
 #include "vmm/dev/lapic.h"
 #include "vmm/dev/lapic_mail.h"
 #include "vmm/exit_stats.h"
+#include "vmm/forward.h"
 #include "vmm/insn_memo.h"
 #include "vmm/policy/msr.h"
 #include "vmm/sched.h"
@@ -24,6 +25,8 @@ enum vcpu_todo {
     TODO_RESCHED = 32,  /* its CPU has something else to do */
     TODO_YIELD = 64,    /* it waits for another vCPU, as it seems */
     TODO_CONSOLE = 128, /* something was typed, or there is room to send again */
+    TODO_WAKE = 256,    /* what it waits for may have come: v->away.waits */
+    TODO_LINES = 512,   /* the control partition has moved interrupt lines: vm->served.lines */
 };
 
 /* Why vcpu_run() has returned. */
@@ -31,6 +34,7 @@ enum vcpu_leave {
     LEAVE_TURN_OVER, /* it wants to go on */
     LEAVE_YIELD,     /* the same, but others first */
     LEAVE_ASLEEP,    /* until v->wake, or until it is told something */
+    LEAVE_WAITS,     /* until v->wake, or TODO_WAKE */
     LEAVE_PAUSED,    /* until v->vm->paused is 0, and it is told so */
     LEAVE_MOVES,     /* to the CPU that v->move_to names */
     LEAVE_ENDED,     /* v->vm->end is set */
@@ -90,15 +94,22 @@ struct vcpu {
 
     /* Its place among the CPUs. */
     struct sched_entity sched;
-    u32 cpu;                 /* the one that it belongs to */
-    u32 move_to;             /* + 1: the one that it is to go to; 0: none; atomic */
+    u32 cpu; /* the one that it belongs to */
+    union {
+        struct {
+            u32 move_to; /* + 1: the one that it is to go to; 0: none; atomic */
+            u16 waits;   /* enum wait_kind (vmm/boundary.h); atomic */
+            u16 flush;   /* its EPT has lost mappings that its CPU may remember; atomic */
+        };
+        u64 any;
+    } away;
     u32 loaded_on;           /* whose processor may hold something of it, or CPU_NONE */
     u64 cpus;                /* those that it may run on, a bit each */
     bool pinned;             /* stays where it is */
     bool tsc_offset_changed; /* while its VMCS was not current */
     enum vcpu_leave leave;
     u32 yielded_to; /* the last one of its guest's */
-    u64 wake;       /* LEAVE_ASLEEP: TSC, ~0: never */
+    u64 wake;       /* LEAVE_ASLEEP, LEAVE_WAITS: TSC, ~0: never */
     u64 turn_ends;  /* TSC by which it has to leave */
     u64 left;       /* TSC when it left; 0: it never ran */
     struct vcpu_switched switched;
@@ -106,6 +117,7 @@ struct vcpu {
     struct lapic_mail mail; /* from others */
 
     struct pv_vcpu pv;
+    struct forward forward;
 };
 
 #define EVENT_TYPE_EXT_INT     0u

@@ -9,6 +9,7 @@
 #include "vmm/idalloc.h"
 #include "vmm/percpu.h"
 #include "vmm/policy/cr.h"
+#include "vmm/policy/devices.h"
 #include "vmm/policy/io.h"
 #include "vmm/record.h"
 #include "vmm/vm_memory.h"
@@ -21,6 +22,7 @@
 static u8 PAGE(msr_bitmap)[PAGE_SIZE];
 static u8 PAGE(x2apic_msr_bitmap)[PAGE_SIZE];
 static u8 PAGE(io_bitmap)[2][PAGE_SIZE];
+static u8 PAGE(control_io_bitmap)[2][PAGE_SIZE]; /* the control partition's */
 
 /* Once: processors read them while guests run, and must not see them half built. */
 static void build_bitmaps(void)
@@ -33,6 +35,8 @@ static void build_bitmaps(void)
     msr_bitmap_build(x2apic_msr_bitmap);
     msr_bitmap_pass_x2apic(x2apic_msr_bitmap);
     io_bitmap_build(io_bitmap[0], io_bitmap[1]);
+    io_bitmap_build(control_io_bitmap[0], control_io_bitmap[1]);
+    devices_pass(control_io_bitmap[0], control_io_bitmap[1]);
     built = true;
 }
 
@@ -61,6 +65,7 @@ static bool yields(const struct vcpu *v)
 static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
 {
     const struct vm *vm = v->vm;
+    u8(*const ports)[PAGE_SIZE] = vm->id == VM_CONTROL ? control_io_bitmap : io_bitmap;
     hpa_t access, apic_page;
 
     build_bitmaps();
@@ -71,8 +76,8 @@ static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
                                 .vpid = v->vpid,
                                 .msr_bitmap = virt_to_phys(msr_bitmap),
                                 .x2apic_msr_bitmap = virt_to_phys(x2apic_msr_bitmap),
-                                .io_bitmap_a = virt_to_phys(io_bitmap[0]),
-                                .io_bitmap_b = virt_to_phys(io_bitmap[1]),
+                                .io_bitmap_a = virt_to_phys(ports[0]),
+                                .io_bitmap_b = virt_to_phys(ports[1]),
                                 .exception_bitmap = BIT32(VEC_DB) | BIT32(VEC_AC) | BIT32(VEC_MC),
                                 .cr0_mask = CR0_OWNED,
                                 .apic_page = apic_page,

@@ -8,6 +8,7 @@
 #include "lib/mem.h"
 #include "vmm/acpi_build.h"
 #include "vmm/bootinfo.h"
+#include "vmm/control_image.h"
 #include "vmm/gmem.h"
 #include "vmm/load/load.h"
 #include "vmm/policy/cpuid.h"
@@ -190,10 +191,25 @@ static void set_registers(struct vcpu *v)
     r[RDX] = 0;
 }
 
+static err_t load_control(struct vm *vm)
+{
+    err_t err = control_image_plan(vm, &plan);
+
+    if (err == OK)
+        err = copy_segments(vm);
+    if (err != OK)
+        log_error("control partition: control.elf does not fit; give it more control_memory");
+    else
+        set_registers(vm->vcpu[0]);
+    return err;
+}
+
 err_t vm_image_load(struct vm *vm)
 {
     err_t err;
 
+    if (vm->id == VM_CONTROL)
+        return load_control(vm);
     make_request(vm);
     err = load_plan(&request, &plan);
     if (err != OK) {

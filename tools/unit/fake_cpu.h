@@ -20,6 +20,7 @@ struct fake_cpu {
     u64 console_deadline;
     struct vcpu *woken; /* the last one that another CPU would have been told of */
     u32 wakes;
+    u32 invepts;
     bool wanted; /* another vCPU would use this CPU */
     u64 slept_until;
     const char *why;   /* of the last vm_stop() */

@@ -1,0 +1,113 @@
+/* See forward.h. */
+#include "vmm/forward.h"
+#include "lib/atomic.h"
+#include "vmm/boundary.h"
+#include "vmm/policy/exit.h"
+#include "vmm/vm.h"
+#include "vmm/wake.h"
+
+static bool in_range(const struct served *s, u32 space, u64 address, u32 bytes)
+{
+    for (u32 i = 0; i < READ_ONCE(s->ranges); i++) {
+        const struct served_range *r = &s->range[i];
+
+        if (load_acquire(&r->space) == space && address >= r->first && address <= r->last &&
+            bytes - 1 <= r->last - address)
+            return true;
+    }
+    return false;
+}
+
+bool forward_claims(const struct vm *vm, gpa_t gpa)
+{
+    return in_range(&vm->served, ABI_MEMORY, gpa.v, 1);
+}
+
+static bool rings(const struct served_bell *b, const struct forwarded_access *a)
+{
+    if (load_acquire(&b->space) != a->space || b->address != a->address)
+        return false;
+    return b->bytes == 0 || (b->bytes == a->bytes && (!b->has_value || b->value == a->value));
+}
+
+/* A doorbell's event is posted; false: it is none. */
+static bool ring(const struct served *s, const struct forwarded_access *a)
+{
+    for (u32 i = 0; i < READ_ONCE(s->bells); i++) {
+        if (!rings(&s->bell[i], a))
+            continue;
+        event_post(s->bell[i].port);
+        return true;
+    }
+    return false;
+}
+
+static bool is_same(const struct forwarded_access *a, const struct forwarded_access *b)
+{
+    return a->address == b->address && a->bytes == b->bytes && a->space == b->space &&
+           a->write == b->write;
+}
+
+/* The instruction's next access has had its reply.  If it is another one than before (its bytes or
+ * its operands in memory have changed), the log means nothing any more. */
+static bool is_answered(struct forward *f, const struct forwarded_access *a, u64 *value)
+{
+    if (f->used == f->done)
+        return false;
+    if (!is_same(&f->log[f->used], a)) {
+        f->used = f->done = 0;
+        return false;
+    }
+    *value = f->log[f->used++].value;
+    if (a->space == ABI_PORTS) /* the only one of the instruction, or of its iteration */
+        f->used = f->done = 0;
+    return true;
+}
+
+enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address, u32 bytes,
+                              bool write, u64 *value)
+{
+    struct forward *f = &v->forward;
+    const struct served *s = &v->vm->served;
+    const struct forwarded_access a = {
+        .address = address, .value = *value, .bytes = bytes, .space = (u8)space, .write = write};
+
+    if (READ_ONCE(s->ranges) == 0 || !in_range(s, space, address, bytes))
+        return FORWARD_NOBODY;
+    if (is_answered(f, &a, value))
+        return FORWARD_DONE;
+    if (write && ring(s, &a))
+        return FORWARD_DONE;
+    f->at = a;
+    if (f->done == FORWARD_LOG || !boundary_request(v)) {
+        *value = ~0ull;
+        return FORWARD_DONE;
+    }
+    vcpu_todo(v, TODO_WAKE);
+    return FORWARD_WAIT;
+}
+
+bool forward_finish(struct vcpu *v, const struct exit *x)
+{
+    struct forward *f = &v->forward;
+
+    if (!f->waiting) {
+        f->exit = *x;
+        f->waiting = true;
+    }
+    if (!load_acquire(&f->replied))
+        return false;
+    f->at.value = f->value;
+    f->log[f->done++] = f->at;
+    f->used = 0;
+    f->exit.tsc = x->tsc;
+    v->away.waits = WAIT_NOTHING;
+    f->waiting = false;
+    (void)exit_handle(v, exit_handlers[f->exit.reason], &f->exit);
+    if (v->away.waits == WAIT_NOTHING) {
+        f->done = 0;
+        return true;
+    }
+    f->waiting = true; /* the instruction's next access */
+    return false;
+}
