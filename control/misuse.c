@@ -64,6 +64,8 @@ static u32 served_wrongly(u32 partition)
     n += accepts(HC_partition, partition, at + info->memory_bytes - 8, 0, 0);
     n += accepts(HC_claim, partition, ~0ull, 0, 0);
     n += accepts(HC_claim, nobody, rt_physical(&taken[0]), 0, 0);
+    n += accepts(HC_unclaim, partition, rt_physical(&taken[0]), 0, 0);
+    n += accepts(HC_undoorbell, partition, rt_physical(&bad_bells[0]), 0, 0);
     n += accepts(HC_admit, nobody, 0, 0, 0);
     n += accepts(HC_line, partition, 4, 1, 0); /* COM1's */
     n += accepts(HC_line, partition, 5, 2, 0);

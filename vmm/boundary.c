@@ -74,14 +74,17 @@ bool boundary_wait(struct vcpu *v, u64 until)
     return false;
 }
 
+void boundary_goes_on(struct vcpu *v)
+{
+    v->away.waits = WAIT_NOTHING;
+    is_alive(v, rdtsc());
+}
+
 static bool control_goes_on(struct vcpu *v)
 {
-    const u64 now = rdtsc();
-
-    if (now < v->wake && (v->away.waits == WAIT_TIME || !something_is_pending(boundary.info)))
+    if (rdtsc() < v->wake && (v->away.waits == WAIT_TIME || !something_is_pending(boundary.info)))
         return false;
-    v->away.waits = WAIT_NOTHING;
-    is_alive(v, now);
+    boundary_goes_on(v);
     return true;
 }
 
@@ -100,7 +103,20 @@ static void answer(u32 slot, u64 value)
     boundary.slot[slot].v = NULL;
     v->forward.value = value;
     store_release(&v->forward.replied, 1);
-    vcpu_ask(v, TODO_WAKE);
+    if (!v->forward.handed)
+        vcpu_ask(v, TODO_WAKE);
+}
+
+/* With the lock.  It waits on this CPU: it cannot leave it, or end, before v has left its turn to
+ * it or asked it to wake up. */
+static bool hand_over(struct vcpu *v)
+{
+    struct vcpu *control = boundary.control;
+
+    if (control->cpu != v->cpu || READ_ONCE(control->away.waits) != WAIT_EVENT || is_polling())
+        return false;
+    v->forward.to = control;
+    return true;
 }
 
 bool boundary_request(struct vcpu *v)
@@ -127,7 +143,8 @@ bool boundary_request(struct vcpu *v)
         v->away.waits = WAIT_REPLY;
         v->wake = SCHED_NEVER;
         (void)atomic_or(&boundary.info->requests[n / 64], BIT(n % 64));
-        wake();
+        if (!hand_over(v))
+            wake();
     }
     spin_unlock(&boundary.lock);
     return up;

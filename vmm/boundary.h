@@ -54,5 +54,8 @@ err_t boundary_reply(u32 slot, u32 sequence, u64 value);
 /* The control partition waits, at the latest until this TSC value.  False: something is pending
  * already. */
 bool boundary_wait(struct vcpu *v, u64 until);
-/* Whether what v waits for has come; x: the exit over which it is about to leave. */
+/* Its wait is over, whatever for. */
+void boundary_goes_on(struct vcpu *v);
+/* Whether what v waits for has come; x: the exit over which it is about to
+ * leave; NULL: it has. */
 bool boundary_wait_is_over(struct vcpu *v, const struct exit *x);

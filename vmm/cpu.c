@@ -5,6 +5,7 @@
 #include "arch/x86_64/smp.h"
 #include "lib/atomic.h"
 #include "vmm/cpu_share.h"
+#include "vmm/handoff.h"
 #include "vmm/run.h"
 #include "vmm/vcpu_load.h"
 #include "vmm/vm.h"
@@ -58,7 +59,7 @@ static void put_back(struct cpu_share *c, struct vcpu *v)
             sched_block(&c->queue, &v->sched, v->wake, now);
         break;
     case LEAVE_WAITS:
-        if (!(READ_ONCE(v->todo) & (TODO_WAKE | TODO_END | TODO_RESCHED)))
+        if (!(READ_ONCE(v->todo) & WAIT_ENDS))
             sched_block(&c->queue, &v->sched, v->wake, now);
         break;
     case LEAVE_YIELD: yield(c, v, now); break;
@@ -135,6 +136,8 @@ static void turn(const struct cpu_duties *duties, struct vcpu *v, u64 due)
     cpu_limit_turn(v->turn_ends);
     began = rdtsc() - c->slept; /* what it sleeps in the turn does not count */
     vcpu_run(v);
+    if (unlikely(v->forward.to))
+        v = handoff(c, v);
     apic_timer_stop();
     c->busy += v->left - c->slept - began;
     put_back(c, v);

@@ -100,7 +100,7 @@ bool forward_finish(struct vcpu *v, const struct exit *x)
     f->at.value = f->value;
     f->log[f->done++] = f->at;
     f->used = 0;
-    f->exit.tsc = x->tsc;
+    f->exit.tsc = record_now();
     v->away.waits = WAIT_NOTHING;
     f->waiting = false;
     (void)exit_handle(v, exit_handlers[f->exit.reason], &f->exit);

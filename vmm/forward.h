@@ -22,10 +22,12 @@ struct forwarded_access {
 
 /* Of a virtual CPU.  Its own, but what is marked. */
 struct forward {
-    struct exit exit;           /* the one that waits */
-    bool waiting;               /* `exit` is kept */
-    u32 replied;                /* `value` is the reply; written by the control partition's CPU */
-    u64 value;                  /* with `replied` */
+    struct exit exit; /* the one that waits */
+    bool waiting;     /* `exit` is kept */
+    struct vcpu *to;  /* the control partition, on this CPU, is to run for the request; else NULL */
+    bool handed;      /* it does so now: a reply needs to wake nobody */
+    u32 replied;      /* `value` is the reply; written by the control partition's CPU */
+    u64 value;        /* with `replied` */
     struct forwarded_access at; /* what it waits for */
     u32 done, used;             /* of the log; `used`: by this run of the handler */
     struct forwarded_access log[FORWARD_LOG];
@@ -43,6 +45,6 @@ enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address,
 /* Whether a byte of memory is claimed. */
 bool forward_claims(const struct vm *vm, gpa_t gpa);
 
-/* Its virtual CPU has left, or is about to, over the exit x.  True: the reply has come, and the
- * exit has been dealt with. */
+/* Its virtual CPU has left, or is about to, over the exit x (NULL: it has left before).  True: the
+ * reply has come, and the exit has been dealt with. */
 bool forward_finish(struct vcpu *v, const struct exit *x);

@@ -20,7 +20,7 @@
 #define SLICE_FLOOR 64u
 
 /* Asked once, and to be done by a vCPU that waits when it goes on: they do not end its wait. */
-#define TODO_AFTER_WAIT (TODO_CONSOLE | TODO_LINES)
+#define TODO_AFTER_WAIT (TODO_BOARD | TODO_EVENT | TODO_CONSOLE | TODO_LINES)
 
 #define BLOCKED_STI     BIT(0)
 #define BLOCKED_MOV_SS  BIT(1)

@@ -29,6 +29,9 @@ enum vcpu_todo {
     TODO_LINES = 512,   /* the control partition has moved interrupt lines: vm->served.lines */
 };
 
+/* What ends LEAVE_WAITS, but its time. */
+#define WAIT_ENDS (TODO_WAKE | TODO_END | TODO_RESCHED)
+
 /* Why vcpu_run() has returned. */
 enum vcpu_leave {
     LEAVE_TURN_OVER, /* it wants to go on */
