@@ -2,11 +2,15 @@
 #include "vmm/boundary.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/tsc.h"
+#include "vmm/cpu_share.h"
 #include "vmm/vm.h"
 #include "vmm/wake.h"
 
 /* The control partition has to wait for events at least so often, or is taken for dead. */
 #define ALIVE_MS 500u
+
+/* Doorbells on the control partition's own CPU: so long the guest may go on, and ring others. */
+#define SOON_US 20u
 
 struct boundary boundary;
 
@@ -24,21 +28,47 @@ static void wake(void)
         vcpu_ask(boundary.control, TODO_WAKE);
 }
 
-/* With the lock. */
-static void post(u32 port)
+/* With the lock.  Makes it pending; false: it was, or nobody wants to be woken for it. */
+static bool is_new(u32 port)
 {
     const u64 bit = BIT(port % 64);
 
     if (!boundary.control || (atomic_or(&boundary.info->pending[port / 64], bit) & bit))
-        return;
-    if (!(READ_ONCE(boundary.info->mask[port / 64]) & bit))
-        wake();
+        return false;
+    return !(READ_ONCE(boundary.info->mask[port / 64]) & bit);
 }
 
 void event_post(u32 port)
 {
     spin_lock(&boundary.lock);
-    post(port);
+    if (is_new(port))
+        wake();
+    spin_unlock(&boundary.lock);
+}
+
+/* With the lock, in a guest's turn.  On another CPU at once; on this one when the guest leaves it,
+ * which it does soon. */
+static void wake_soon(void)
+{
+    struct cpu_share *c = this_cpu_share();
+    struct vcpu *control = boundary.control, *v = c->running;
+
+    if (control->cpu != this_cpu()->id || !v || READ_ONCE(control->away.waits) != WAIT_EVENT) {
+        wake();
+        return;
+    }
+    if (c->soon || is_polling())
+        return;
+    c->soon = control;
+    v->turn_ends = MIN(v->turn_ends, rdtsc() + SOON_US * (tsc_hz / 1000000));
+    vcpu_end_turn_by(v);
+}
+
+void event_ring(u32 port)
+{
+    spin_lock(&boundary.lock);
+    if (is_new(port))
+        wake_soon();
     spin_unlock(&boundary.lock);
 }
 
@@ -66,7 +96,7 @@ bool boundary_wait(struct vcpu *v, u64 until)
                       (u16)WAIT_EVENT); /* before the look: who posts later sees it */
     if (!something_is_pending(boundary.info) && rdtsc() < until) {
         v->vm->dies_at = ~0ull;
-        vcpu_todo(v, TODO_WAKE);
+        vcpu_todo(v, TODO_WAIT);
         return true;
     }
     v->away.waits = WAIT_NOTHING;

@@ -41,6 +41,10 @@ void boundary_close(void);
  * boundary.lock. */
 void event_post(u32 port);
 
+/* The same for a doorbell, by the guest's vCPU that rings: on one CPU, the guest goes on for a
+ * while first. */
+void event_ring(u32 port);
+
 /* A request slot for each virtual CPU of a guest that is made.  E_NOMEM: there are not so many. */
 err_t boundary_enter(struct vm *vm);
 /* The guest is about to be destroyed: nothing of it waits any more. */

@@ -53,6 +53,10 @@ static void put_back(struct cpu_share *c, struct vcpu *v)
 
     spin_lock(&c->lock);
     c->running = NULL;
+    if (unlikely(c->soon)) {
+        (void)sched_wake(&c->queue, &c->soon->sched, now);
+        c->soon = NULL;
+    }
     switch (v->leave) {
     case LEAVE_ASLEEP:
         if (!READ_ONCE(v->todo)) /* what comes from now on finds it blocked, and wakes it */

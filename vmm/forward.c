@@ -2,25 +2,14 @@
 #include "vmm/forward.h"
 #include "lib/atomic.h"
 #include "vmm/boundary.h"
+#include "vmm/forward_port.h"
 #include "vmm/policy/exit.h"
 #include "vmm/vm.h"
 #include "vmm/wake.h"
 
-static bool in_range(const struct served *s, u32 space, u64 address, u32 bytes)
-{
-    for (u32 i = 0; i < READ_ONCE(s->ranges); i++) {
-        const struct served_range *r = &s->range[i];
-
-        if (load_acquire(&r->space) == space && address >= r->first && address <= r->last &&
-            bytes - 1 <= r->last - address)
-            return true;
-    }
-    return false;
-}
-
 bool forward_claims(const struct vm *vm, gpa_t gpa)
 {
-    return in_range(&vm->served, ABI_MEMORY, gpa.v, 1);
+    return served_range_has(&vm->served, ABI_MEMORY, gpa.v, 1);
 }
 
 static bool rings(const struct served_bell *b, const struct forwarded_access *a)
@@ -30,13 +19,12 @@ static bool rings(const struct served_bell *b, const struct forwarded_access *a)
     return b->bytes == 0 || (b->bytes == a->bytes && (!b->has_value || b->value == a->value));
 }
 
-/* A doorbell's event is posted; false: it is none. */
-static bool ring(const struct served *s, const struct forwarded_access *a)
+bool forward_rings(const struct served *s, const struct forwarded_access *a)
 {
     for (u32 i = 0; i < READ_ONCE(s->bells); i++) {
         if (!rings(&s->bell[i], a))
             continue;
-        event_post(s->bell[i].port);
+        event_ring(s->bell[i].port);
         return true;
     }
     return false;
@@ -72,11 +60,11 @@ enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address,
     const struct forwarded_access a = {
         .address = address, .value = *value, .bytes = bytes, .space = (u8)space, .write = write};
 
-    if (READ_ONCE(s->ranges) == 0 || !in_range(s, space, address, bytes))
+    if (READ_ONCE(s->ranges) == 0 || !served_range_has(s, space, address, bytes))
         return FORWARD_NOBODY;
     if (is_answered(f, &a, value))
         return FORWARD_DONE;
-    if (write && ring(s, &a))
+    if (write && forward_rings(s, &a))
         return FORWARD_DONE;
     f->at = a;
     if (f->done == FORWARD_LOG || !boundary_request(v)) {
@@ -97,12 +85,17 @@ bool forward_finish(struct vcpu *v, const struct exit *x)
     }
     if (!load_acquire(&f->replied))
         return false;
+    v->away.waits = WAIT_NOTHING;
+    f->waiting = false;
+    if (f->is_port) {
+        f->is_port = false;
+        forward_port_done(v, f->value);
+        return true;
+    }
     f->at.value = f->value;
     f->log[f->done++] = f->at;
     f->used = 0;
     f->exit.tsc = record_now();
-    v->away.waits = WAIT_NOTHING;
-    f->waiting = false;
     (void)exit_handle(v, exit_handlers[f->exit.reason], &f->exit);
     if (v->away.waits == WAIT_NOTHING) {
         f->done = 0;

@@ -6,6 +6,7 @@
 #pragma once
 #include "abi/control.h"
 #include "lib/types.h"
+#include "vmm/served.h"
 #include "vmx/exit.h"
 
 struct vcpu;
@@ -24,6 +25,7 @@ struct forwarded_access {
 struct forward {
     struct exit exit; /* the one that waits */
     bool waiting;     /* `exit` is kept */
+    bool is_port;     /* `exit` is no string instruction's IN or OUT */
     struct vcpu *to;  /* the control partition, on this CPU, is to run for the request; else NULL */
     bool handed;      /* it does so now: a reply needs to wake nobody */
     u32 replied;      /* `value` is the reply; written by the control partition's CPU */
@@ -42,6 +44,8 @@ enum forwarded {
 /* An access of 1, 2, 4 or 8 bytes.  *value: what is written, or where to put what is read. */
 enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address, u32 bytes,
                               bool write, u64 *value);
+/* A write rings a doorbell: its event is posted.  False: it rings none. */
+bool forward_rings(const struct served *s, const struct forwarded_access *a);
 /* Whether a byte of memory is claimed. */
 bool forward_claims(const struct vm *vm, gpa_t gpa);
 

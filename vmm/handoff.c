@@ -8,10 +8,15 @@
 #include "vmm/vm.h"
 #include "vmm/wake.h"
 
-static void set_running(struct cpu_share *c, struct vcpu *v)
+/* Back to v.  What came for the control partition after its last look gives it a turn of its own.
+ */
+static void give_back(struct cpu_share *c, struct vcpu *v, struct vcpu *control)
 {
     spin_lock(&c->lock);
     c->running = v;
+    if (unlikely(READ_ONCE(control->todo) & WAIT_ENDS) &&
+        sched_wake(&c->queue, &control->sched, rdtsc()))
+        vcpu_todo(v, TODO_RESCHED);
     spin_unlock(&c->lock);
 }
 
@@ -69,6 +74,7 @@ struct vcpu *handoff(struct cpu_share *c, struct vcpu *v)
 
     while ((control = v->forward.to) != NULL) {
         v->forward.to = NULL;
+        c->soon = NULL; /* it looks at everything now */
         if (v->leave != LEAVE_WAITS || !take(c, control)) {
             vcpu_ask(control, TODO_WAKE);
             break;
@@ -79,7 +85,7 @@ struct vcpu *handoff(struct cpu_share *c, struct vcpu *v)
             return control;
         }
         block_anew(c, control);
-        set_running(c, v);
+        give_back(c, v, control);
         if (!v->forward.replied)
             break;
         vcpu_load(v);

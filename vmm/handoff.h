@@ -3,6 +3,7 @@
 #pragma once
 #include "vmm/cpu_share.h"
 
-/* After vcpu_run(v), if v->forward.to says that the control partition was not woken for v's request.
- * Returns the vCPU that left last, whose turn this is by now; v, if it is another one, waits. */
+/* After vcpu_run(v), if v->forward.to says that the control partition was not woken for v's
+ * request. Returns the vCPU that left last, whose turn this is by now; v, if it is another one,
+ * waits. */
 struct vcpu *handoff(struct cpu_share *c, struct vcpu *v);

@@ -1,7 +1,7 @@
 /* IN, OUT, INS, OUTS.  SDM Vol. 3C, "Exit Qualification for I/O Instructions". */
 #include "arch/x86_64/cr.h"
 #include "ept/gva_walk.h"
-#include "vmm/forward.h"
+#include "vmm/forward_port.h"
 #include "vmm/gmem.h"
 #include "vmm/handlers.h"
 #include "vmm/policy/io.h"
@@ -196,16 +196,20 @@ static inline __attribute__((always_inline)) enum verdict io(struct vcpu *v, con
     return look(v, row->after_write);
 }
 
-/* Of a guest with several vCPUs. */
-static NOINLINE enum verdict io_shared(struct vcpu *v, const struct exit *x)
+/* Of a guest with several vCPUs, or one that is served. */
+static NOINLINE enum verdict io_special(struct vcpu *v, const struct exit *x)
 {
-    board_share(v->vm);
-    const enum verdict verdict = io(v, x);
-    board_release(v);
+    enum verdict verdict;
+
+    if (io_find(port_of(x))->action == IO_REFUSE && forward_port(v, x, &verdict))
+        return verdict;
+    board_lock(v);
+    verdict = io(v, x);
+    board_unlock(v);
     return verdict;
 }
 
 enum verdict on_io(struct vcpu *v, const struct exit *x)
 {
-    return unlikely(v->shares_board) ? io_shared(v, x) : io(v, x);
+    return unlikely(v->special_io) ? io_special(v, x) : io(v, x);
 }

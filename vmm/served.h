@@ -4,6 +4,7 @@
  * and doorbells without it: an entry is complete before its `space` says that it is there. */
 #pragma once
 #include "abi/control.h"
+#include "lib/atomic.h"
 #include "lib/types.h"
 
 #define SERVED_RANGES 16u
@@ -37,3 +38,18 @@ struct served {
     struct served_bell bell[SERVED_BELLS];
     struct served_grant grant[SERVED_GRANTS];
 };
+
+/* All bytes of an access lie in one range. */
+static inline bool served_range_has(const struct served *s, u32 space, u64 address, u32 bytes)
+{
+    const u32 count = READ_ONCE(s->ranges);
+
+    for (u32 i = 0; i < count; i++) {
+        const struct served_range *r = &s->range[i];
+
+        if (load_acquire(&r->space) == space && address >= r->first && address <= r->last &&
+            bytes - 1 <= r->last - address)
+            return true;
+    }
+    return false;
+}

@@ -217,7 +217,8 @@ static NOINLINE bool is_held(struct vcpu *v, const struct exit *x, u64 todo)
     if (v->away.flush)
         grant_flush(v);
 
-    const bool waits = v->away.waits && !boundary_wait_is_over(v, x);
+    const bool waits = v->away.waits && ((todo & (TODO_WAIT | TODO_WAKE)) == TODO_WAIT ||
+                                         !boundary_wait_is_over(v, x));
 
     if (READ_ONCE(v->vm->paused))
         v->leave = LEAVE_PAUSED;

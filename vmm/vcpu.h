@@ -26,6 +26,7 @@ enum vcpu_todo {
     TODO_YIELD = 64,    /* it waits for another vCPU, as it seems */
     TODO_CONSOLE = 128, /* something was typed, or there is room to send again */
     TODO_WAKE = 256,    /* what it waits for may have come: v->away.waits */
+    TODO_WAIT = 1024,   /* it has nothing to do but to wait: v->away.waits */
     TODO_LINES = 512,   /* the control partition has moved interrupt lines: vm->served.lines */
 };
 
@@ -70,6 +71,7 @@ struct vcpu {
     u32 id;
     u64 todo;             /* enum vcpu_todo; atomic */
     bool shares_board;    /* with other vCPUs */
+    bool special_io;      /* that, or the guest is served */
     struct event pending; /* an exception, or an interrupted delivery to repeat */
     u64 deadline;         /* TSC that the preemption timer was last set for */
     u64 outside; /* the part of it that is not the local APIC's: board, console, its turn */

@@ -49,6 +49,20 @@ void vcpu_ask(struct vcpu *v, u64 bits)
         vcpu_wake(v);
 }
 
+void vcpu_end_turn_by(struct vcpu *v)
+{
+    const u64 now = rdtsc();
+
+    v->outside = MIN(v->outside, v->turn_ends);
+    if (v->turn_ends >= v->deadline)
+        return;
+    v->deadline = v->turn_ends;
+    if (v->deadline > now)
+        vmx_set_timer(&v->vmx, v->deadline - now);
+    else
+        vcpu_todo(v, TODO_RESCHED);
+}
+
 void vcpu_attach(struct vcpu *v, u32 cpu)
 {
     struct cpu_share *c = &cpu_share[cpu];

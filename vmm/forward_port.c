@@ -1,0 +1,60 @@
+/* See forward_port.h. */
+#include "vmm/forward_port.h"
+#include "vmm/boundary.h"
+#include "vmm/vm.h"
+#include "vmm/wake.h"
+#include "vmx/qual.h"
+
+/* 32 bits clear the upper half, fewer leave the rest as it is. */
+static void put_rax(struct vcpu *v, u32 bytes, u64 value)
+{
+    u64 *rax = &v->vmx.guest.regs.r[RAX];
+    const u64 mask = BIT(8 * bytes) - 1;
+
+    *rax = bytes == 4 ? (u32)value : (*rax & ~mask) | (value & mask);
+}
+
+void forward_port_done(struct vcpu *v, u64 value)
+{
+    const struct qual_io q = qual_io(v->forward.exit.qual);
+
+    if (q.in)
+        put_rax(v, q.size, value);
+    vcpu_skip_insn(v, v->forward.exit.insn_len);
+}
+
+static void keep(struct forward *f, const struct exit *x)
+{
+    f->exit.reason = x->reason;
+    f->exit.qual = x->qual;
+    f->exit.insn_len = x->insn_len;
+    f->waiting = f->is_port = true;
+}
+
+bool forward_port(struct vcpu *v, const struct exit *x, enum verdict *verdict)
+{
+    struct forward *f = &v->forward;
+    const struct served *s = &v->vm->served;
+    const struct qual_io q = qual_io(x->qual);
+
+    if (q.string || !served_range_has(s, ABI_PORTS, q.port, q.size))
+        return false;
+    f->at = (struct forwarded_access){
+        .address = q.port,
+        .value = q.in ? 0 : v->vmx.guest.regs.r[RAX] & (BIT(8 * q.size) - 1),
+        .bytes = q.size,
+        .space = ABI_PORTS,
+        .write = !q.in,
+    };
+    *verdict = NEXT;
+    if (f->at.write && forward_rings(s, &f->at))
+        return true;
+    if (boundary_request(v)) {
+        keep(f, x);
+        vcpu_todo(v, TODO_WAIT);
+        *verdict = RESUME;
+    } else if (q.in) { /* the control partition is down */
+        put_rax(v, q.size, ~0ull);
+    }
+    return true;
+}
