@@ -68,7 +68,7 @@ PURE_C += vmm/policy/devices.c control/pages.c control/scratch.c
 PURE_C := $(wildcard $(PURE_C))
 # What touches hardware only through a few functions, which tools/unit/fake_cpu.c stands in for.
 HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/exit_verdict.c vmm/todo.c vmm/stats_report.c vmm/live.c vmm/keys.c vmm/monitor.c vmm/ledger_report.c vmm/insn_memo.c vmm/vm_touch.c vmm/vm_counts.c vmm/vm_end.c vmm/vcpu_init.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c \
-          vmm/msr_models.c vmm/pv.c vmm/hypercall.c vmm/hc_control.c vmm/hc_served.c vmm/boundary.c vmm/forward.c vmm/partition.c vmm/grant.c vmx/event.c tools/unit/fake_cpu.c
+          vmm/msr_models.c vmm/pv.c vmm/hypercall.c vmm/hc_control.c vmm/hc_served.c vmm/boundary.c vmm/forward.c vmm/forward_port.c vmm/partition.c vmm/grant.c vmx/event.c tools/unit/fake_cpu.c
 
 -include tools/targets.mk
 
@@ -95,7 +95,7 @@ $(O)/efi/font.o: $(O)/gen/font.c
 	@$(CC) $(EFI_FLAGS) -c -o $@ $<
 
 # The callers of vmx_resume() and vmx_launch(), which keep no register (vmx/enter.h).
-$(foreach f,vmm/run vmx/run vmm/lab/mitigations,$(O)/hv/$f.o $(O)/check/$f.analyzed): FRAMES := -fomit-frame-pointer
+$(foreach f,vmm/run vmm/control_call vmx/run vmm/lab/mitigations,$(O)/hv/$f.o $(O)/check/$f.analyzed): FRAMES := -fomit-frame-pointer
 $(O)/hv/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC   $<"

@@ -42,22 +42,14 @@ u32 loop_free_port(void)
     return 0;
 }
 
-static bool take_events(void)
+static void take_events(u32 word)
 {
-    bool any = false;
+    for (u64 bits = atomic_xchg(&info->pending[word], 0); bits; bits &= bits - 1) {
+        const u32 port = word * 64 + (u32)__builtin_ctzll(bits);
 
-    for (u32 w = 0; w < ABI_WORDS(ABI_EVENTS); w++) {
-        u64 bits = READ_ONCE(info->pending[w]) ? atomic_xchg(&info->pending[w], 0) : 0;
-
-        any |= bits != 0;
-        for (; bits; bits &= bits - 1) {
-            const u32 port = w * 64 + (u32)__builtin_ctzll(bits);
-
-            if (events[port].call)
-                events[port].call(events[port].ctx);
-        }
+        if (events[port].call)
+            events[port].call(events[port].ctx);
     }
-    return any;
 }
 
 /* ------------------------------------------------------------ requests */
@@ -83,22 +75,27 @@ void loop_reply(u32 slot, u32 sequence, u64 value)
     reply.value = value;
 }
 
-static bool take_requests(void)
+static void take_requests(u32 word)
 {
     struct abi_request *const slots = (struct abi_request *)info->slots;
-    bool any = false;
 
-    for (u32 w = 0; w < ABI_WORDS(ABI_SLOTS); w++) {
-        u64 bits = READ_ONCE(info->requests[w]) ? atomic_xchg(&info->requests[w], 0) : 0;
+    for (u64 bits = atomic_xchg(&info->requests[word], 0); bits; bits &= bits - 1) {
+        const u32 slot = word * 64 + (u32)__builtin_ctzll(bits);
 
-        any |= bits != 0;
-        for (; bits; bits &= bits - 1) {
-            const u32 slot = w * 64 + (u32)__builtin_ctzll(bits);
-
-            on_request(slot, &slots[slot]);
-        }
+        on_request(slot, &slots[slot]);
     }
-    return any;
+}
+
+static void take(u64 news)
+{
+    for (; news; news &= news - 1) {
+        const u32 word = (u32)__builtin_ctzll(news);
+
+        if (word >= ABI_NEWS_REQUESTS)
+            take_requests(word - ABI_NEWS_REQUESTS);
+        else
+            take_events(word);
+    }
 }
 
 /* ------------------------------------------------------------ timers */
@@ -155,38 +152,42 @@ void loop_poll(bool on)
     info->polling = on;
 }
 
-static void wait(void)
+/* What there is to look at, ABI_NEWS_*. */
+static u64 wait(void)
 {
+    i64 news;
+
     if (reply.is) {
         reply.is = false;
-        if (abi_reply_wait(reply.slot, reply.sequence, reply.value, first_due) == ABI_OK)
-            return;
+        news = abi_reply_wait(reply.slot, reply.sequence, reply.value, first_due);
+        if (news >= 0)
+            return (u64)news;
         say("slot %u: nobody waits for reply %u", reply.slot, reply.sequence);
     }
-    (void)abi_wait(first_due);
+    return (u64)abi_wait(first_due);
 }
 
-static void poll(void)
+static u64 poll(void)
 {
     static u64 next_sign;
     const u64 now = time_now();
 
     send_reply();
-    if (now < next_sign)
-        return;
-    next_sign = now + time_ms(LIFE_SIGN_MS);
-    (void)abi_wait(0);
+    if (now >= next_sign) {
+        next_sign = now + time_ms(LIFE_SIGN_MS);
+        (void)abi_wait(0);
+    }
+    return ABI_NEWS_ALL;
 }
 
 void loop_run(void)
 {
+    u64 news = ABI_NEWS_ALL;
+
     for (;;) {
-        take_requests();
-        take_events();
-        take_timers();
-        if (info->polling)
-            poll();
-        else
-            wait();
+        take(news);
+        if (first_due != NEVER)
+            take_timers();
+        news = info->polling ? poll() : wait();
     }
 }

@@ -35,7 +35,10 @@ static bool is_new(u32 port)
 
     if (!boundary.control || (atomic_or(&boundary.info->pending[port / 64], bit) & bit))
         return false;
-    return !(READ_ONCE(boundary.info->mask[port / 64]) & bit);
+    if (READ_ONCE(boundary.info->mask[port / 64]) & bit)
+        return false;
+    (void)atomic_or(&boundary.news, BIT(port / 64));
+    return true;
 }
 
 void event_post(u32 port)
@@ -46,14 +49,14 @@ void event_post(u32 port)
     spin_unlock(&boundary.lock);
 }
 
-/* With the lock, in a guest's turn.  On another CPU at once; on this one when the guest leaves it,
+/* With the lock, in v's turn.  On another CPU at once; on this one when the guest leaves it,
  * which it does soon. */
-static void wake_soon(void)
+static void wake_soon(struct vcpu *v)
 {
-    struct cpu_share *c = this_cpu_share();
-    struct vcpu *control = boundary.control, *v = c->running;
+    struct cpu_share *c = &cpu_share[v->cpu];
+    struct vcpu *control = boundary.control;
 
-    if (control->cpu != this_cpu()->id || !v || READ_ONCE(control->away.waits) != WAIT_EVENT) {
+    if (control->cpu != v->cpu || READ_ONCE(control->away.waits) != WAIT_EVENT) {
         wake();
         return;
     }
@@ -64,23 +67,12 @@ static void wake_soon(void)
     vcpu_end_turn_by(v);
 }
 
-void event_ring(u32 port)
+void event_ring(struct vcpu *v, u32 port)
 {
     spin_lock(&boundary.lock);
     if (is_new(port))
-        wake_soon();
+        wake_soon(v);
     spin_unlock(&boundary.lock);
-}
-
-static bool something_is_pending(const struct abi_info *info)
-{
-    for (u32 i = 0; i < ARRAY_LEN(info->requests); i++)
-        if (READ_ONCE(info->requests[i]))
-            return true;
-    for (u32 i = 0; i < ARRAY_LEN(info->pending); i++)
-        if (READ_ONCE(info->pending[i]) & ~READ_ONCE(info->mask[i]))
-            return true;
-    return false;
 }
 
 static void is_alive(struct vcpu *v, u64 now)
@@ -89,32 +81,42 @@ static void is_alive(struct vcpu *v, u64 now)
     v->turn_ends = MIN(v->turn_ends, v->vm->dies_at);
 }
 
-bool boundary_wait(struct vcpu *v, u64 until)
+/* Which words of the info page have something new, once. */
+static u64 take_news(void)
+{
+    return READ_ONCE(boundary.news) ? atomic_xchg(&boundary.news, 0) : 0;
+}
+
+u64 boundary_wait(struct vcpu *v, u64 until)
 {
     v->wake = until;
     (void)atomic_xchg(&v->away.waits,
                       (u16)WAIT_EVENT); /* before the look: who posts later sees it */
-    if (!something_is_pending(boundary.info) && rdtsc() < until) {
+    if (!READ_ONCE(boundary.news) && rdtsc() < until) {
         v->vm->dies_at = ~0ull;
         vcpu_todo(v, TODO_WAIT);
-        return true;
+        return 0;
     }
     v->away.waits = WAIT_NOTHING;
     is_alive(v, rdtsc());
-    return false;
+    return take_news();
 }
 
-void boundary_goes_on(struct vcpu *v)
+void boundary_goes_on(struct vcpu *v, u64 now)
 {
+    if (v->away.waits == WAIT_EVENT)
+        v->vmx.guest.regs.r[RAX] = take_news();
     v->away.waits = WAIT_NOTHING;
-    is_alive(v, rdtsc());
+    is_alive(v, now);
 }
 
 static bool control_goes_on(struct vcpu *v)
 {
-    if (rdtsc() < v->wake && (v->away.waits == WAIT_TIME || !something_is_pending(boundary.info)))
+    const u64 now = rdtsc();
+
+    if (now < v->wake && (v->away.waits == WAIT_TIME || !READ_ONCE(boundary.news)))
         return false;
-    boundary_goes_on(v);
+    boundary_goes_on(v, now);
     return true;
 }
 
@@ -133,51 +135,65 @@ static void answer(u32 slot, u64 value)
     boundary.slot[slot].v = NULL;
     v->forward.value = value;
     store_release(&v->forward.replied, 1);
-    if (!v->forward.handed)
-        vcpu_ask(v, TODO_WAKE);
+    vcpu_ask(v, TODO_WAKE);
 }
 
-/* With the lock.  It waits on this CPU: it cannot leave it, or end, before v has left its turn to
- * it or asked it to wake up. */
-static bool hand_over(struct vcpu *v)
+/* With the lock. */
+static void put_request(struct vcpu *v, u32 n)
 {
-    struct vcpu *control = boundary.control;
-
-    if (control->cpu != v->cpu || READ_ONCE(control->away.waits) != WAIT_EVENT || is_polling())
-        return false;
-    v->forward.to = control;
-    return true;
-}
-
-bool boundary_request(struct vcpu *v)
-{
-    const u32 n = v->vm->served.slot + v->id;
     const struct forwarded_access *a = &v->forward.at;
+    struct abi_request *r = &boundary.slots[n];
+
+    boundary.slot[n].v = v;
+    r->sequence = ++boundary.slot[n].sequence;
+    r->partition = (u16)(v->vm->id + 1);
+    r->vcpu = (u8)v->id;
+    r->space = a->space;
+    r->address = a->address;
+    r->value = a->value;
+    r->bytes = (u8)a->bytes;
+    r->write = a->write;
+    v->forward.replied = 0;
+    v->away.waits = WAIT_REPLY;
+    (void)atomic_or(&boundary.info->requests[n / 64], BIT(n % 64));
+    (void)atomic_or(&boundary.news, BIT(ABI_NEWS_REQUESTS + n / 64));
+}
+
+/* With the lock.  It waits on this CPU. */
+static bool is_at_hand(const struct vcpu *v)
+{
+    const struct vcpu *control = boundary.control;
+
+    return control->cpu == v->cpu && READ_ONCE(control->away.waits) == WAIT_EVENT && !is_polling();
+}
+
+bool boundary_request(struct vcpu *v, struct vcpu **at_hand)
+{
     bool up;
 
     spin_lock(&boundary.lock);
     up = boundary.control != NULL;
     if (up) {
-        boundary.slot[n].v = v;
-        boundary.slots[n] = (struct abi_request){
-            .sequence = ++boundary.slot[n].sequence,
-            .partition = (u16)(v->vm->id + 1),
-            .vcpu = (u8)v->id,
-            .space = a->space,
-            .address = a->address,
-            .value = a->write ? a->value : 0,
-            .bytes = (u8)a->bytes,
-            .write = a->write,
-        };
-        v->forward.replied = 0;
-        v->away.waits = WAIT_REPLY;
-        v->wake = SCHED_NEVER;
-        (void)atomic_or(&boundary.info->requests[n / 64], BIT(n % 64));
-        if (!hand_over(v))
+        put_request(v, v->vm->served.slot + v->id);
+        if (at_hand && is_at_hand(v))
+            *at_hand = boundary.control;
+        else
             wake();
     }
     spin_unlock(&boundary.lock);
     return up;
+}
+
+bool boundary_takes(struct vcpu *v, u32 slot, u64 sequence)
+{
+    bool mine;
+
+    spin_lock(&boundary.lock);
+    mine = boundary.slot[slot].v == v && boundary.slot[slot].sequence == sequence;
+    if (mine)
+        boundary.slot[slot].v = NULL;
+    spin_unlock(&boundary.lock);
+    return mine;
 }
 
 err_t boundary_reply(u32 slot, u32 sequence, u64 value)
@@ -203,6 +219,7 @@ void boundary_open(struct vcpu *control, struct abi_info *info, struct abi_reque
     boundary.control = control;
     boundary.info = info;
     boundary.slots = slots;
+    boundary.news = ABI_NEWS_ALL;
     spin_unlock(&boundary.lock);
 }
 

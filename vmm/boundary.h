@@ -24,6 +24,7 @@ struct boundary {
     struct vcpu *control;  /* NULL: it is down */
     struct abi_info *info; /* both in its memory: hostile */
     struct abi_request *slots;
+    u64 news; /* what the next wait ends with: words of the info page, ABI_NEWS_*; atomic */
     u64 taken[ABI_WORDS(ABI_SLOTS)];
     struct {
         struct vcpu *v; /* waits for this slot's reply; NULL: nobody does */
@@ -41,25 +42,27 @@ void boundary_close(void);
  * boundary.lock. */
 void event_post(u32 port);
 
-/* The same for a doorbell, by the guest's vCPU that rings: on one CPU, the guest goes on for a
- * while first. */
-void event_ring(u32 port);
+/* The same for a doorbell that v rings, in its turn: on one CPU, it goes on for a while first. */
+void event_ring(struct vcpu *v, u32 port);
 
 /* A request slot for each virtual CPU of a guest that is made.  E_NOMEM: there are not so many. */
 err_t boundary_enter(struct vm *vm);
 /* The guest is about to be destroyed: nothing of it waits any more. */
 void boundary_leave(struct vm *vm);
 
-/* The request that v->forward.at describes.  False: the control partition is down. */
-bool boundary_request(struct vcpu *v);
+/* The request that v->forward.at describes.  False: the control partition is down.  *at_hand, if it
+ * is not NULL: it waits on this CPU, and is the caller's to run or to wake; else it is woken. */
+bool boundary_request(struct vcpu *v, struct vcpu **at_hand);
+/* v's own CPU has a reply to this slot: true, if it is the one that v waits for. */
+bool boundary_takes(struct vcpu *v, u32 slot, u64 sequence);
 /* E_RANGE: no such slot; E_NOENT: nothing waits there with this sequence. */
 err_t boundary_reply(u32 slot, u32 sequence, u64 value);
 
-/* The control partition waits, at the latest until this TSC value.  False: something is pending
- * already. */
-bool boundary_wait(struct vcpu *v, u64 until);
+/* The control partition waits, at the latest until this TSC value.  Not 0: it need not, there is
+ * something new. */
+u64 boundary_wait(struct vcpu *v, u64 until);
 /* Its wait is over, whatever for. */
-void boundary_goes_on(struct vcpu *v);
+void boundary_goes_on(struct vcpu *v, u64 now);
 /* Whether what v waits for has come; x: the exit over which it is about to
  * leave; NULL: it has. */
 bool boundary_wait_is_over(struct vcpu *v, const struct exit *x);

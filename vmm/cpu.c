@@ -5,7 +5,6 @@
 #include "arch/x86_64/smp.h"
 #include "lib/atomic.h"
 #include "vmm/cpu_share.h"
-#include "vmm/handoff.h"
 #include "vmm/run.h"
 #include "vmm/vcpu_load.h"
 #include "vmm/vm.h"
@@ -140,8 +139,6 @@ static void turn(const struct cpu_duties *duties, struct vcpu *v, u64 due)
     cpu_limit_turn(v->turn_ends);
     began = rdtsc() - c->slept; /* what it sleeps in the turn does not count */
     vcpu_run(v);
-    if (unlikely(v->forward.to))
-        v = handoff(c, v);
     apic_timer_stop();
     c->busy += v->left - c->slept - began;
     put_back(c, v);

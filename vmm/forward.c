@@ -2,6 +2,7 @@
 #include "vmm/forward.h"
 #include "lib/atomic.h"
 #include "vmm/boundary.h"
+#include "vmm/control_call.h"
 #include "vmm/forward_port.h"
 #include "vmm/policy/exit.h"
 #include "vmm/vm.h"
@@ -19,12 +20,14 @@ static bool rings(const struct served_bell *b, const struct forwarded_access *a)
     return b->bytes == 0 || (b->bytes == a->bytes && (!b->has_value || b->value == a->value));
 }
 
-bool forward_rings(const struct served *s, const struct forwarded_access *a)
+bool forward_rings(struct vcpu *v, const struct forwarded_access *a)
 {
+    const struct served *s = &v->vm->served;
+
     for (u32 i = 0; i < READ_ONCE(s->bells); i++) {
         if (!rings(&s->bell[i], a))
             continue;
-        event_ring(s->bell[i].port);
+        event_ring(v, s->bell[i].port);
         return true;
     }
     return false;
@@ -52,6 +55,22 @@ static bool is_answered(struct forward *f, const struct forwarded_access *a, u64
     return true;
 }
 
+/* The log is of one exit's instruction: an exit is counted when it has been dealt with. */
+static u64 exits_of(const struct vcpu *v)
+{
+    return v->stats->reason[EXIT_EPT_VIOLATION].count + v->stats->reason[EXIT_APIC_ACCESS].count;
+}
+
+static void look_at_exit(struct vcpu *v)
+{
+    struct forward *f = &v->forward;
+    const u64 exits = exits_of(v);
+
+    if (f->exits != exits)
+        f->used = f->done = 0;
+    f->exits = exits;
+}
+
 enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address, u32 bytes,
                               bool write, u64 *value)
 {
@@ -59,19 +78,27 @@ enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address,
     const struct served *s = &v->vm->served;
     const struct forwarded_access a = {
         .address = address, .value = *value, .bytes = bytes, .space = (u8)space, .write = write};
+    struct vcpu *control = NULL;
 
     if (READ_ONCE(s->ranges) == 0 || !served_range_has(s, space, address, bytes))
         return FORWARD_NOBODY;
+    look_at_exit(v);
     if (is_answered(f, &a, value))
         return FORWARD_DONE;
-    if (write && forward_rings(s, &a))
+    if (write && forward_rings(v, &a))
         return FORWARD_DONE;
     f->at = a;
-    if (f->done == FORWARD_LOG || !boundary_request(v)) {
+    if (f->done == FORWARD_LOG || !boundary_request(v, space == ABI_MEMORY ? &control : NULL)) {
         *value = ~0ull;
         return FORWARD_DONE;
     }
-    vcpu_todo(v, TODO_WAKE);
+    if (control && control_call(v, control, value)) {
+        f->at.value = *value;
+        f->log[f->done++] = f->at;
+        f->used = f->done;
+        return FORWARD_DONE;
+    }
+    vcpu_todo(v, TODO_WAKE); /* not TODO_WAIT: forward_finish() has to see the exit */
     return FORWARD_WAIT;
 }
 
@@ -95,6 +122,7 @@ bool forward_finish(struct vcpu *v, const struct exit *x)
     f->at.value = f->value;
     f->log[f->done++] = f->at;
     f->used = 0;
+    f->exits = exits_of(v);
     f->exit.tsc = record_now();
     (void)exit_handle(v, exit_handlers[f->exit.reason], &f->exit);
     if (v->away.waits == WAIT_NOTHING) {

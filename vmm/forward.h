@@ -23,14 +23,13 @@ struct forwarded_access {
 
 /* Of a virtual CPU.  Its own, but what is marked. */
 struct forward {
-    struct exit exit; /* the one that waits */
-    bool waiting;     /* `exit` is kept */
-    bool is_port;     /* `exit` is no string instruction's IN or OUT */
-    struct vcpu *to;  /* the control partition, on this CPU, is to run for the request; else NULL */
-    bool handed;      /* it does so now: a reply needs to wake nobody */
-    u32 replied;      /* `value` is the reply; written by the control partition's CPU */
-    u64 value;        /* with `replied` */
+    struct exit exit;           /* the one that waits */
+    bool waiting;               /* `exit` is kept */
+    bool is_port;               /* `exit` is no string instruction's IN or OUT */
+    u32 replied;                /* `value` is the reply; written by the control partition's CPU */
+    u64 value;                  /* with `replied` */
     struct forwarded_access at; /* what it waits for */
+    u64 exits;                  /* to which the log belongs */
     u32 done, used;             /* of the log; `used`: by this run of the handler */
     struct forwarded_access log[FORWARD_LOG];
 };
@@ -45,7 +44,7 @@ enum forwarded {
 enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address, u32 bytes,
                               bool write, u64 *value);
 /* A write rings a doorbell: its event is posted.  False: it rings none. */
-bool forward_rings(const struct served *s, const struct forwarded_access *a);
+bool forward_rings(struct vcpu *v, const struct forwarded_access *a);
 /* Whether a byte of memory is claimed. */
 bool forward_claims(const struct vm *vm, gpa_t gpa);
 

@@ -1,6 +1,7 @@
 /* See forward_port.h. */
 #include "vmm/forward_port.h"
 #include "vmm/boundary.h"
+#include "vmm/control_call.h"
 #include "vmm/vm.h"
 #include "vmm/wake.h"
 #include "vmx/qual.h"
@@ -36,6 +37,8 @@ bool forward_port(struct vcpu *v, const struct exit *x, enum verdict *verdict)
     struct forward *f = &v->forward;
     const struct served *s = &v->vm->served;
     const struct qual_io q = qual_io(x->qual);
+    struct vcpu *control = NULL;
+    u64 value = ~0ull;
 
     if (q.string || !served_range_has(s, ABI_PORTS, q.port, q.size))
         return false;
@@ -47,14 +50,14 @@ bool forward_port(struct vcpu *v, const struct exit *x, enum verdict *verdict)
         .write = !q.in,
     };
     *verdict = NEXT;
-    if (f->at.write && forward_rings(s, &f->at))
+    if (f->at.write && forward_rings(v, &f->at))
         return true;
-    if (boundary_request(v)) {
+    if (boundary_request(v, &control) && !(control && control_call(v, control, &value))) {
         keep(f, x);
         vcpu_todo(v, TODO_WAIT);
         *verdict = RESUME;
-    } else if (q.in) { /* the control partition is down */
-        put_rax(v, q.size, ~0ull);
+    } else if (q.in) { /* answered, or the control partition is down */
+        put_rax(v, q.size, value);
     }
     return true;
 }

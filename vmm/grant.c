@@ -43,7 +43,8 @@ static bool may_remember(const struct vcpu *v)
     if (boundary.control == v && load_acquire(&v->away.flush)) {
         const u32 cpu = READ_ONCE(v->cpu);
 
-        may = cpu != CPU_NONE && READ_ONCE(cpu_share[cpu].running) == v;
+        may = cpu != CPU_NONE &&
+              (READ_ONCE(cpu_share[cpu].running) == v || READ_ONCE(cpu_share[cpu].called));
     }
     spin_unlock(&boundary.lock);
     return may;

@@ -76,8 +76,7 @@ i64 hc_log(struct vcpu *v, const struct hc_args *args)
 
 i64 hc_wait(struct vcpu *v, const struct hc_args *args)
 {
-    (void)boundary_wait(v, args->a[0]);
-    return ABI_OK;
+    return (i64)boundary_wait(v, args->a[0]);
 }
 
 i64 hc_reply(struct vcpu *v, const struct hc_args *args)
@@ -92,9 +91,7 @@ i64 hc_reply_wait(struct vcpu *v, const struct hc_args *args)
 {
     const i64 result = hc_reply(v, args);
 
-    if (result == ABI_OK)
-        (void)boundary_wait(v, args->a[3]);
-    return result;
+    return result == ABI_OK ? (i64)boundary_wait(v, args->a[3]) : result;
 }
 
 /* ------------------------------------------------------------ memory */

@@ -65,7 +65,7 @@ static __attribute__((noinline)) void run(struct vcpu *v)
     struct exit x = {.tsc = rdtsc()};
 
     record_start(v);
-    if (v->todo && !vcpu_prepare(v, &x))
+    if (!vcpu_prepare(v, &x))
         return;
     record_entry(v);
     for (;;) {
@@ -108,28 +108,6 @@ static void account_absence(struct vcpu *v)
         pv_steal_update(v, now - v->left);
         pv_set_preempted(v, false);
     }
-}
-
-/* The preemption timer has stood still meanwhile. */
-static void catch_up(struct vcpu *v, u64 now)
-{
-    if (v->deadline > now)
-        vmx_set_timer(&v->vmx, v->deadline - now);
-    else
-        vcpu_todo(v, TODO_BOARD);
-}
-
-void vcpu_run_on(struct vcpu *v)
-{
-    const u64 now = rdtsc();
-
-    v->stats->waiting += now - v->left;
-    v->leave = LEAVE_ENDED;
-    catch_up(v, now);
-    run(v);
-    v->left = rdtsc();
-    if (v->leave == LEAVE_ENDED)
-        v->stats->end = v->left;
 }
 
 void vcpu_run(struct vcpu *v)

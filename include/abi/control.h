@@ -48,6 +48,12 @@ struct abi_info {
 
 _Static_assert(sizeof(struct abi_info) <= 4096, "one page");
 
+/* What a wait ends with: the words that have something new since the last one ended; 0: its time
+ * has come.  Events that were masked when they came are not among it. */
+#define ABI_NEWS_EVENTS   0 /* bit w: pending[w] */
+#define ABI_NEWS_REQUESTS 4 /* bit 4 + w: requests[w] */
+#define ABI_NEWS_ALL      0xffull
+
 enum abi_space { ABI_PORTS = 1, ABI_MEMORY = 2 };
 
 /* An access of a guest that waits for a reply.  The value of a read has as many bytes as the

@@ -53,11 +53,13 @@ static int both_new(void **state)
     new_control();
     memset(&boundary, 0, sizeof(boundary));
     boundary_open(&control_vcpu, info, slots);
+    control_vcpu.cpu = 0;
     control_vcpu.away.waits = WAIT_EVENT;
     vm.served.slot = SERVED_NONE;
     assert_int_equal(boundary_enter(&vm), OK);
     partition_add(&vm);
-    info->pending[0] = 0;
+    info->pending[0] = boundary.news = 0;
+    v->special_io = true;
     control_vcpu.todo = 0;
     fake_cpu.wakes = 0;
     return 0;

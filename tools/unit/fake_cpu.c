@@ -6,6 +6,7 @@
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/trap.h"
 #include "vmm/console.h"
+#include "vmm/control_call.h"
 #include "vmm/cpu_share.h"
 #include "vmm/device_irq.h"
 #include "vmm/vm_end.h"
@@ -189,6 +190,24 @@ void vcpu_ask(struct vcpu *v, u64 bits)
 {
     if ((atomic_or(&v->todo, bits) & bits) != bits)
         vcpu_wake(v);
+}
+
+void vcpu_end_turn_by(struct vcpu *v)
+{
+    fake_cpu.ended_turn = v;
+}
+
+bool control_call(struct vcpu *v, struct vcpu *control, u64 *value)
+{
+    (void)v, (void)control;
+    fake_cpu.calls++;
+    if (!fake_cpu.answers_calls)
+        return false;
+    if (fake_cpu.calls_left && --fake_cpu.calls_left == 0)
+        fake_cpu.answers_calls = false;
+    *value = fake_cpu.answer;
+    v->away.waits = 0;
+    return true;
 }
 
 bool cpu_may_sleep(const struct vcpu *v)

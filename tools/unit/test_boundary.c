@@ -1,6 +1,7 @@
 /* vmm/boundary.c: events, requests and replies, waits, and what happens when the control partition
  * dies. */
 #include "tools/unit/fake_control.h"
+#include "vmm/cpu_share.h"
 
 static bool is_pending(u32 port)
 {
@@ -29,9 +30,8 @@ static void test_masks(void **state)
     event_post(70);
     assert_true(is_pending(70));
     assert_int_equal(fake_cpu.wakes, 0);
-    assert_true(boundary_wait(&control_vcpu, ~0ull)); /* it does not end a wait, either */
-    info->mask[1] = 0;
-    assert_false(boundary_wait(&control_vcpu, ~0ull));
+    assert_int_equal(boundary_wait(&control_vcpu, ~0ull), 0); /* it does not end a wait, either */
+    assert_int_equal(control_vcpu.away.waits, WAIT_EVENT);
 }
 
 static void test_polling(void **state)
@@ -40,7 +40,7 @@ static void test_polling(void **state)
     info->polling = 1;
     event_post(9);
     v->forward.at = (struct forwarded_access){.space = ABI_PORTS, .address = 1, .bytes = 1};
-    assert_true(boundary_request(v));
+    assert_true(boundary_request(v, NULL));
     assert_true(is_pending(9));
     assert_int_equal(info->requests[0], 1);
     assert_int_equal(fake_cpu.wakes, 0);
@@ -53,16 +53,58 @@ static void test_running(void **state)
     control_vcpu.away.waits = WAIT_NOTHING;
     event_post(9);
     assert_int_equal(fake_cpu.wakes, 0);
-    assert_false(boundary_wait(&control_vcpu, ~0ull));
+    assert_int_equal(boundary_wait(&control_vcpu, ~0ull), BIT(ABI_NEWS_EVENTS));
     assert_int_equal(control_vcpu.away.waits, WAIT_NOTHING);
+}
+
+/* An event ends one wait, and says in which word it is. */
+static void test_news(void **state)
+{
+    (void)state;
+    control_vcpu.away.waits = WAIT_NOTHING;
+    event_post(9);
+    event_post(200);
+    assert_int_equal(boundary_wait(&control_vcpu, ~0ull),
+                     BIT(ABI_NEWS_EVENTS) | BIT(ABI_NEWS_EVENTS + 3));
+    assert_int_equal(boundary_wait(&control_vcpu, ~0ull), 0);
+    v->forward.at = (struct forwarded_access){.space = ABI_PORTS, .address = 1, .bytes = 1};
+    assert_true(boundary_request(v, NULL));
+    control_vcpu.vmx.guest.regs.r[RAX] = 0;
+    assert_true(boundary_wait_is_over(&control_vcpu, &x));
+    assert_int_equal(control_vcpu.vmx.guest.regs.r[RAX], BIT(ABI_NEWS_REQUESTS));
+}
+
+/* A doorbell on its own CPU lets the guest go on for a while; on another it is woken. */
+static void test_rings(void **state)
+{
+    struct cpu_share *c = &cpu_share[0];
+
+    (void)state;
+    memset(c, 0, sizeof(*c));
+    c->running = v;
+    v->turn_ends = ~0ull;
+    event_ring(v, 9);
+    assert_true(is_pending(9));
+    assert_int_equal(fake_cpu.wakes, 0);
+    assert_ptr_equal(c->soon, &control_vcpu);
+    assert_ptr_equal(fake_cpu.ended_turn, v);
+    assert_true(v->turn_ends != ~0ull && v->turn_ends > fake_cpu.tsc);
+    event_ring(v, 10); /* no more to do */
+    assert_int_equal(fake_cpu.wakes, 0);
+    c->soon = NULL;
+    control_vcpu.cpu = 1;
+    event_ring(v, 11);
+    assert_int_equal(fake_cpu.wakes, 1);
+    assert_ptr_equal(c->soon, NULL);
+    c->running = NULL;
 }
 
 static void test_wait(void **state)
 {
     (void)state;
-    assert_true(boundary_wait(&control_vcpu, fake_cpu.tsc + 1000));
+    assert_int_equal(boundary_wait(&control_vcpu, fake_cpu.tsc + 1000), 0);
     assert_int_equal(control_vcpu.away.waits, WAIT_EVENT);
-    assert_true(control_vcpu.todo & TODO_WAKE);
+    assert_true(control_vcpu.todo & TODO_WAIT);
     assert_int_equal(control_vm.dies_at, ~0ull); /* nobody expects a sign of life */
     assert_false(boundary_wait_is_over(&control_vcpu, &x));
     fake_cpu.tsc += 1000;
@@ -70,7 +112,8 @@ static void test_wait(void **state)
     assert_int_equal(control_vcpu.away.waits, WAIT_NOTHING);
     assert_true(control_vm.dies_at > fake_cpu.tsc && control_vm.dies_at != ~0ull);
     assert_int_equal(control_vcpu.turn_ends, control_vm.dies_at);
-    assert_false(boundary_wait(&control_vcpu, fake_cpu.tsc)); /* that time is over */
+    assert_int_equal(boundary_wait(&control_vcpu, fake_cpu.tsc), 0); /* that time is over */
+    assert_int_equal(control_vcpu.away.waits, WAIT_NOTHING);
 }
 
 static void test_wait_for_its_time(void **state)
@@ -88,7 +131,7 @@ static void request(u64 address)
 {
     v->forward.at = (struct forwarded_access){
         .space = ABI_MEMORY, .address = address, .bytes = 4, .write = true, .value = 99};
-    assert_true(boundary_request(v));
+    assert_true(boundary_request(v, NULL));
 }
 
 static void test_replies(void **state)
@@ -111,6 +154,7 @@ static void test_replies(void **state)
     assert_int_equal(boundary_reply(1, s->sequence, 1), E_NOENT);
     assert_int_equal(boundary_reply(ABI_SLOTS, s->sequence, 1), E_RANGE);
     assert_false(v->forward.replied);
+    boundary.news = 0; /* it knows by now */
     slots[0].sequence ^= 77; /* what stands in its memory means nothing */
     assert_int_equal(call(HC_reply_wait, 0, s->sequence ^ 77, 1234, ~0ull), ABI_OK);
     assert_true(v->forward.replied);
@@ -141,7 +185,7 @@ static void test_death(void **state)
     assert_true(v->forward.replied);
     assert_int_equal(v->forward.value, ~0ull);
     v->forward.at = (struct forwarded_access){.space = ABI_PORTS, .bytes = 1};
-    assert_false(boundary_request(v)); /* it is down */
+    assert_false(boundary_request(v, NULL)); /* it is down */
     event_post(9);
     assert_false(is_pending(9));
 }
@@ -190,6 +234,8 @@ int main(void)
         cmocka_unit_test_setup(test_masks, both_new),
         cmocka_unit_test_setup(test_polling, both_new),
         cmocka_unit_test_setup(test_running, both_new),
+        cmocka_unit_test_setup(test_news, both_new),
+        cmocka_unit_test_setup(test_rings, both_new),
         cmocka_unit_test_setup(test_wait, both_new),
         cmocka_unit_test_setup(test_wait_for_its_time, both_new),
         cmocka_unit_test_setup(test_replies, both_new),

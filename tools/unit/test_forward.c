@@ -144,6 +144,68 @@ static void test_instruction_changes(void **state)
     assert_int_equal(r[RAX] & 0xff, 0x66);
 }
 
+/* Its CPU runs the control partition at once: nothing waits. */
+static void test_calls(void **state)
+{
+    static const u8 add_rbx_eax[] = {0x01, 0x03};
+
+    (void)state;
+    fake_cpu.answers_calls = true;
+    fake_cpu.answer = 0x1234;
+    r[RAX] = ~0ull;
+    io(0x502, 1, true);
+    assert_int_equal(on_io(v, &x), NEXT);
+    assert_int_equal(r[RAX], 0xffffffffffffff34);
+    assert_int_equal(fake_cpu.calls, 1);
+    memory(add_rbx_eax, sizeof(add_rbx_eax), PAGE, true);
+    r[RBX] = PAGE;
+    r[RAX] = 5;
+    assert_int_equal(on_ept_violation(v, &x), RESUME);
+    assert_int_equal(fake_cpu.calls, 3);
+    assert_int_equal(slots[0].value, 0x1239);
+    assert_int_equal(now(GS_RIP), RIP + 2);
+}
+
+/* The first of two accesses was answered at once, the second is not: the first is not repeated. */
+static void test_call_then_wait(void **state)
+{
+    static const u8 add_rbx_eax[] = {0x01, 0x03};
+    u32 first;
+
+    (void)state;
+    memory(add_rbx_eax, sizeof(add_rbx_eax), PAGE, true);
+    r[RBX] = PAGE;
+    r[RAX] = 5;
+    fake_cpu.answers_calls = true;
+    fake_cpu.answer = 100;
+    fake_cpu.calls_left = 1;
+    assert_int_equal(on_ept_violation(v, &x), RESUME);
+    first = slots[0].sequence;
+    assert_int_equal(v->away.waits, WAIT_REPLY);
+    assert_true(slots[0].write);
+    assert_int_equal(slots[0].value, 105);
+    answered(0);
+    assert_int_equal(slots[0].sequence, first);
+    assert_int_equal(now(GS_RIP), RIP + 2);
+}
+
+/* What an instruction before has left in the log is not this one's. */
+static void test_log_is_of_one_exit(void **state)
+{
+    static const u8 mov_eax_rbx[] = {0x8b, 0x03};
+
+    (void)state;
+    fake_cpu.answers_calls = true;
+    for (u32 i = 0; i < 3 * FORWARD_LOG; i++) {
+        fake_cpu.answer = i;
+        memory(mov_eax_rbx, sizeof(mov_eax_rbx), PAGE, false);
+        r[RBX] = PAGE;
+        assert_int_equal(on_ept_violation(v, &x), RESUME);
+        assert_int_equal(r[RAX], i);
+        stats.reason[EXIT_EPT_VIOLATION].count++;
+    }
+}
+
 static void test_down(void **state)
 {
     (void)state;
@@ -191,6 +253,9 @@ int main(void)
         cmocka_unit_test_setup(test_memory_read, claimed),
         cmocka_unit_test_setup(test_read_modify_write, claimed),
         cmocka_unit_test_setup(test_instruction_changes, claimed),
+        cmocka_unit_test_setup(test_calls, claimed),
+        cmocka_unit_test_setup(test_call_then_wait, claimed),
+        cmocka_unit_test_setup(test_log_is_of_one_exit, claimed),
         cmocka_unit_test_setup(test_down, claimed),
         cmocka_unit_test_setup(test_doorbells_ring, claimed),
     };
