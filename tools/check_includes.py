@@ -20,6 +20,7 @@ ALLOWED = {
     "boot": ("include/", "arch/x86_64/insn.h", "arch/x86_64/msr.h", "arch/x86_64/cr.h",
              "arch/x86_64/cpuid_bits.h", "arch/x86_64/lib/", "vmx/caps.h", "vmx/ctl.h",
              "vmx/wishes.h", "drivers/platform/uart.h", "drivers/platform/fbcon.h"),
+    "control": ("include/", "drivers/io/"),
     "guest_tests": ("include/",),
     # The program that starts guests on the bare machine; not a guest.
     "guest_tests/native": ("include/", "arch/", "drivers/platform/", "vmm/load/"),

@@ -4,7 +4,7 @@
 
 FORMATTED := $(sort $(filter-out build/% $(B)/%,$(wildcard */*.[ch] */*/*.[ch] */*/*/*.[ch])))
 HEADERS   := $(sort $(wildcard include/*.h include/*/*.h boot/*.h arch/x86_64/*.h arch/x86_64/lib/*.h \
-               drivers/platform/*.h ept/*.h vmx/*.h vmm/*.h vmm/*/*.h))
+               drivers/platform/*.h ept/*.h vmx/*.h vmm/*.h vmm/*/*.h control/*.h))
 CHECKS    := format headers includes rings sizes sdm docs cppcheck analyzer tidy record
 
 check: setup ## format, static analysis, and the rules for files
@@ -28,9 +28,10 @@ $(O)/check/%.h.alone: %.h
 check-includes:
 	@echo "  CHECK include directions"
 	@$(TOOL) tools/check_includes.py
-check-rings: $(HV_OBJ)
+check-rings: $(HV_OBJ) $(CONTROL_OBJ)
 	@echo "  CHECK rings of files"
 	@$(TOOL) tools/check_rings.py $(O)/hv $(HV_OBJ)
+	@$(TOOL) tools/check_rings.py $(O)/control $(CONTROL_OBJ)
 check-sizes:
 	@echo "  CHECK sizes"
 	@$(TOOL) tools/check_sizes.py
@@ -49,16 +50,16 @@ CPPCHECK_FLAGS := --quiet --error-exitcode=1 --std=c11 --platform=unix64 --inlin
     --suppress=va_end_missing:arch/x86_64/panic.c -D__x86_64__ -D__CPPCHECK__ -DDEBUG=1
 check-cppcheck:
 	@echo "  CHECK cppcheck"
-	@cppcheck $(CPPCHECK_FLAGS) $(INC) $(HV_C)
+	@cppcheck $(CPPCHECK_FLAGS) $(INC) $(HV_C) $(wildcard control/*.c)
 
 # gcc's analyzer needs a whole compilation.
-check-analyzer: $(HV_C:%.c=$(O)/check/%.analyzed)
+check-analyzer: $(patsubst %.c,$(O)/check/%.analyzed,$(HV_C) $(wildcard control/*.c))
 $(O)/check/%.analyzed: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(HV_FLAGS) $(FRAMES) -fanalyzer -MF $@.d -MT $@ -c -o $@ $<
 
 TIDY_FLAGS := -std=gnu17 -O2 -DDEBUG=1 $(if $(filter 1,$(RECORD)),-DRECORD) $(INC) -ffreestanding -mgeneral-regs-only -mno-red-zone
-check-tidy: $(HV_C:%.c=$(O)/check/%.tidy)
+check-tidy: $(patsubst %.c,$(O)/check/%.tidy,$(HV_C) $(wildcard control/*.c))
 $(O)/check/%.tidy: %.c .clang-tidy
 	@mkdir -p $(@D)
 	@clang-tidy --quiet $< -- $(TIDY_FLAGS) 2>$@.log || { cat $@.log; exit 1; }

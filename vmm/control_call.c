@@ -15,9 +15,8 @@
 
 #define VMCALL_BYTES 3u
 
-static void change_to(struct vcpu *v, u64 deadline, u64 now)
+static void set_timer(struct vcpu *v, u64 deadline, u64 now)
 {
-    vcpu_load(v);
     vmx_set_timer(&v->vmx, deadline > now ? deadline - now : 0);
 }
 
@@ -41,13 +40,16 @@ static __attribute__((noinline)) u64 run_control(struct vcpu *control, struct ex
     return reason;
 }
 
-/* What has been taken from the processor by the exit itself, and cannot happen again. */
+/* What has been taken from the processor by the exit itself, and cannot happen again.  Not its own
+ * exceptions: what is done about them needs all of its state. */
 static bool is_taken(struct vcpu *control, u64 reason, struct exit *x)
 {
     if (reason != EXIT_EXTERNAL_INTERRUPT && reason != EXIT_EXCEPTION_OR_NMI)
         return false;
     x->qual = 0;
     vmx_read_exit(x, exit_needs[reason]);
+    if (reason == EXIT_EXCEPTION_OR_NMI && EVENT_TYPE(x->intr_info) != EVENT_TYPE_NMI)
+        return false;
     return exit_handlers[reason](control, x) == RESUME;
 }
 
@@ -95,13 +97,15 @@ bool control_call(struct vcpu *v, struct vcpu *control, u64 *value)
     boundary_goes_on(control, now);
     (void)atomic_xchg(&c->called, 1); /* before the looks at what it is to do */
     if (!READ_ONCE(control->away.any)) {
-        change_to(control, control->turn_ends, now);
+        vcpu_lend(control);
+        set_timer(control, control->turn_ends, now);
         replied = run_until_reply(v, control);
         if (replied) {
             *value = control->vmx.guest.regs.r[RDX];
             let_wait(c, control);
         }
-        change_to(v, v->deadline, rdtsc());
+        vcpu_take_back();
+        set_timer(v, v->deadline, rdtsc());
     }
     store_release(&c->called, 0);
     if (replied)

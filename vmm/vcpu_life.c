@@ -23,6 +23,7 @@ static u8 PAGE(msr_bitmap)[PAGE_SIZE];
 static u8 PAGE(x2apic_msr_bitmap)[PAGE_SIZE];
 static u8 PAGE(io_bitmap)[2][PAGE_SIZE];
 static u8 PAGE(control_io_bitmap)[2][PAGE_SIZE]; /* the control partition's */
+static u8 PAGE(control_msr_bitmap)[PAGE_SIZE];
 
 /* Once: processors read them while guests run, and must not see them half built. */
 static void build_bitmaps(void)
@@ -37,6 +38,8 @@ static void build_bitmaps(void)
     io_bitmap_build(io_bitmap[0], io_bitmap[1]);
     io_bitmap_build(control_io_bitmap[0], control_io_bitmap[1]);
     devices_pass(control_io_bitmap[0], control_io_bitmap[1]);
+    msr_bitmap_build(control_msr_bitmap);
+    msr_bitmap_keep_switched(control_msr_bitmap);
     built = true;
 }
 
@@ -65,7 +68,8 @@ static bool yields(const struct vcpu *v)
 static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
 {
     const struct vm *vm = v->vm;
-    u8(*const ports)[PAGE_SIZE] = vm->id == VM_CONTROL ? control_io_bitmap : io_bitmap;
+    const bool bare = vm->id == VM_CONTROL; /* vmm/vcpu_load.h, vcpu_lend() */
+    u8(*const ports)[PAGE_SIZE] = bare ? control_io_bitmap : io_bitmap;
     hpa_t access, apic_page;
 
     build_bitmaps();
@@ -74,15 +78,16 @@ static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
                                 .vmcs_page = vmcs,
                                 .ept_root = virt_to_phys(vm->ept.root),
                                 .vpid = v->vpid,
-                                .msr_bitmap = virt_to_phys(msr_bitmap),
+                                .msr_bitmap = virt_to_phys(bare ? control_msr_bitmap : msr_bitmap),
                                 .x2apic_msr_bitmap = virt_to_phys(x2apic_msr_bitmap),
                                 .io_bitmap_a = virt_to_phys(ports[0]),
                                 .io_bitmap_b = virt_to_phys(ports[1]),
                                 .exception_bitmap = BIT32(VEC_DB) | BIT32(VEC_AC) | BIT32(VEC_MC),
-                                .cr0_mask = CR0_OWNED,
+                                .cr0_mask = CR0_OWNED | (bare ? CR0_TS : 0),
                                 .apic_page = apic_page,
                                 .apic_access = access,
-                                .cr4_mask = cr4_owned(vm->cpuid.cr4_mask),
+                                .cr4_mask = bare ? ~0ull : cr4_owned(vm->cpuid.cr4_mask),
+                                .bare = bare,
                                 .pause_loops = yields(v),
                                 .mitigations = vmx_mitigation_plan()->flags,
                             });

@@ -169,7 +169,8 @@ static void set_registers(struct vcpu *v)
     struct guest_state *g = &v->vmx.guest;
     u64 *r = g->regs.r;
     const bool long_mode = plan.mode == LOAD_LONG_64;
-    const u64 cr0 = CR0_PE | CR0_ET | (long_mode ? CR0_PG : 0);
+    const u64 cr0 = CR0_PE | CR0_ET | (long_mode ? CR0_PG : 0) |
+                    (v->vm->id == VM_CONTROL ? CR0_TS : 0); /* it has no FPU */
     const u64 cr4 = long_mode ? CR4_PAE : 0;
 
     gs_set(g, GS_CR0, cr0 | CR0_NE);
