@@ -77,8 +77,8 @@ struct boot_info {
      * memory but that of mem[] and no device but the consoles, and returns from its entry point, by
      * RET on the stack and the page tables that it got, out of VMX operation. */
     u64 lab;
-    /* The control partition's program as it lies in memory, with its zeroes, of BOOT_MEM_MODULE; its
-     * first byte is linked at -2 GiB.  0: there is none. */
+    /* The control partition's program as it lies in memory, with its zeroes, of BOOT_MEM_MODULE;
+     * its first byte is linked at -2 GiB.  0: there is none. */
     u64 control_base, control_size;
     u64 control_entry; /* bytes from there */
     u64 log_ring;      /* struct log_ring */

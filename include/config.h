@@ -113,8 +113,8 @@ struct config {
     u32 run;         /* enum config_run */
     u32 slice;       /* of a processor's time, milliseconds */
     u32 reserved;
-    u64 control_memory; /* bytes, a multiple of 2 MiB */
-    u64 control_cpus;   /* as a guest's `cpus` */
+    u64 control_memory;            /* bytes, a multiple of 2 MiB */
+    u64 control_cpus;              /* as a guest's `cpus` */
     char control[CONFIG_PATH_MAX]; /* the control partition's program; empty: there is none */
     struct config_guest guest[CONFIG_GUESTS_MAX];
 };

@@ -36,18 +36,19 @@ bool forward_port(struct vcpu *v, const struct exit *x, enum verdict *verdict)
 {
     struct forward *f = &v->forward;
     const struct served *s = &v->vm->served;
-    const struct qual_io q = qual_io(x->qual);
+    const u32 bytes = (u32)(x->qual & QUAL_IO_SIZE) + 1, port = (u16)(x->qual >> 16);
+    const bool in = x->qual & QUAL_IO_IN;
     struct vcpu *control = NULL;
     u64 value = ~0ull;
 
-    if (q.string || !served_range_has(s, ABI_PORTS, q.port, q.size))
+    if ((x->qual & QUAL_IO_STRING) || !served_range_has(s, ABI_PORTS, port, bytes))
         return false;
     f->at = (struct forwarded_access){
-        .address = q.port,
-        .value = q.in ? 0 : v->vmx.guest.regs.r[RAX] & (BIT(8 * q.size) - 1),
-        .bytes = q.size,
+        .address = port,
+        .value = in ? 0 : v->vmx.guest.regs.r[RAX] & (BIT(8 * bytes) - 1),
+        .bytes = bytes,
         .space = ABI_PORTS,
-        .write = !q.in,
+        .write = !in,
     };
     *verdict = NEXT;
     if (f->at.write && forward_rings(v, &f->at))
@@ -56,8 +57,8 @@ bool forward_port(struct vcpu *v, const struct exit *x, enum verdict *verdict)
         keep(f, x);
         vcpu_todo(v, TODO_WAIT);
         *verdict = RESUME;
-    } else if (q.in) { /* answered, or the control partition is down */
-        put_rax(v, q.size, value);
+    } else if (in) { /* answered, or the control partition is down */
+        put_rax(v, bytes, value);
     }
     return true;
 }

@@ -154,7 +154,7 @@ static void test_replies(void **state)
     assert_int_equal(boundary_reply(1, s->sequence, 1), E_NOENT);
     assert_int_equal(boundary_reply(ABI_SLOTS, s->sequence, 1), E_RANGE);
     assert_false(v->forward.replied);
-    boundary.news = 0; /* it knows by now */
+    boundary.news = 0;       /* it knows by now */
     slots[0].sequence ^= 77; /* what stands in its memory means nothing */
     assert_int_equal(call(HC_reply_wait, 0, s->sequence ^ 77, 1234, ~0ull), ABI_OK);
     assert_true(v->forward.replied);

@@ -11,7 +11,6 @@ static void test_all_keys(void **state)
           "mitigations = off\n"
           "run = one-by-one\n"
           "slice = 100\n"
-          "control = control.elf\ncontrol_memory = 1G\ncontrol_cpu = 1,3\n"
           "\n"
           "  [ guest  debian.1 ]  # first\n"
           "\tmemory\t=\t512M\n"
@@ -28,7 +27,6 @@ static void test_all_keys(void **state)
           "on_reboot = end\n"
           "debug_exit = 0xf4\n"
           "stats = on\ntrace_dump = on\nledger = on\nlive = on\ntouch = on\n"
-          "served = memory\n"
           "module = a.bin\n"
           "module = b.bin  root=/dev/x  y # not this\n"
           "module = \"c d.bin\" \"#1 \\\"q\\\" \\\\\"\n"
@@ -42,9 +40,6 @@ static void test_all_keys(void **state)
     assert_int_equal(config.mitigations, CONFIG_MITIGATIONS_OFF);
     assert_int_equal(config.run, CONFIG_RUN_ONE_BY_ONE);
     assert_int_equal(config.slice, 100);
-    assert_string_equal(config.control, "control.elf");
-    assert_int_equal(config.control_memory, GiB);
-    assert_int_equal(config.control_cpus, 10);
     assert_int_equal(config.guest_count, 2);
 
     const struct config_guest *g = &config.guest[0];
@@ -71,7 +66,6 @@ static void test_all_keys(void **state)
     assert_int_equal(g->on_reboot, CONFIG_REBOOT_END);
     assert_int_equal(g->debug_exit, 0xf4);
     assert_int_equal(g->stats & g->trace_dump & g->ledger & g->live & g->touch, CONFIG_ON);
-    assert_int_equal(g->served, CONFIG_SERVED_MEMORY);
     assert_int_equal(g->module_count, 3);
     assert_string_equal(g->module[0].path, "a.bin");
     assert_string_equal(g->module[0].string, "");
@@ -82,6 +76,17 @@ static void test_all_keys(void **state)
     assert_string_equal(config.guest[1].name, "two");
     assert_int_equal(config.guest[1].memory, 4 * MiB);
     assert_string_equal(config.guest[1].cmdline, "with # and  end ");
+}
+
+static void test_control_keys(void **state)
+{
+    (void)state;
+    parse("control = control.elf\ncontrol_memory = 1G\ncontrol_cpu = 1,3\n" GUEST
+          "served = memory\n");
+    assert_string_equal(config.control, "control.elf");
+    assert_int_equal(config.control_memory, GiB);
+    assert_int_equal(config.control_cpus, 10);
+    assert_int_equal(config.guest[0].served, CONFIG_SERVED_MEMORY);
 }
 
 static void test_defaults(void **state)
@@ -277,9 +282,9 @@ static void test_cpus(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_keys), cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_choices),  cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_cpus),
+        cmocka_unit_test(test_all_keys), cmocka_unit_test(test_control_keys),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_sizes),    cmocka_unit_test(test_cpus),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

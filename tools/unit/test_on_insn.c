@@ -389,7 +389,8 @@ static void test_hlt_under_single_step(void **state)
 
 static void test_vmcall(void **state)
 {
-    static const u64 numbers[] = {HYPERCALLS, HYPERCALLS + 1, 0x7fffffff, 0x80000000, 0x100000000, BIT(63), ~0ull};
+    static const u64 numbers[] = {HYPERCALLS,  HYPERCALLS + 1, 0x7fffffff, 0x80000000,
+                                  0x100000000, BIT(63),        ~0ull};
 
     (void)state;
     guest_new(LONG);
