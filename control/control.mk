@@ -3,7 +3,7 @@
 # into it.
 CONTROL_C := $(sort $(wildcard control/*.c)) arch/x86_64/lib/fmt.c arch/x86_64/lib/mem.c arch/x86_64/lib/str.c
 CONTROL_C += $(CONTROL_MODULES)
-CONTROL_OBJ := $(CONTROL_C:%.c=$(O)/control/%.o) $(O)/control/control/start.asm.o
+CONTROL_OBJ := $(CONTROL_C:%.c=$(O)/control/%.o) $(patsubst %.asm,$(O)/control/%.asm.o,$(sort $(wildcard control/*.asm)))
 CONTROL_FLAGS := $(filter-out -fno-stack-protector,$(HV_FLAGS)) -fstack-protector-strong -mstack-protector-guard=global
 
 $(O)/control/%.o: %.c

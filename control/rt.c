@@ -5,7 +5,6 @@
 #include <stdarg.h>
 
 #define EXCEPTIONS  32u
-#define STUB_BYTES  16u
 #define SEL_CODE    8u
 #define GATE_64     0x8e00u /* present, DPL 0, interrupt gate */
 #define LINE_MAX    200u
@@ -13,8 +12,8 @@
 
 volatile struct abi_info *info;
 
-/* Of start.asm. */
-extern const u8 exception_stubs[];
+/* Of exceptions.asm. */
+extern const u64 exception_stub[EXCEPTIONS];
 NORETURN void on_exception(u64 vector, u64 error, u64 rip);
 
 /* What the compiler puts between a function's arrays and its return address. */
@@ -55,7 +54,7 @@ static void catch_exceptions(void)
     } PACKED pointer = {sizeof(idt) - 1, (u64)idt};
 
     for (u32 i = 0; i < EXCEPTIONS; i++) {
-        const u64 stub = (u64)exception_stubs + i * STUB_BYTES;
+        const u64 stub = exception_stub[i];
 
         idt[i].low =
             (stub & 0xffff) | SEL_CODE << 16 | (u64)GATE_64 << 32 | (stub >> 16 & 0xffff) << 48;

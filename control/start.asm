@@ -3,8 +3,8 @@
 ; rodata R, data RW, and the page below the stack not at all -- and go on there.
 bits 64
 
-extern control_main, on_exception, __text_end, __rodata_end, __image_end
-global start, exception_stubs, first_tables
+extern control_main, __text_end, __rodata_end, __image_end
+global start
 
 %define PRESENT      1
 %define WRITABLE     2
@@ -14,7 +14,6 @@ global start, exception_stubs, first_tables
 %define CR0_WP       16
 %define STACK_BYTES  16384
 %define SEL_CODE     8
-%define EXCEPTIONS   32
 
 section .text.start progbits alloc exec nowrite
 start:
@@ -83,27 +82,6 @@ high:
     mov     gs, eax
     mov     rdi, rbx
     call    control_main                ; does not return
-
-; One for each exception, 16 bytes apart: on_exception(vector, error or 0, RIP).
-align 16
-exception_stubs:
-%assign vector 0
-%rep EXCEPTIONS
-    align 16
-    %if vector != 8 && (vector < 10 || vector > 14) && vector != 17 && vector != 21
-    push    0
-    %endif
-    push    vector
-    jmp     exception_common
-    %assign vector vector + 1
-%endrep
-
-exception_common:
-    pop     rdi
-    pop     rsi
-    mov     rdx, [rsp]
-    and     rsp, -16
-    call    on_exception                ; does not return
 
 section .rodata
 align 8

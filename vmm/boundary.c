@@ -110,7 +110,7 @@ void boundary_goes_on(struct vcpu *v, u64 now)
     is_alive(v, now);
 }
 
-static bool control_goes_on(struct vcpu *v)
+bool boundary_wait_is_over(struct vcpu *v)
 {
     const u64 now = rdtsc();
 
@@ -118,11 +118,6 @@ static bool control_goes_on(struct vcpu *v)
         return false;
     boundary_goes_on(v, now);
     return true;
-}
-
-bool boundary_wait_is_over(struct vcpu *v, const struct exit *x)
-{
-    return v->away.waits == WAIT_REPLY ? forward_finish(v, x) : control_goes_on(v);
 }
 
 /* ------------------------------------------------------------ requests */

@@ -7,7 +7,6 @@
 #include "arch/x86_64/spinlock.h"
 #include "lib/types.h"
 
-struct exit;
 struct vcpu;
 struct vm;
 
@@ -63,6 +62,5 @@ err_t boundary_reply(u32 slot, u32 sequence, u64 value);
 u64 boundary_wait(struct vcpu *v, u64 until);
 /* Its wait is over, whatever for. */
 void boundary_goes_on(struct vcpu *v, u64 now);
-/* Whether what v waits for has come; x: the exit over which it is about to
- * leave; NULL: it has. */
-bool boundary_wait_is_over(struct vcpu *v, const struct exit *x);
+/* Whether what the control partition waits for has come: then it goes on. */
+bool boundary_wait_is_over(struct vcpu *v);

@@ -3,8 +3,6 @@
 #include "lib/atomic.h"
 #include "vmm/boundary.h"
 #include "vmm/control_call.h"
-#include "vmm/forward_port.h"
-#include "vmm/policy/exit.h"
 #include "vmm/vm.h"
 #include "vmm/wake.h"
 
@@ -55,8 +53,7 @@ static bool is_answered(struct forward *f, const struct forwarded_access *a, u64
     return true;
 }
 
-/* The log is of one exit's instruction: an exit is counted when it has been dealt with. */
-static u64 exits_of(const struct vcpu *v)
+u64 forward_exits(const struct vcpu *v)
 {
     return v->stats->reason[EXIT_EPT_VIOLATION].count + v->stats->reason[EXIT_APIC_ACCESS].count;
 }
@@ -64,7 +61,7 @@ static u64 exits_of(const struct vcpu *v)
 static void look_at_exit(struct vcpu *v)
 {
     struct forward *f = &v->forward;
-    const u64 exits = exits_of(v);
+    const u64 exits = forward_exits(v);
 
     if (f->exits != exits)
         f->used = f->done = 0;
@@ -100,35 +97,4 @@ enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address,
     }
     vcpu_todo(v, TODO_WAKE); /* not TODO_WAIT: forward_finish() has to see the exit */
     return FORWARD_WAIT;
-}
-
-bool forward_finish(struct vcpu *v, const struct exit *x)
-{
-    struct forward *f = &v->forward;
-
-    if (!f->waiting) {
-        f->exit = *x;
-        f->waiting = true;
-    }
-    if (!load_acquire(&f->replied))
-        return false;
-    v->away.waits = WAIT_NOTHING;
-    f->waiting = false;
-    if (f->is_port) {
-        f->is_port = false;
-        forward_port_done(v, f->value);
-        return true;
-    }
-    f->at.value = f->value;
-    f->log[f->done++] = f->at;
-    f->used = 0;
-    f->exits = exits_of(v);
-    f->exit.tsc = record_now();
-    (void)exit_handle(v, exit_handlers[f->exit.reason], &f->exit);
-    if (v->away.waits == WAIT_NOTHING) {
-        f->done = 0;
-        return true;
-    }
-    f->waiting = true; /* the instruction's next access */
-    return false;
 }

@@ -48,6 +48,9 @@ bool forward_rings(struct vcpu *v, const struct forwarded_access *a);
 /* Whether a byte of memory is claimed. */
 bool forward_claims(const struct vm *vm, gpa_t gpa);
 
+/* How many exits that can have a log have been counted: the number of the one at hand. */
+u64 forward_exits(const struct vcpu *v);
+
 /* Its virtual CPU has left, or is about to, over the exit x (NULL: it has left before).  True: the
  * reply has come, and the exit has been dealt with. */
 bool forward_finish(struct vcpu *v, const struct exit *x);

@@ -211,14 +211,19 @@ static bool sleep(struct vcpu *v, struct exit *x, u64 deadline, u64 now)
 
 /* ------------------------------------------------------------ everything */
 
+static bool wait_is_over(struct vcpu *v, const struct exit *x)
+{
+    return v->away.waits == WAIT_REPLY ? forward_finish(v, x) : boundary_wait_is_over(v);
+}
+
 /* It is to go to another CPU, or waits for a reply or an event. */
 static NOINLINE bool is_held(struct vcpu *v, const struct exit *x, u64 todo)
 {
     if (v->away.flush)
         grant_flush(v);
 
-    const bool waits = v->away.waits && ((todo & (TODO_WAIT | TODO_WAKE)) == TODO_WAIT ||
-                                         !boundary_wait_is_over(v, x));
+    const bool waits =
+        v->away.waits && ((todo & (TODO_WAIT | TODO_WAKE)) == TODO_WAIT || !wait_is_over(v, x));
 
     if (READ_ONCE(v->vm->paused))
         v->leave = LEAVE_PAUSED;

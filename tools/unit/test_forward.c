@@ -25,9 +25,9 @@ static void answered(u64 value)
 {
     const struct exit other = {.reason = EXIT_CPUID};
 
-    assert_false(boundary_wait_is_over(v, &x));
+    assert_false(forward_finish(v, &x));
     assert_int_equal(boundary_reply(0, slots[0].sequence, value), OK);
-    assert_true(boundary_wait_is_over(v, &other)); /* the exit of now means nothing */
+    assert_true(forward_finish(v, &other)); /* the exit of now means nothing */
     assert_int_equal(v->away.waits, WAIT_NOTHING);
 }
 
@@ -115,9 +115,9 @@ static void test_read_modify_write(void **state)
     r[RAX] = 5;
     assert_int_equal(on_ept_violation(v, &x), RESUME);
     assert_false(slots[0].write);
-    assert_false(boundary_wait_is_over(v, &x));
+    assert_false(forward_finish(v, &x));
     assert_int_equal(boundary_reply(0, slots[0].sequence, 100), OK);
-    assert_false(boundary_wait_is_over(v, &x)); /* for the write, now */
+    assert_false(forward_finish(v, &x)); /* for the write, now */
     assert_true(slots[0].write);
     assert_int_equal(slots[0].value, 105);
     assert_int_equal(now(GS_RIP), RIP);
@@ -135,10 +135,10 @@ static void test_instruction_changes(void **state)
     memory(mov_eax_rbx, sizeof(mov_eax_rbx), PAGE, false);
     r[RBX] = PAGE;
     assert_int_equal(on_ept_violation(v, &x), RESUME);
-    assert_false(boundary_wait_is_over(v, &x));
+    assert_false(forward_finish(v, &x));
     ((u8 *)ram(RIP))[0] = 0x8a; /* mov al, [rbx] */
     assert_int_equal(boundary_reply(0, slots[0].sequence, 0x77), OK);
-    assert_false(boundary_wait_is_over(v, &x));
+    assert_false(forward_finish(v, &x));
     assert_int_equal(slots[0].bytes, 1);
     answered(0x66);
     assert_int_equal(r[RAX] & 0xff, 0x66);
