@@ -31,7 +31,7 @@ static void take(u32 n, const struct abi_partition *p)
 
 static void look(u32 n)
 {
-    struct abi_partition p;
+    struct abi_partition p = {0};
 
     if (abi_partition(n, rt_physical(&p)) != ABI_OK)
         die("it cannot ask for partitions");

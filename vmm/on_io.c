@@ -1,6 +1,7 @@
 /* IN, OUT, INS, OUTS.  SDM Vol. 3C, "Exit Qualification for I/O Instructions". */
 #include "arch/x86_64/cr.h"
 #include "ept/gva_walk.h"
+#include "vmm/forward.h"
 #include "vmm/forward_port.h"
 #include "vmm/gmem.h"
 #include "vmm/handlers.h"
@@ -17,54 +18,42 @@
 #define SEG_ES       0u
 #define SEG_GS       5u
 
-/* What the board has no model for may be the control partition's.  False: the instruction has to
- * wait, and to be done once more. */
-static NOINLINE bool read_refused(struct vcpu *v, u16 port, u8 size, u32 *value)
-{
-    u64 wide = 0;
-
-    switch (forward_access(v, ABI_PORTS, port, size, false, &wide)) {
-    case FORWARD_NOBODY:
-        trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 0, size);
-        return true;
-    case FORWARD_WAIT: v->vm->board.refused--; return false;
-    case FORWARD_DONE: break;
-    }
-    v->vm->board.refused--;
-    *value = io_cut((u32)wide, size);
-    return true;
-}
-
-static NOINLINE bool write_refused(struct vcpu *v, u16 port, u8 size, u32 value)
-{
-    u64 wide = value;
-
-    switch (forward_access(v, ABI_PORTS, port, size, true, &wide)) {
-    case FORWARD_NOBODY:
-        trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 1, (u64)size << 32 | value);
-        return true;
-    case FORWARD_WAIT: v->vm->board.refused--; return false;
-    case FORWARD_DONE: break;
-    }
-    v->vm->board.refused--;
-    return true;
-}
-
-static inline bool port_read(struct vcpu *v, u16 port, u8 size, u64 now, u32 *value)
-{
-    return likely(board_port_read(&v->vm->board, port, size, now, value)) ||
-           read_refused(v, port, size, value);
-}
-
-static inline bool port_write(struct vcpu *v, u16 port, u8 size, u32 value, u64 now)
-{
-    return likely(board_port_write(&v->vm->board, port, size, value, now)) ||
-           write_refused(v, port, size, value);
-}
-
 static u64 size_mask(u32 bytes)
 {
     return bytes >= 8 ? ~0ull : BIT(8 * bytes) - 1;
+}
+
+static u32 port_read(struct vcpu *v, u16 port, u8 size, u64 now)
+{
+    u32 value;
+
+    if (unlikely(!board_port_read(&v->vm->board, port, size, now, &value)))
+        trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 0, size);
+    return value;
+}
+
+static void port_write(struct vcpu *v, u16 port, u8 size, u32 value, u64 now)
+{
+    if (unlikely(!board_port_write(&v->vm->board, port, size, value, now)))
+        trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 1, (u64)size << 32 | value);
+}
+
+/* One access of a string instruction, whose port may be the control partition's (that of other
+ * instructions: forward_port()).  E_EXIST: it has to wait. */
+static err_t string_port(struct vcpu *v, const struct qual_io *q, u64 now, u32 *value)
+{
+    u64 wide = *value;
+
+    switch (forward_access(v, ABI_PORTS, q->port, q->size, !q->in, &wide)) {
+    case FORWARD_WAIT: return E_EXIST;
+    case FORWARD_DONE: *value = (u32)(wide & size_mask(q->size)); return OK;
+    case FORWARD_NOBODY: break;
+    }
+    if (q->in)
+        *value = port_read(v, q->port, q->size, now);
+    else
+        port_write(v, q->port, q->size, *value, now);
+    return OK;
 }
 
 /* Registers that REP INS/OUTS counts with are as wide as the address size. */
@@ -85,18 +74,18 @@ static err_t string_step(struct vcpu *v, const struct qual_io *q, u64 gva, u64 n
 
     if (!q->in) {
         TRY(gmem_read_gva(v, gva, 0, &value, q->size, fault));
-        return port_write(v, q->port, q->size, value, now) ? OK : E_EXIST;
+        return string_port(v, q, now, &value);
     }
     /* The destination is checked first: reading a port may have an effect that cannot be undone. */
     TRY(gmem_translate(v, gva, GVA_WRITE, &probe, fault));
     if (next_page <= gva + q->size - 1)
         TRY(gmem_translate(v, next_page, GVA_WRITE, &probe, fault));
-    if (!port_read(v, q->port, q->size, now, &value))
-        return E_EXIST;
+    TRY(string_port(v, q, now, &value));
     return gmem_write_gva(v, gva, &value, q->size, fault);
 }
 
-static enum verdict string_io(struct vcpu *v, const struct exit *x, const struct qual_io *q)
+static NOINLINE enum verdict string_io(struct vcpu *v, const struct exit *x,
+                                       const struct qual_io *q)
 {
     u64 *r = v->vmx.guest.regs.r;
     const u32 address_size = 2u << (x->insn_info >> 7 & 3);
@@ -143,13 +132,11 @@ static NOINLINE enum verdict io_rare(struct vcpu *v, const struct exit *x)
     if (q.string) {
         verdict = string_io(v, x, &q);
     } else if (q.in) {
-        u32 value;
+        const u32 value = port_read(v, q.port, q.size, x->tsc);
 
-        if (unlikely(!port_read(v, q.port, q.size, x->tsc, &value)))
-            return RESUME;
         *rax = q.size == 4 ? value : (*rax & ~size_mask(q.size)) | value;
-    } else if (unlikely(!port_write(v, q.port, q.size, (u32)(*rax & size_mask(q.size)), x->tsc))) {
-        return RESUME;
+    } else {
+        port_write(v, q.port, q.size, (u32)(*rax & size_mask(q.size)), x->tsc);
     }
     if (vcpu_board_moved(v))
         vcpu_todo(v, TODO_BOARD);
