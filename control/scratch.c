@@ -13,21 +13,20 @@ static bool lies_in(u64 offset, u32 bytes, u64 first, u64 len)
     return offset >= first && offset - first <= len && bytes <= len - (offset - first);
 }
 
-static u8 *storage_at(struct scratch *s, u64 offset, u32 bytes)
+static bool find_storage(struct scratch *s, u64 offset, u32 bytes, u8 **at)
 {
-    if (lies_in(offset, bytes, SCRATCH_STORAGE, sizeof(s->storage)))
-        return s->storage + (offset - SCRATCH_STORAGE);
-    if (lies_in(offset, bytes, SCRATCH_WIDE, sizeof(s->wide)))
-        return s->wide + (offset - SCRATCH_WIDE);
-    return NULL;
+    const bool wide = lies_in(offset, bytes, SCRATCH_WIDE, sizeof(s->wide));
+
+    *at = wide ? s->wide + (offset - SCRATCH_WIDE) : s->storage + (offset & 15);
+    return wide || lies_in(offset, bytes, SCRATCH_STORAGE, sizeof(s->storage));
 }
 
 u64 scratch_read(struct scratch *s, u64 offset, u32 bytes)
 {
-    const u8 *from = storage_at(s, offset, bytes);
     u64 value = 0;
+    u8 *from;
 
-    if (from) {
+    if (find_storage(s, offset, bytes, &from)) {
         memcpy(&value, from, bytes);
         return value;
     }
@@ -44,9 +43,9 @@ u64 scratch_read(struct scratch *s, u64 offset, u32 bytes)
 
 u32 scratch_write(struct scratch *s, u64 offset, u32 bytes, u64 value)
 {
-    u8 *to = storage_at(s, offset, bytes);
+    u8 *to;
 
-    if (to)
+    if (find_storage(s, offset, bytes, &to))
         memcpy(to, &value, bytes);
     return offset == SCRATCH_COMMAND && bytes == 4 ? (u32)value : 0;
 }

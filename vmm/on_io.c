@@ -129,7 +129,7 @@ static NOINLINE enum verdict io_rare(struct vcpu *v, const struct exit *x)
     u64 *rax = &v->vmx.guest.regs.r[RAX];
     enum verdict verdict = NEXT;
 
-    if (q.string) {
+    if (unlikely(q.string)) {
         verdict = string_io(v, x, &q);
     } else if (q.in) {
         const u32 value = port_read(v, q.port, q.size, x->tsc);
