@@ -66,20 +66,20 @@ PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c vmm/load/*.c)) vmm/board.c vmm/p
 PURE_C += vmx/exit_name.c vmm/ledger.c vmm/dashboard.c vmm/idalloc.c vmm/guest_console.c vmm/monitor_parse.c vmm/lives.c
 # The control partition's modules that know no hardware.
 CONTROL_C := $(sort $(wildcard $(foreach d,disk guest net pci shell virtio,control/$d/*.c)))
-PURE_C += $(CONTROL_C)
+PURE_C += $(CONTROL_C) vmm/policy/devices.c control/pages.c control/scratch.c
 # Drivers of real devices: linked into programs beside the hypervisor, never into hv.elf.
 IO_C   := $(sort $(wildcard drivers/io/*.c))
 PURE_C += $(IO_C)
 PURE_C := $(wildcard $(PURE_C))
 # What touches hardware only through a few functions, which tools/unit/fake_cpu.c stands in for.
 HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/exit_verdict.c vmm/todo.c vmm/task.c vmm/stats_report.c vmm/live.c vmm/keys.c vmm/monitor.c vmm/ledger_report.c vmm/insn_memo.c vmm/vm_touch.c vmm/vm_counts.c vmm/vm_end.c vmm/vcpu_init.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c \
-          vmm/msr_models.c vmm/pv.c vmm/hypercall.c vmx/event.c tools/unit/fake_cpu.c
+          vmm/msr_models.c vmm/pv.c vmm/hypercall.c vmm/hc_control.c vmm/hc_served.c vmm/boundary.c vmm/forward.c vmm/forward_port.c vmm/forward_finish.c vmm/partition.c vmm/grant.c vmx/event.c tools/unit/fake_cpu.c
 
 -include tools/targets.mk
 
 # ---------------------------------------------------------------- images
 .PHONY: all
-all: $(O)/BOOTX64.EFI $(O)/hv.elf $(O)/lintel.img $(O)/lintel.iso ## build everything
+all: $(O)/BOOTX64.EFI $(O)/hv.elf $(O)/control.elf $(O)/lintel.img $(O)/lintel.iso ## build everything
 
 $(O)/gen/asm_offsets.inc: arch/x86_64/asm_offsets.c
 	@mkdir -p $(@D)
@@ -100,7 +100,7 @@ $(O)/efi/font.o: $(O)/gen/font.c
 	@$(CC) $(EFI_FLAGS) -c -o $@ $<
 
 # The callers of vmx_resume() and vmx_launch(), which keep no register (vmx/enter.h).
-$(foreach f,vmm/run vmx/run vmm/lab/mitigations,$(O)/hv/$f.o $(O)/check/$f.analyzed): FRAMES := -fomit-frame-pointer
+$(foreach f,vmm/run vmm/control_call vmx/run vmm/lab/mitigations,$(O)/hv/$f.o $(O)/check/$f.analyzed): FRAMES := -fomit-frame-pointer
 $(O)/hv/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
@@ -142,6 +142,8 @@ $(O)/BOOTX64.EFI $(O)/drivers.efi:
 	@echo "  EFI  $@"
 	@objcopy -j .text -j .sdata -j .data -j .dynamic -j .rodata -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' \
 	    -j .reloc --target efi-app-x86_64 --subsystem=10 $< $@
+
+include control/control.mk
 
 -include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
 

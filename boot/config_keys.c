@@ -44,6 +44,12 @@ static const char *const apicvs[] = {
     [CONFIG_APICV_OFF] = "off",
     [CONFIG_APICV_OFF + 1] = NULL,
 };
+static const char *const serveds[] = {
+    [CONFIG_SERVED_OFF] = "off",
+    [CONFIG_SERVED_DEVICES] = "devices",
+    [CONFIG_SERVED_MEMORY] = "memory",
+    [CONFIG_SERVED_MEMORY + 1] = NULL,
+};
 static const char *const reboots[] = {
     [CONFIG_REBOOT_RESTART] = "restart",
     [CONFIG_REBOOT_END] = "end",
@@ -82,6 +88,9 @@ const struct key config_keys[] = {
     { "mitigations", GLOBAL(mitigations), CHOICE(mitigations, CONFIG_MITIGATIONS_AUTO) },
     { "run",        GLOBAL(run),        CHOICE(runs, CONFIG_RUN_TOGETHER) },
     { "slice",      GLOBAL(slice),      COUNT(5, 1, 100), .unit = "milliseconds" },
+    { "control",    GLOBAL(control),    .type = TYPE_PATH, .room = CONFIG_PATH_MAX },
+    { "control_memory", GLOBAL(control_memory), .type = TYPE_SIZE, RANGE(16 * MiB, 8 * MiB, GiB, LARGE_PAGE_SIZE) },
+    { "control_cpu", GLOBAL(control_cpus), .type = TYPE_CPUS },
     { "memory",     GUEST(memory),      .type = TYPE_SIZE, REQUIRED, RANGE(0, 4 * MiB, 1024 * GiB, LARGE_PAGE_SIZE) },
     { "vcpus",      GUEST(vcpus),       COUNT(1, 1, CONFIG_VCPUS_MAX) },
     { "cpu",        GUEST(cpus),        .type = TYPE_CPUS },
@@ -109,6 +118,7 @@ const struct key config_keys[] = {
     { "ledger",     GUEST(ledger),      CHOICE(switches, CONFIG_OFF) },
     { "live",       GUEST(live),        CHOICE(switches, CONFIG_OFF) },
     { "touch",      GUEST(touch),       CHOICE(switches, CONFIG_OFF) },
+    { "served",     GUEST(served),      CHOICE(serveds, CONFIG_SERVED_OFF) },
     { "module",     GUEST(module),      .type = TYPE_MODULE, .room = CONFIG_PATH_MAX },
 };
 // clang-format on

@@ -6,6 +6,7 @@
 #include "boot/clock.h"
 #include "boot/config_parse.h"
 #include "boot/console.h"
+#include "boot/control_file.h"
 #include "boot/file.h"
 #include "boot/firmware.h"
 #include "boot/handoff.h"
@@ -82,6 +83,7 @@ static err_t prepare(struct boot_info *info, struct elf_plan *plan, bool *lab)
     if (!*lab) {
         need.guests = needs_guest_memory(&info->config);
         TRY(modules_find(info, &need.modules));
+        TRY(control_file_find(info, &need.modules));
     }
     TRY(memory_map(info));
     TRY(precheck(info, need));
@@ -89,6 +91,7 @@ static err_t prepare(struct boot_info *info, struct elf_plan *plan, bool *lab)
     TRY(hypervisor_load(info, plan));
     if (!*lab) {
         TRY(modules_load(info));
+        TRY(control_file_load(info));
         *lab = menu_lab_chosen(); /* reading takes its time on a real stick */
     }
     if (*lab) {

@@ -176,3 +176,13 @@ err_t elf_plan(const void *image, size_t size, struct elf_plan *out, const char 
     }
     return finish(out, reason);
 }
+
+void elf_place(const struct elf_plan *plan, const void *image, void *to)
+{
+    memset(to, 0, plan->span);
+    for (u32 i = 0; i < plan->count; i++) {
+        const struct elf_segment *s = &plan->segment[i];
+
+        memcpy((u8 *)to + (s->virt - plan->virt), (const u8 *)image + s->file_offset, s->file_size);
+    }
+}

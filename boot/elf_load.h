@@ -26,3 +26,5 @@ struct elf_plan {
 
 /* Judges `size` bytes of a file.  E_INVAL: *reason (a static text) says what is wrong. */
 err_t elf_plan(const void *image, size_t size, struct elf_plan *out, const char **reason);
+/* The file as it is to lie in memory: `plan->span` bytes at `to`. */
+void elf_place(const struct elf_plan *plan, const void *image, void *to);

@@ -16,16 +16,6 @@
 static struct mapping mappings[MAPPINGS_MAX];
 static u32 mapping_count;
 
-static void place(const struct elf_plan *plan, const u8 *file, u8 *block)
-{
-    memset(block, 0, plan->span);
-    for (u32 i = 0; i < plan->count; i++) {
-        const struct elf_segment *s = &plan->segment[i];
-
-        memcpy(block + (s->virt - plan->virt), file + s->file_offset, s->file_size);
-    }
-}
-
 err_t hypervisor_load(struct boot_info *info, struct elf_plan *plan)
 {
     const char *reason;
@@ -40,7 +30,7 @@ err_t hypervisor_load(struct boot_info *info, struct elf_plan *plan)
                       reason);
     if (memory_alloc(plan->span, LARGE_PAGE_SIZE, BOOT_MEM_LINTEL, &block) != OK)
         return refuse(E_NOMEM, "no contiguous %llu KiB of memory for " HV_FILE, plan->span / KiB);
-    place(plan, file, block);
+    elf_place(plan, file, block);
     memory_free(file);
     info->hv_base = (u64)block;
     info->hv_size = plan->span;

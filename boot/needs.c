@@ -12,5 +12,6 @@ u64 needs_guest_memory(const struct config *config)
         if (g->start == CONFIG_START_BOOT)
             sum += g->memory; /* no overflow: at most 128 times 1 TiB */
     }
-    return config->run == CONFIG_RUN_TOGETHER ? MAX(sum, largest) : largest;
+    return (config->run == CONFIG_RUN_TOGETHER ? MAX(sum, largest) : largest) +
+           (config->control[0] ? config->control_memory : 0);
 }

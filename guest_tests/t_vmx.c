@@ -1,6 +1,6 @@
 /* A guest's processor has no VMX, SMX or SGX: their instructions are undefined at every
  * privilege level; VMCALL alone is the hypercall.  SDM Vol. 3C, "VMX Instruction Reference". */
-#include "abi/errors.h"
+#include "abi/hypercall.h"
 #include "guest_tests/rt/guest.h"
 
 static u64 operand[2] __attribute__((aligned(16)));
@@ -84,8 +84,8 @@ GUEST_TEST(hypercall_version)
 
 GUEST_TEST(unknown_hypercalls)
 {
-    static const u64 numbers[] = {3,          4,          63,         64,    0x7fff,
-                                  0xffffffff, 1ull << 32, 1ull << 63, ~0ull, 1ull << 31};
+    static const u64 numbers[] = {HYPERCALLS, HYPERCALLS + 1, 63,         64,    0x7fff,
+                                  0xffffffff, 1ull << 32,     1ull << 63, ~0ull, 1ull << 31};
 
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         u64 result = 0;
@@ -95,10 +95,10 @@ GUEST_TEST(unknown_hypercalls)
     }
 }
 
-/* This guest has no `ledger = on`. */
+/* This guest has no `ledger = on`, is not served, and is not the control partition. */
 GUEST_TEST(hypercalls_of_others)
 {
-    for (u64 number = 1; number <= 2; number++)
+    for (u64 number = 1; number < HYPERCALLS; number++)
         EXPECT_EQ(vmcall(number, 0, 0), (u64)ABI_EPERM);
 }
 

@@ -7,7 +7,7 @@
 #include "lib/types.h"
 
 #define BOOT_INFO_MAGIC   0x544f4f424c544e4cull /* "LNTLBOOT" */
-#define BOOT_INFO_VERSION 3u
+#define BOOT_INFO_VERSION 4u
 #define BOOT_MEM_MAX      512u
 #define BOOT_MODULES_MAX  64u
 #define BOOT_PATH_MAX     CONFIG_PATH_MAX
@@ -77,7 +77,11 @@ struct boot_info {
      * memory but that of mem[] and no device but the consoles, and returns from its entry point, by
      * RET on the stack and the page tables that it got, out of VMX operation. */
     u64 lab;
-    u64 log_ring; /* struct log_ring */
+    /* The control partition's program as it lies in memory, with its zeroes, of BOOT_MEM_MODULE;
+     * its first byte is linked at -2 GiB.  0: there is none. */
+    u64 control_base, control_size;
+    u64 control_entry; /* bytes from there */
+    u64 log_ring;      /* struct log_ring */
     u64 log_ring_size;
     struct boot_fb fb;
     u32 mem_count;

@@ -38,6 +38,10 @@ enum config_start { CONFIG_START_BOOT, CONFIG_START_ASK };
 /* AUTO: the processor delivers interrupts to the guest if it can. */
 enum config_apicv { CONFIG_APICV_AUTO, CONFIG_APICV_OFF };
 
+/* What the control partition may do for a guest: nothing, serve devices, or that and map all of its
+ * memory. */
+enum config_served { CONFIG_SERVED_OFF, CONFIG_SERVED_DEVICES, CONFIG_SERVED_MEMORY };
+
 /* What happens when a guest asks for a reset. */
 enum config_on_reboot { CONFIG_REBOOT_RESTART, CONFIG_REBOOT_END };
 
@@ -94,6 +98,7 @@ struct config_guest {
     u32 live;       /* enum config_switch: the screen shows the live view */
     u32 ledger;     /* enum config_switch: it may mark operations */
     u32 touch;      /* enum config_switch: a page is mapped at its first access */
+    u32 served;     /* enum config_served */
     u32 module_count;
     char kernel[CONFIG_PATH_MAX];
     char initrd[CONFIG_PATH_MAX]; /* empty: none */
@@ -110,5 +115,8 @@ struct config {
     u32 run;         /* enum config_run */
     u32 slice;       /* of a processor's time, milliseconds */
     u32 reserved;
+    u64 control_memory;            /* bytes, a multiple of 2 MiB */
+    u64 control_cpus;              /* as a guest's `cpus` */
+    char control[CONFIG_PATH_MAX]; /* the control partition's program; empty: there is none */
     struct config_guest guest[CONFIG_GUESTS_MAX];
 };

@@ -4,8 +4,8 @@
 
 FORMATTED := $(sort $(filter-out build/% $(B)/%,$(wildcard */*.[ch] */*/*.[ch] */*/*/*.[ch])))
 HEADERS   := $(sort $(wildcard include/*.h include/*/*.h boot/*.h arch/x86_64/*.h arch/x86_64/lib/*.h \
-               drivers/platform/*.h drivers/io/*.h ept/*.h vmx/*.h vmm/*.h vmm/*/*.h control/*/*.h))
-CHECKED_C := $(HV_C) $(IO_C) $(CONTROL_C)
+               drivers/platform/*.h drivers/io/*.h ept/*.h vmx/*.h vmm/*.h vmm/*/*.h control/*.h control/*/*.h))
+CHECKED_C := $(HV_C) $(IO_C) $(CONTROL_C) $(wildcard control/*.c)
 CHECKS    := format headers includes rings sizes sdm docs cppcheck analyzer tidy record
 
 check: setup ## format, static analysis, and the rules for files
@@ -33,6 +33,7 @@ RING_OBJ  := $(sort $(HV_OBJ) $(IO_C:%.c=$(O)/hv/%.o) $(CONTROL_C:%.c=$(O)/hv/%.
 check-rings: $(RING_OBJ)
 	@echo "  CHECK rings of files"
 	@$(TOOL) tools/check_rings.py $(O)/hv $(RING_OBJ)
+	@$(TOOL) tools/check_rings.py $(O)/control $(CONTROL_OBJ)
 check-sizes:
 	@echo "  CHECK sizes"
 	@$(TOOL) tools/check_sizes.py

@@ -265,22 +265,24 @@ static void put_mmio(void)
 /* ---------------------------------------------------------------- the interface to guests, the
  * trace */
 
-static void put_hypercall(u32 number, const char *name, const char *who, u32 args,
-                          const char *result)
+static void put_hypercall(u32 number, const char *name, const char *who, const char *args,
+                          const char *result, const char *text)
 {
     begin(NULL, '{');
     put_number("number", number);
     put_text("name", name);
     put_text("who", who);
-    put_number("arguments", args);
+    put_text("arguments", args);
     put_text("result", result);
+    put_text("text", text);
     end('}');
 }
 
 static void put_hypercalls(void)
 {
     begin("hypercall", '[');
-#define HYPERCALL(number, name, who, args, result) put_hypercall(number, #name, #who, args, result);
+#define HYPERCALL(number, name, who, argc, args, result, text)                                     \
+    put_hypercall(number, #name, #who, args, result, text);
 #include "abi/hypercalls.def"
     end(']');
 }

@@ -3,7 +3,9 @@
 #include "arch/x86_64/log.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/panic.h"
+#include "vmm/grant.h"
 #include "vmm/hostmem.h"
+#include "vmm/policy/devices.h"
 #include "vmm/vm.h"
 
 #define X(v) ((unsigned long long)(v))
@@ -27,6 +29,14 @@ static void check_host_leaf(void *arg, u64 va, hpa_t pa, u64 len, bool writable,
         panic("audit: page 0 is mapped");
 }
 
+/* Frames of others in the control partition's EPT: granted, or a device's. */
+static bool is_lent(const struct vm *vm, gpa_t gpa, u16 owner)
+{
+    if (vm->id != VM_CONTROL)
+        return false;
+    return owner == FRAME_NONE ? devices_have_memory(gpa.v, PAGE_SIZE) : grant_allows(gpa, owner);
+}
+
 static bool check_guest_leaf(void *arg, gpa_t gpa, const struct ept_leaf *leaf)
 {
     struct audit_count *count = arg;
@@ -35,7 +45,7 @@ static bool check_guest_leaf(void *arg, gpa_t gpa, const struct ept_leaf *leaf)
     for (u64 at = 0; at < len; at += PAGE_SIZE) {
         const u16 owner = pmm_owner(hostmem(), (hpa_t){leaf->hpa.v + at});
 
-        if (owner != FRAME_VM + count->vm->id)
+        if (owner != FRAME_VM + count->vm->id && !is_lent(count->vm, (gpa_t){gpa.v + at}, owner))
             panic("audit: vm %u reaches frame %llx at guest-physical %llx, owner %u", count->vm->id,
                   X(leaf->hpa.v + at), X(gpa.v + at), owner);
     }

@@ -8,6 +8,7 @@
 #define ELCR_SLAVE 0x4d1
 
 enum { IRQ_PIT = 0, IRQ_COM1 = 4, IRQ_RTC = 8, IRQ_SCI = 9 };
+enum { PIC_LINES = 16 };
 enum { PIN_OF_PIT = 2 }; /* of the I/O APIC; the others have the numbers of their IRQs */
 
 /* ---------------------------------------------------- wires */
@@ -208,6 +209,20 @@ void board_console_input(struct board *b, u8 byte)
 void board_console_drained(struct board *b, u64 now UNUSED)
 {
     after_uart(b);
+}
+
+void board_set_lines(struct board *b, u32 levels)
+{
+    u32 moved = (levels ^ b->ioapic.lines) & BOARD_FREE_LINES;
+
+    for (; moved; moved &= moved - 1) {
+        const unsigned line = (unsigned)__builtin_ctz(moved);
+
+        if (line < PIC_LINES)
+            pic_toggle(&b->pic, line);
+        ioapic_toggle(&b->ioapic, line);
+    }
+    set_deadline(b);
 }
 
 u8 board_irq_ack(struct board *b)

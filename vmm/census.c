@@ -20,12 +20,13 @@ static u32 queued(void)
     return count;
 }
 
-void census_begin(void)
+bool census_begin(void)
 {
     if (census.free != 0)
-        return;
+        return false;
     census.free = hostmem()->free_frames;
     census.lintel = pmm_count(hostmem(), FRAME_LINTEL);
+    return true;
 }
 
 void census_check(const char *after)

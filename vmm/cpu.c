@@ -58,9 +58,17 @@ static void put_back(struct cpu_share *c, struct vcpu *v)
     const u64 now = v->left;
 
     c->running = NULL;
+    if (unlikely(c->soon)) {
+        (void)sched_wake(&c->queue, &c->soon->sched, now);
+        c->soon = NULL;
+    }
     switch (v->leave) {
     case LEAVE_ASLEEP:
         if (!READ_ONCE(v->todo)) /* what comes from now on finds it blocked, and wakes it */
+            sched_block(&c->queue, &v->sched, v->wake, now);
+        break;
+    case LEAVE_WAITS:
+        if (!(READ_ONCE(v->todo) & WAIT_ENDS))
             sched_block(&c->queue, &v->sched, v->wake, now);
         break;
     case LEAVE_YIELD: yield(c, v, now); break;
@@ -193,7 +201,7 @@ static void settle(struct cpu_share *c, struct vcpu *v)
 {
     switch (v->leave) {
     case LEAVE_TURN_OVER: give_away(c, v); break;
-    case LEAVE_MOVES: go_to(c, v, atomic_xchg(&v->move_to, 0) - 1); break;
+    case LEAVE_MOVES: go_to(c, v, atomic_xchg(&v->away.move_to, 0) - 1); break;
     case LEAVE_ENDED:
         vcpu_unload(v);
         duties->ended(v);

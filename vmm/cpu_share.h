@@ -20,6 +20,8 @@ struct cpu_share {
     struct spinlock lock; /* of the next two */
     struct sched_queue queue;
     u32 pinned;           /* vCPUs that own this CPU */
+    struct vcpu *soon;    /* its own: wants to run when the running one leaves; NULL: nobody */
+    u32 called;           /* the control partition runs here, in the turn of `running`; atomic */
     struct vcpu *running; /* its turn: in the guest, or in Lintel on its behalf */
     u64 todo;             /* enum cpu_todo; atomic */
     u32 asleep;           /* in HLT, or about to: an interrupt wakes it, not an NMI */

@@ -27,8 +27,7 @@ void *gmem_pointer(const struct vm *vm, gpa_t gpa, u64 len)
     return (u8 *)phys_to_virt(e->hpa) + offset;
 }
 
-/* Bytes from gpa to the end of its extent, at most len; 0: not RAM. */
-static u64 run_length(const struct vm *vm, gpa_t gpa, u64 len)
+u64 gmem_run(const struct vm *vm, gpa_t gpa, u64 len)
 {
     const struct vm_extent *e = find_extent(vm, gpa);
 
@@ -38,7 +37,7 @@ static u64 run_length(const struct vm *vm, gpa_t gpa, u64 len)
 bool gmem_is_ram(const struct vm *vm, gpa_t gpa, u64 len)
 {
     while (len) {
-        const u64 run = run_length(vm, gpa, len);
+        const u64 run = gmem_run(vm, gpa, len);
 
         if (!run)
             return false;
@@ -55,7 +54,7 @@ err_t gmem_read(const struct vm *vm, gpa_t gpa, void *out, u64 len)
     if (!gmem_is_ram(vm, gpa, len))
         return E_RANGE;
     while (len) {
-        const u64 run = run_length(vm, gpa, len);
+        const u64 run = gmem_run(vm, gpa, len);
 
         copy_opaque(to, gmem_pointer(vm, gpa, run), run);
         record_read(gpa, to, run);
@@ -73,7 +72,7 @@ err_t gmem_write(const struct vm *vm, gpa_t gpa, const void *from, u64 len)
     if (!gmem_is_ram(vm, gpa, len))
         return E_RANGE;
     while (len) {
-        const u64 run = run_length(vm, gpa, len);
+        const u64 run = gmem_run(vm, gpa, len);
 
         copy_opaque(gmem_pointer(vm, gpa, run), source, run);
         record_write(gpa, source, run);

@@ -6,6 +6,8 @@
 
 /* Host pointer to gpa..gpa+len if that lies in one extent of RAM; NULL otherwise. */
 void *gmem_pointer(const struct vm *vm, gpa_t gpa, u64 len);
+/* Bytes from gpa to the end of its extent, at most len; 0: not RAM. */
+u64 gmem_run(const struct vm *vm, gpa_t gpa, u64 len);
 /* All of gpa..gpa+len is RAM. */
 bool gmem_is_ram(const struct vm *vm, gpa_t gpa, u64 len);
 err_t gmem_read(const struct vm *vm, gpa_t gpa, void *out, u64 len);         /* E_RANGE */

@@ -5,11 +5,15 @@
 #include "arch/x86_64/smp.h"
 #include "vmm/audit.h"
 #include "vmm/bootinfo.h"
+#include "vmm/boundary.h"
 #include "vmm/census.h"
 #include "vmm/console.h"
+#include "vmm/control_life.h"
 #include "vmm/cpu_share.h"
+#include "vmm/grant.h"
 #include "vmm/hostmem.h"
 #include "vmm/ledger_report.h"
+#include "vmm/partition.h"
 #include "vmm/percpu.h"
 #include "vmm/placement.h"
 #include "vmm/stats_report.h"
@@ -81,6 +85,28 @@ static void say_cost(const struct config_guest *guest, u64 frames, u64 ticks)
              (unsigned long long)(frames * PAGE_SIZE - guest->memory), (unsigned long long)ticks);
 }
 
+/* A guest that is served begins when the control partition has claimed what it is to find. */
+static void enter_boundary(struct vm *vm)
+{
+    if (vm->config->served == CONFIG_SERVED_OFF)
+        return;
+    if (!control_exists())
+        log_warning("guest %s: nothing is served without a control partition (key `control`)",
+                    vm->config->name);
+    else if (boundary_enter(vm) != OK)
+        log_warning("guest %s: it is not served: more than %u virtual CPUs would be",
+                    vm->config->name, ABI_SLOTS);
+    else
+        vm->paused = vm->unadmitted = 1;
+}
+
+static void leave_boundary(struct vm *vm)
+{
+    partition_remove(vm);
+    boundary_leave(vm);
+    grant_drop(vm);
+}
+
 static void begin(u32 n)
 {
     const struct config_guest *guest = &config()->guest[n];
@@ -101,10 +127,12 @@ static void begin(u32 n)
     }
     vm->exits_end = lives_exits(guest, s->restarts);
     s->vm = vm;
+    enter_boundary(vm);
     say_cost(guest, before - hostmem()->free_frames, rdtsc() - start);
     audit(vm);
     trace_state(vm);
     vm->attached = vm->vcpus;
+    partition_add(vm);
     for (u32 i = 0; i < vm->vcpus; i++)
         vcpu_attach(vm->vcpu[i], placement(vm->vcpu[i]));
 }
@@ -162,6 +190,7 @@ static void finish(u32 n)
     const bool again = lives_again(s, guest, end);
 
     trace_state(vm);
+    leave_boundary(vm);
     vm_disconnect(vm, again);
     report(guest, vm);
     if (end == VM_END_EXPIRED)
@@ -173,7 +202,7 @@ static void finish(u32 n)
     s->vm = NULL;
     say_end(guest, end, s->status);
     lives_end(&lives, n, again);
-    if (!anybody())
+    if (!anybody() && !control_exists()) /* which has frames, too */
         census_check(guest->name);
 }
 
@@ -299,7 +328,7 @@ err_t guest_move(u32 n, u32 vcpu, u32 cpu)
         return E_RANGE;
     if (!(vm->vcpu[vcpu]->cpus >> cpu & 1))
         return E_PERM;
-    (void)atomic_xchg(&vm->vcpu[vcpu]->move_to, cpu + 1);
+    (void)atomic_xchg(&vm->vcpu[vcpu]->away.move_to, cpu + 1);
     vcpu_ask(vm->vcpu[vcpu], TODO_RESCHED);
     return OK;
 }

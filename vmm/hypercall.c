@@ -1,58 +1,68 @@
 /* The hypercall gate.  Who may call what is data (include/abi/hypercalls.def); the check
  * happens here, once, before any handler runs. */
 #include "vmm/hypercall.h"
-#include "abi/errors.h"
-#include "vmm/vm.h"
+#include "abi/control.h"
+#include "vmm/vcpu_irq.h"
 
-#define ABI_VERSION  1
-#define ABI_REVISION 1
-
-enum { ANYONE, MARKER };
-
-#define HYPERCALL(number, name, who, args, result)                                                 \
-    static i64 hc_##name(struct vm *vm, const struct hc_args *args_);
-#include "abi/hypercalls.def"
+enum { ANYONE, MARKER, SERVED, CONTROL };
 
 static const struct {
-    i64 (*call)(struct vm *vm, const struct hc_args *args);
+    i64 (*call)(struct vcpu *v, const struct hc_args *args);
     u32 who;
 } gate[] = {
-#define HYPERCALL(number, name, who, args, result) [number] = {hc_##name, who},
+#define HYPERCALL(number, name, who, argc, args, result, text) [number] = {hc_##name, who},
 #include "abi/hypercalls.def"
 };
 
-static i64 hc_abi_version(struct vm *vm, const struct hc_args *args)
+i64 hc_abi_version(struct vcpu *v, const struct hc_args *args)
 {
-    (void)vm, (void)args;
+    (void)v, (void)args;
     return ABI_VERSION << 16 | ABI_REVISION;
 }
 
-static i64 hc_ledger_begin(struct vm *vm, const struct hc_args *args)
+/* The ledger is the guest's, as the board. */
+i64 hc_ledger_begin(struct vcpu *v, const struct hc_args *args)
 {
+    struct vm *vm = v->vm;
     u64 counts[EXIT_REASONS];
+    bool done;
 
+    board_lock(v);
     vm_exit_counts(vm, counts);
-    return ledger_begin(&vm->ledger, counts, args->a[0], EXIT_VMCALL) ? ABI_OK : ABI_EINVAL;
+    done = ledger_begin(&vm->ledger, counts, args->a[0], EXIT_VMCALL);
+    board_unlock(v);
+    return done ? ABI_OK : ABI_EINVAL;
 }
 
-static i64 hc_ledger_end(struct vm *vm, const struct hc_args *args)
+i64 hc_ledger_end(struct vcpu *v, const struct hc_args *args)
 {
+    struct vm *vm = v->vm;
     u64 counts[EXIT_REASONS];
+    bool done;
 
+    board_lock(v);
     vm_exit_counts(vm, counts);
-    return ledger_end(&vm->ledger, counts, args->a[0], args->a[1]) ? ABI_OK : ABI_EINVAL;
+    done = ledger_end(&vm->ledger, counts, args->a[0], args->a[1]);
+    board_unlock(v);
+    return done ? ABI_OK : ABI_EINVAL;
 }
 
 static bool may_call(const struct vm *vm, u32 who)
 {
-    return who == ANYONE || (who == MARKER && vm->config->ledger == CONFIG_ON);
+    switch (who) {
+    case ANYONE: return true;
+    case MARKER: return vm->config->ledger == CONFIG_ON;
+    case SERVED: return vm->id != VM_CONTROL && vm->config->served != CONFIG_SERVED_OFF;
+    case CONTROL: return vm->id == VM_CONTROL;
+    default: return false;
+    }
 }
 
-i64 hypercall(struct vm *vm, u64 number, const struct hc_args *args)
+i64 hypercall(struct vcpu *v, u64 number, const struct hc_args *args)
 {
     if (number >= ARRAY_LEN(gate) || !gate[number].call)
         return ABI_ENOSYS;
-    if (!may_call(vm, gate[number].who))
+    if (!may_call(v->vm, gate[number].who))
         return ABI_EPERM;
-    return gate[number].call(vm, args);
+    return gate[number].call(v, args);
 }

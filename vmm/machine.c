@@ -9,6 +9,7 @@
 #include "vmm/census.h"
 #include "vmm/console.h"
 #include "vmm/console_turn.h"
+#include "vmm/control_life.h"
 #include "vmm/cpu.h"
 #include "vmm/cpu_share.h"
 #include "vmm/guests.h"
@@ -40,9 +41,11 @@ static NORETURN void end_machine(void)
 
 static void control(void)
 {
-    census_begin(); /* the first time: the other CPUs have what they need */
+    if (census_begin()) /* the first time: the other CPUs have what they need */
+        control_begin();
+    control_look_after();
     guests_control();
-    if (guests_are_over(monitor_is_open())) {
+    if (guests_are_over(monitor_is_open()) && control_stop()) {
         console_end();
         end_machine();
     }

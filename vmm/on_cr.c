@@ -132,6 +132,10 @@ static enum verdict mov_from_cr8(struct vcpu *v, u32 reg)
 enum verdict on_cr_access(struct vcpu *v, const struct exit *x)
 {
     const struct qual_cr q = qual_cr(x->qual);
+
+    if (v->vm->id == VM_CONTROL) /* its CR0.TS and CR4 stay (vmm/vcpu_load.h, vcpu_lend()) */
+        return KILL;
+
     const u64 cr0 = seen_cr0(&v->vmx.guest);
 
     switch (q.access) {

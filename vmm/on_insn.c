@@ -71,9 +71,7 @@ enum verdict on_hlt(struct vcpu *v, const struct exit *x)
 
 static NOINLINE void known_hypercall(struct vcpu *v, u64 *r)
 {
-    board_lock(v); /* the ledger is the guest's, as the board */
-    r[RAX] = (u64)hypercall(v->vm, r[RAX], &(struct hc_args){{r[RDI], r[RSI], r[RDX], r[R10]}});
-    board_unlock(v);
+    r[RAX] = (u64)hypercall(v, r[RAX], &(struct hc_args){{r[RDI], r[RSI], r[RDX], r[R10]}});
 }
 
 enum verdict on_vmcall(struct vcpu *v, const struct exit *x)

@@ -1,6 +1,8 @@
 /* IN, OUT, INS, OUTS.  SDM Vol. 3C, "Exit Qualification for I/O Instructions". */
 #include "arch/x86_64/cr.h"
 #include "ept/gva_walk.h"
+#include "vmm/forward.h"
+#include "vmm/forward_port.h"
 #include "vmm/gmem.h"
 #include "vmm/handlers.h"
 #include "vmm/policy/io.h"
@@ -15,6 +17,11 @@
 
 #define SEG_ES       0u
 #define SEG_GS       5u
+
+static u64 size_mask(u32 bytes)
+{
+    return bytes >= 8 ? ~0ull : BIT(8 * bytes) - 1;
+}
 
 static u32 port_read(struct vcpu *v, u16 port, u8 size, u64 now)
 {
@@ -31,9 +38,22 @@ static void port_write(struct vcpu *v, u16 port, u8 size, u32 value, u64 now)
         trace(v->trace, TRACE_PORT_REFUSED, v->trace_id, port, 1, (u64)size << 32 | value);
 }
 
-static u64 size_mask(u32 bytes)
+/* One access of a string instruction, whose port may be the control partition's (that of other
+ * instructions: forward_port()).  E_EXIST: it has to wait. */
+static err_t string_port(struct vcpu *v, const struct qual_io *q, u64 now, u32 *value)
 {
-    return bytes >= 8 ? ~0ull : BIT(8 * bytes) - 1;
+    u64 wide = *value;
+
+    switch (forward_access(v, ABI_PORTS, q->port, q->size, !q->in, &wide)) {
+    case FORWARD_WAIT: return E_EXIST;
+    case FORWARD_DONE: *value = (u32)(wide & size_mask(q->size)); return OK;
+    case FORWARD_NOBODY: break;
+    }
+    if (q->in)
+        *value = port_read(v, q->port, q->size, now);
+    else
+        port_write(v, q->port, q->size, *value, now);
+    return OK;
 }
 
 /* Registers that REP INS/OUTS counts with are as wide as the address size. */
@@ -44,6 +64,7 @@ static u64 merge(u64 old, u64 value, u32 bytes)
     return (old & ~size_mask(bytes)) | (value & size_mask(bytes));
 }
 
+/* E_EXIST: it has to wait for the port. */
 static err_t string_step(struct vcpu *v, const struct qual_io *q, u64 gva, u64 now,
                          struct gmem_fault *fault)
 {
@@ -53,18 +74,18 @@ static err_t string_step(struct vcpu *v, const struct qual_io *q, u64 gva, u64 n
 
     if (!q->in) {
         TRY(gmem_read_gva(v, gva, 0, &value, q->size, fault));
-        port_write(v, q->port, q->size, value, now);
-        return OK;
+        return string_port(v, q, now, &value);
     }
     /* The destination is checked first: reading a port may have an effect that cannot be undone. */
     TRY(gmem_translate(v, gva, GVA_WRITE, &probe, fault));
     if (next_page <= gva + q->size - 1)
         TRY(gmem_translate(v, next_page, GVA_WRITE, &probe, fault));
-    value = port_read(v, q->port, q->size, now);
+    TRY(string_port(v, q, now, &value));
     return gmem_write_gva(v, gva, &value, q->size, fault);
 }
 
-static enum verdict string_io(struct vcpu *v, const struct exit *x, const struct qual_io *q)
+static NOINLINE enum verdict string_io(struct vcpu *v, const struct exit *x,
+                                       const struct qual_io *q)
 {
     u64 *r = v->vmx.guest.regs.r;
     const u32 address_size = 2u << (x->insn_info >> 7 & 3);
@@ -81,6 +102,8 @@ static enum verdict string_io(struct vcpu *v, const struct exit *x, const struct
         const u64 offset = r[pointer] & mask;
         const err_t err = string_step(v, q, vcpu_linear(v, segment, offset), x->tsc, &fault);
 
+        if (err == E_EXIST)
+            return RESUME;
         if (err == E_PERM || err == E_NOENT) {
             vcpu_raise_page_fault(v, fault.gva, fault.error);
             return RESUME;
@@ -106,7 +129,7 @@ static NOINLINE enum verdict io_rare(struct vcpu *v, const struct exit *x)
     u64 *rax = &v->vmx.guest.regs.r[RAX];
     enum verdict verdict = NEXT;
 
-    if (q.string) {
+    if (unlikely(q.string)) {
         verdict = string_io(v, x, &q);
     } else if (q.in) {
         const u32 value = port_read(v, q.port, q.size, x->tsc);
@@ -160,16 +183,20 @@ static inline __attribute__((always_inline)) enum verdict io(struct vcpu *v, con
     return look(v, row->after_write);
 }
 
-/* Of a guest with several vCPUs. */
-static NOINLINE enum verdict io_shared(struct vcpu *v, const struct exit *x)
+/* Of a guest with several vCPUs, or one that is served. */
+static NOINLINE enum verdict io_special(struct vcpu *v, const struct exit *x)
 {
-    board_share(v->vm);
-    const enum verdict verdict = io(v, x);
-    board_release(v);
+    enum verdict verdict;
+
+    if (io_find(port_of(x))->action == IO_REFUSE && forward_port(v, x, &verdict))
+        return verdict;
+    board_lock(v);
+    verdict = io(v, x);
+    board_unlock(v);
     return verdict;
 }
 
 enum verdict on_io(struct vcpu *v, const struct exit *x)
 {
-    return unlikely(v->shares_board) ? io_shared(v, x) : io(v, x);
+    return unlikely(v->special_io) ? io_special(v, x) : io(v, x);
 }

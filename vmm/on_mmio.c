@@ -7,6 +7,7 @@
 #include "ept/gva_walk.h"
 #include "lib/mem.h"
 #include "vmm/event.h"
+#include "vmm/forward.h"
 #include "vmm/gmem.h"
 #include "vmm/handlers.h"
 #include "vmm/insn_memo.h"
@@ -83,11 +84,29 @@ static inline __attribute__((always_inline)) void apic_access(struct vcpu *v, gp
     memcpy(value, (const u8 *)&reg + within, MIN(len, (u32)sizeof(reg) - within));
 }
 
-/* E_RANGE: no row. */
+/* E_RANGE: nobody has it; E_EXIST: the instruction has to wait, and to be done once more. */
+static NOINLINE err_t forwarded(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
+{
+    u64 wide = 0;
+
+    if (len & (len - 1)) /* the part of an operand that is in this page */
+        return E_RANGE;
+    memcpy(&wide, value, len);
+    switch (forward_access(v, ABI_MEMORY, gpa.v, len, write, &wide)) {
+    case FORWARD_NOBODY: return E_RANGE;
+    case FORWARD_WAIT: return E_EXIST;
+    case FORWARD_DONE: break;
+    }
+    if (!write)
+        memcpy(value, &wide, len);
+    return OK;
+}
+
+/* As forwarded(). */
 static err_t device(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
 {
     switch (mmio_find(gpa, len)) {
-    case MMIO_NONE: return E_RANGE;
+    case MMIO_NONE: return forwarded(v, gpa, len, value, write);
     case MMIO_LAPIC:
         if (unlikely(lapic_mode(&v->lapic) != LAPIC_XAPIC)) /* off, or in MSRs */
             open_bus(v, gpa, len, value, write);
@@ -290,7 +309,7 @@ static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct q
         err = string_moved(v, x) ? E_EXIST : string_step(v, insn, &fault);
     else
         err = plain_step(v, insn, x, &fault);
-    if (err == E_EXIST) /* another translation by now: let the processor look again */
+    if (err == E_EXIST) /* another translation by now: let the processor look again; or it waits */
         return RESUME;
     if (err == E_PERM || err == E_NOENT) {
         vcpu_raise_page_fault(v, fault.gva, fault.error);
@@ -321,7 +340,7 @@ enum verdict on_ept_violation(struct vcpu *v, const struct exit *x)
     const struct qual_ept q = qual_ept(x->qual);
 
     event_nmi_unblocked_by_iret(v, x, q.nmi_iret);
-    if (mmio_find(x->gpa, 1) == MMIO_NONE)
+    if (mmio_find(x->gpa, 1) == MMIO_NONE && !forward_claims(v->vm, x->gpa))
         return first_access(v, x);
     if (q.fetch || !q.final)
         return KILL;

@@ -65,7 +65,7 @@ static void account_absence(struct vcpu *v, u64 now)
 
     if (s->start == 0) {
         s->start = now;
-    } else if (v->leave == LEAVE_ASLEEP) {
+    } else if (v->leave == LEAVE_ASLEEP || v->leave == LEAVE_WAITS) {
         s->waiting += now - v->left;
         vm_vcpu_alive(v); /* nobody but who sleeps is taken for dead */
     } else {

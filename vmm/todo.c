@@ -4,9 +4,11 @@
 #include "abi/kvm.h"
 #include "arch/x86_64/cr.h"
 #include "lib/atomic.h"
+#include "vmm/boundary.h"
 #include "vmm/console.h"
 #include "vmm/console_turn.h"
 #include "vmm/cpu_share.h"
+#include "vmm/grant.h"
 #include "vmm/irq.h"
 #include "vmm/pv.h"
 #include "vmm/record.h"
@@ -16,11 +18,14 @@
 #include "vmm/wake.h"
 
 /* TSC ticks: a guest whose timers are due all the time still gets on. */
-#define SLICE_FLOOR    64u
+#define SLICE_FLOOR 64u
 
-#define BLOCKED_STI    BIT(0)
-#define BLOCKED_MOV_SS BIT(1)
-#define BLOCKED_NMI    BIT(3)
+/* Asked once, and to be done by a vCPU that waits when it goes on: they do not end its wait. */
+#define TODO_AFTER_WAIT (TODO_BOARD | TODO_EVENT | TODO_CONSOLE | TODO_LINES)
+
+#define BLOCKED_STI     BIT(0)
+#define BLOCKED_MOV_SS  BIT(1)
+#define BLOCKED_NMI     BIT(3)
 
 /* ------------------------------------------------------------ devices */
 
@@ -36,12 +41,14 @@ static void obey_wish(struct vm *vm)
     vm->board.wish = BOARD_NOTHING;
 }
 
-/* With the board's lock. */
+/* What comes from outside: interrupt lines, what was typed, room for what is to be sent.  With the
+ * board's lock. */
 static void take_typed(struct vm *vm, u64 now)
 {
     struct board *b = &vm->board;
     u8 byte;
 
+    board_set_lines(b, READ_ONCE(vm->served.lines));
     board_console_drained(b, now);
     while (board_console_room(b) && console_typed(vm, &byte)) {
         record_typed(byte);
@@ -80,7 +87,7 @@ static u64 next_look(struct vcpu *v)
 static u64 run_devices(struct vcpu *v, u64 todo, u64 now)
 {
     const bool has_console = v->cpu == 0;
-    bool typed = todo & TODO_CONSOLE;
+    bool typed = todo & (TODO_CONSOLE | TODO_LINES);
 
     if (has_console && now >= console_due())
         typed |= console_turn(v, now);
@@ -269,25 +276,51 @@ static bool sleep(struct vcpu *v, struct exit *x, u64 deadline, u64 now)
 
 /* ------------------------------------------------------------ everything */
 
+static bool wait_is_over(struct vcpu *v, const struct exit *x)
+{
+    return v->away.waits == WAIT_REPLY ? forward_finish(v, x) : boundary_wait_is_over(v);
+}
+
+/* It is to go to another CPU, or waits for a reply or an event. */
+static NOINLINE bool is_held(struct vcpu *v, const struct exit *x, u64 todo)
+{
+    if (v->away.flush)
+        grant_flush(v);
+
+    const bool waits =
+        v->away.waits && ((todo & (TODO_WAIT | TODO_WAKE)) == TODO_WAIT || !wait_is_over(v, x));
+
+    if (READ_ONCE(v->vm->paused))
+        v->leave = LEAVE_PAUSED;
+    else if (READ_ONCE(v->away.move_to))
+        v->leave = LEAVE_MOVES;
+    else if (waits)
+        v->leave = LEAVE_WAITS;
+    else
+        return false;
+    if (v->leave == LEAVE_WAITS)
+        vcpu_todo(v, todo & TODO_AFTER_WAIT);
+    return true;
+}
+
 /* Where it was told to stay away from, or to go to: without a look at its devices, whose time goes
  * on.  What it is told else is asked again when it comes back. */
-static bool is_sent_away(struct vcpu *v)
+static bool is_sent_away(struct vcpu *v, const struct exit *x, u64 todo)
 {
     if (READ_ONCE(v->vm->end) != VM_RUNNING)
         return false;
-    if (READ_ONCE(v->vm->paused))
-        v->leave = LEAVE_PAUSED;
-    else if (READ_ONCE(v->move_to))
-        v->leave = LEAVE_MOVES;
-    else
+    if (unlikely(READ_ONCE(v->away.any)) && is_held(v, x, todo))
+        return true;
+    if (!READ_ONCE(v->vm->paused))
         return false;
+    v->leave = LEAVE_PAUSED;
     return true;
 }
 
 /* Devices, consoles and its CPU. */
 static bool look_around(struct vcpu *v, struct exit *x, u64 todo)
 {
-    if (unlikely(is_sent_away(v)))
+    if (unlikely(is_sent_away(v, x, todo)))
         return false;
     const u64 now = record_now();
     const u64 deadline = run_devices(v, todo, now);
@@ -313,7 +346,7 @@ static bool look_around(struct vcpu *v, struct exit *x, u64 todo)
 static bool is_quiet(const struct vcpu *v, u64 todo)
 {
     return !(todo & ~TODO_QUIET) && !v->lapic.attention && v->vm->end == VM_RUNNING &&
-           !READ_ONCE(v->vm->paused) && !READ_ONCE(v->move_to);
+           !READ_ONCE(v->vm->paused) && !READ_ONCE(v->away.any);
 }
 
 /* What came was an interrupt, a window or the turn, or the guest waits: devices are left alone.  An

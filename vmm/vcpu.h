@@ -5,6 +5,7 @@
 #include "vmm/dev/lapic.h"
 #include "vmm/dev/lapic_mail.h"
 #include "vmm/exit_stats.h"
+#include "vmm/forward.h"
 #include "vmm/insn_memo.h"
 #include "vmm/policy/msr.h"
 #include "vmm/sched.h"
@@ -26,13 +27,20 @@ enum vcpu_todo {
     TODO_CONSOLE = 128, /* something was typed, or there is room to send again */
     TODO_TURN = 256,    /* its turn has begun, or ends at another time: its timer is to be set */
     TODO_COUNT = 512,   /* nothing but a look at how many exits there were: v->counted */
+    TODO_WAKE = 1024,   /* what it waits for may have come: v->away.waits */
+    TODO_LINES = 2048,  /* the control partition has moved interrupt lines: vm->served.lines */
+    TODO_WAIT = 4096,   /* it has nothing to do but to wait: v->away.waits */
 };
+
+/* What ends LEAVE_WAITS, but its time. */
+#define WAIT_ENDS (TODO_WAKE | TODO_END | TODO_RESCHED)
 
 /* Why vcpu_run() has returned. */
 enum vcpu_leave {
     LEAVE_TURN_OVER, /* it wants to go on */
     LEAVE_YIELD,     /* the same, but others first */
     LEAVE_ASLEEP,    /* until v->wake, or until it is told something */
+    LEAVE_WAITS,     /* until v->wake, or TODO_WAKE */
     LEAVE_PAUSED,    /* until v->vm->paused is 0, and it is told so */
     LEAVE_MOVES,     /* to the CPU that v->move_to names */
     LEAVE_ENDED,     /* v->vm->end is set */
@@ -65,6 +73,7 @@ struct vcpu {
     u32 id;
     u64 todo;             /* enum vcpu_todo; atomic */
     bool shares_board;    /* with other vCPUs */
+    bool special_io;      /* that, or the guest is served */
     struct event pending; /* an exception, or an interrupted delivery to repeat */
     u64 deadline;         /* TSC that the preemption timer was last set for */
     u64 outside; /* the part of it that is not the local APIC's: board, console, its turn */
@@ -99,15 +108,22 @@ struct vcpu {
 
     /* Its place among the CPUs. */
     struct sched_entity sched;
-    u32 cpu;                 /* the one that it belongs to */
-    u32 move_to;             /* + 1: the one that it is to go to; 0: none; atomic */
+    u32 cpu; /* the one that it belongs to */
+    union {
+        struct {
+            u32 move_to; /* + 1: the one that it is to go to; 0: none; atomic */
+            u16 waits;   /* enum wait_kind (vmm/boundary.h); atomic */
+            u16 flush;   /* its EPT has lost mappings that its CPU may remember; atomic */
+        };
+        u64 any;
+    } away;
     u32 loaded_on;           /* whose processor may hold something of it, or CPU_NONE */
     u64 cpus;                /* those that it may run on, a bit each */
     bool pinned;             /* stays where it is */
     bool tsc_offset_changed; /* while its VMCS was not current */
     enum vcpu_leave leave;
     u32 yielded_to; /* the last one of its guest's */
-    u64 wake;       /* LEAVE_ASLEEP: TSC, ~0: never */
+    u64 wake;       /* LEAVE_ASLEEP, LEAVE_WAITS: TSC, ~0: never */
     u64 turn_ends;  /* TSC by which it has to leave */
     u64 left;       /* TSC when it left; 0: it never ran */
     struct vcpu_switched switched;
@@ -115,6 +131,7 @@ struct vcpu {
     struct lapic_mail mail; /* from others */
 
     struct pv_vcpu pv;
+    struct forward forward;
 };
 
 #define EVENT_TYPE_EXT_INT     0u

@@ -69,10 +69,9 @@ static u16 candidate(const struct vcpu *v)
 }
 
 /* To the one with the lowest priority of those that it is for. */
-static void deliver_lowest(struct vcpu *self, const struct lapic *from,
+static void deliver_lowest(struct vm *vm, struct vcpu *self, const struct lapic *from,
                            const struct apic_message *m)
 {
-    struct vm *vm = self->vm;
     u16 priority[VM_VCPUS_MAX];
     int winner;
 
@@ -84,17 +83,26 @@ static void deliver_lowest(struct vcpu *self, const struct lapic *from,
         deliver(self, vm->vcpu[winner], m);
 }
 
-void vcpu_send_message(struct vcpu *self, const struct lapic *from, const struct apic_message *m)
+static inline void send(struct vm *vm, struct vcpu *self, const struct lapic *from,
+                        const struct apic_message *m)
 {
-    struct vm *vm = self->vm;
-
     if (m->mode == DELIVER_LOWEST) {
-        deliver_lowest(self, from, m);
+        deliver_lowest(vm, self, from, m);
         return;
     }
     for (u32 i = 0; i < vm->vcpus; i++)
         if (lapic_is_destination(&vm->vcpu[i]->lapic, m, from))
             deliver(self, vm->vcpu[i], m);
+}
+
+void vcpu_send_message(struct vcpu *self, const struct lapic *from, const struct apic_message *m)
+{
+    send(self->vm, self, from, m);
+}
+
+void vm_send_message(struct vm *vm, const struct apic_message *m)
+{
+    send(vm, NULL, NULL, m);
 }
 
 void vcpu_take_messages(struct vcpu *v)

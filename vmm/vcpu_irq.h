@@ -60,6 +60,8 @@ bool vcpu_lapic_moved(const struct vcpu *v);
 /* A message to those of its guest's local APICs that it is for, in the turn of `self`; `from` sent
  * it, NULL: the I/O APIC. */
 void vcpu_send_message(struct vcpu *self, const struct lapic *from, const struct apic_message *m);
+/* The same from outside: in no vCPU's turn. */
+void vm_send_message(struct vm *vm, const struct apic_message *m);
 /* The message that the local APIC has for others, if it has one. */
 void vcpu_send_ipi(struct vcpu *v);
 /* The I/O APIC's messages go to the local APICs that they are for. */

@@ -9,6 +9,7 @@
 #include "vmm/idalloc.h"
 #include "vmm/percpu.h"
 #include "vmm/policy/cr.h"
+#include "vmm/policy/devices.h"
 #include "vmm/policy/io.h"
 #include "vmm/record.h"
 #include "vmm/vm_memory.h"
@@ -21,6 +22,8 @@
 static u8 PAGE(msr_bitmap)[PAGE_SIZE];
 static u8 PAGE(x2apic_msr_bitmap)[PAGE_SIZE];
 static u8 PAGE(io_bitmap)[2][PAGE_SIZE];
+static u8 PAGE(control_io_bitmap)[2][PAGE_SIZE]; /* the control partition's */
+static u8 PAGE(control_msr_bitmap)[PAGE_SIZE];
 
 /* Once: processors read them while guests run, and must not see them half built. */
 static void build_bitmaps(void)
@@ -33,6 +36,10 @@ static void build_bitmaps(void)
     msr_bitmap_build(x2apic_msr_bitmap);
     msr_bitmap_pass_x2apic(x2apic_msr_bitmap);
     io_bitmap_build(io_bitmap[0], io_bitmap[1]);
+    io_bitmap_build(control_io_bitmap[0], control_io_bitmap[1]);
+    devices_pass(control_io_bitmap[0], control_io_bitmap[1]);
+    msr_bitmap_build(control_msr_bitmap);
+    msr_bitmap_keep_switched(control_msr_bitmap);
     built = true;
 }
 
@@ -61,6 +68,8 @@ static bool yields(const struct vcpu *v)
 static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
 {
     const struct vm *vm = v->vm;
+    const bool bare = vm->id == VM_CONTROL; /* vmm/vcpu_load.h, vcpu_lend() */
+    u8(*const ports)[PAGE_SIZE] = bare ? control_io_bitmap : io_bitmap;
     hpa_t access, apic_page;
 
     build_bitmaps();
@@ -69,15 +78,16 @@ static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)
                                 .vmcs_page = vmcs,
                                 .ept_root = virt_to_phys(vm->ept.root),
                                 .vpid = v->vpid,
-                                .msr_bitmap = virt_to_phys(msr_bitmap),
+                                .msr_bitmap = virt_to_phys(bare ? control_msr_bitmap : msr_bitmap),
                                 .x2apic_msr_bitmap = virt_to_phys(x2apic_msr_bitmap),
-                                .io_bitmap_a = virt_to_phys(io_bitmap[0]),
-                                .io_bitmap_b = virt_to_phys(io_bitmap[1]),
+                                .io_bitmap_a = virt_to_phys(ports[0]),
+                                .io_bitmap_b = virt_to_phys(ports[1]),
                                 .exception_bitmap = BIT32(VEC_DB) | BIT32(VEC_AC) | BIT32(VEC_MC),
-                                .cr0_mask = CR0_OWNED,
+                                .cr0_mask = CR0_OWNED | (bare ? CR0_TS : 0),
                                 .apic_page = apic_page,
                                 .apic_access = access,
-                                .cr4_mask = cr4_owned(vm->cpuid.cr4_mask),
+                                .cr4_mask = bare ? ~0ull : cr4_owned(vm->cpuid.cr4_mask),
+                                .bare = bare,
                                 .pause_loops = yields(v),
                                 .mitigations = vmx_mitigation_plan()->flags,
                             });
@@ -156,6 +166,7 @@ err_t vcpu_create(struct vm *vm, u32 id)
         return E_NOMEM;
     v->id = id;
     v->shares_board = vm->config->vcpus > 1;
+    v->special_io = v->shares_board || vm->config->served != CONFIG_SERVED_OFF;
     v->trace = &this_vmm_cpu()->trace; /* until a CPU loads it */
     v->trace_id = (u16)(vm->id << 8 | id);
     v->trace_exit = (u64)v->trace_id << 16 | TRACE_EXIT;

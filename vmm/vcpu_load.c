@@ -1,5 +1,7 @@
 /* See vcpu_load.h. */
 #include "vmm/vcpu_load.h"
+#include "arch/x86_64/insn.h"
+#include "arch/x86_64/msr.h"
 #include "arch/x86_64/paging.h"
 #include "vmm/percpu.h"
 #include "vmm/vm.h"
@@ -64,4 +66,30 @@ void vcpu_unload(struct vcpu *v)
         vmx_invept_single(virt_to_phys(v->vm->ept.root));
     }
     v->loaded_on = CPU_NONE;
+}
+
+void vcpu_lend(struct vcpu *to)
+{
+    struct vmm_cpu *c = this_vmm_cpu();
+    struct vcpu_switched *s = &c->current->switched;
+
+    change_guest(c, to);
+    vmx_vcpu_load(&to->vmx);
+    s->kernel_gs_base = rdmsr(MSR_KERNEL_GS_BASE);
+    s->cr2 = read_cr2();
+    wrmsr(MSR_KERNEL_GS_BASE, 0);
+    write_cr2(0);
+    if (to->loaded_on != this_cpu()->id)
+        arrive(to);
+}
+
+void vcpu_take_back(void)
+{
+    struct vmm_cpu *c = this_vmm_cpu();
+    struct vcpu *v = c->current;
+
+    change_guest(c, v);
+    vmx_vcpu_load(&v->vmx);
+    wrmsr(MSR_KERNEL_GS_BASE, v->switched.kernel_gs_base);
+    write_cr2(v->switched.cr2);
 }

@@ -109,6 +109,7 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
     memset(vm, 0, sizeof(*vm));
     vm->id = id;
     vm->config = config;
+    vm->served.slot = SERVED_NONE;
     TRY(check_debug_exit(config));
     err = vm_memory_create(vm);
     if (err != OK) {

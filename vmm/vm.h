@@ -11,11 +11,13 @@
 #include "vmm/ledger.h"
 #include "vmm/policy/cpuid.h"
 #include "vmm/pvclock.h"
+#include "vmm/served.h"
 #include "vmm/vcpu.h"
 
 #define VM_EXTENTS_MAX 64u
 #define VM_VCPUS_MAX   8u
 #define VM_NONE        0xffffffffu
+#define VM_CONTROL     CONFIG_GUESTS_MAX /* the control partition's id; guests have those below */
 
 enum vm_end {
     VM_RUNNING,
@@ -51,6 +53,7 @@ struct vm {
     struct ledger ledger;            /* of the exits of all of them */
     u32 end;                         /* enum vm_end; atomic */
     u32 paused;                      /* its vCPUs keep off their CPUs; the monitor's; atomic */
+    u32 unadmitted;  /* it is paused until the control partition lets it begin; atomic */
     u32 dead;        /* bit i: vcpu[i] waits for an NMI, INIT or SIPI, or for ever; atomic */
     u32 attached;    /* vCPUs that belong to a CPU; atomic */
     u64 dies_at;     /* TSC at which it is ended, ~0: never */
@@ -61,6 +64,7 @@ struct vm {
     bool at_console; /* its COM1 is connected */
     u64 stopped_at;  /* log_written() + 1 when vm_stop() began to say why; 0: it did not */
     struct guest_console console;
+    struct served served;
 };
 
 /* Memory, EPT, board, vCPU; the image is loaded and the vCPU stands at its first instruction.

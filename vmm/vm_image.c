@@ -8,6 +8,7 @@
 #include "lib/mem.h"
 #include "vmm/acpi_build.h"
 #include "vmm/bootinfo.h"
+#include "vmm/control_image.h"
 #include "vmm/gmem.h"
 #include "vmm/load/load.h"
 #include "vmm/policy/cpuid.h"
@@ -168,7 +169,8 @@ static void set_registers(struct vcpu *v)
     struct guest_state *g = &v->vmx.guest;
     u64 *r = g->regs.r;
     const bool long_mode = plan.mode == LOAD_LONG_64;
-    const u64 cr0 = CR0_PE | CR0_ET | (long_mode ? CR0_PG : 0);
+    const u64 cr0 = CR0_PE | CR0_ET | (long_mode ? CR0_PG : 0) |
+                    (v->vm->id == VM_CONTROL ? CR0_TS : 0); /* it has no FPU */
     const u64 cr4 = long_mode ? CR4_PAE : 0;
 
     gs_set(g, GS_CR0, cr0 | CR0_NE);
@@ -190,10 +192,25 @@ static void set_registers(struct vcpu *v)
     r[RDX] = 0;
 }
 
+static err_t load_control(struct vm *vm)
+{
+    err_t err = control_image_plan(vm, &plan);
+
+    if (err == OK)
+        err = copy_segments(vm);
+    if (err != OK)
+        log_error("control partition: control.elf does not fit; give it more control_memory");
+    else
+        set_registers(vm->vcpu[0]);
+    return err;
+}
+
 err_t vm_image_load(struct vm *vm)
 {
     err_t err;
 
+    if (vm->id == VM_CONTROL)
+        return load_control(vm);
     make_request(vm);
     err = load_plan(&request, &plan);
     if (err != OK) {

@@ -127,9 +127,32 @@ static u8 largest_leaf(void)
     return vmx_cap_ept_vpid(caps, EPT_VPID_1G) ? 2 : vmx_cap_ept_vpid(caps, EPT_VPID_2M) ? 1 : 0;
 }
 
-err_t vm_memory_create(struct vm *vm)
+/* The control partition's: in one run, at its own addresses, for DMA. */
+static err_t create_identity(struct vm *vm)
 {
     const u64 memory = vm->config->memory;
+    hpa_t at;
+
+    TRY(hostmem_alloc(memory, LARGE_PAGE_SIZE, owner(vm), &at));
+    hostmem_zero(phys_to_virt(at), memory);
+    vm->extent[vm->extents++] = (struct vm_extent){{at.v}, at, memory};
+    return ept_map(&vm->ept, (gpa_t){at.v}, at, memory, EPT_RWX | EPT_WB);
+}
+
+static err_t create_pc(struct vm *vm)
+{
+    const u64 memory = vm->config->memory;
+
+    TRY(allocate(vm, 0, MIN(memory, VM_PCI_HOLE)));
+    if (memory > VM_PCI_HOLE)
+        TRY(allocate(vm, 4 * GiB, memory - VM_PCI_HOLE));
+    if (vm->config->touch != CONFIG_ON)
+        TRY(map_all(vm));
+    return split_low_extent(vm);
+}
+
+err_t vm_memory_create(struct vm *vm)
+{
     err_t err;
 
     vm->extents = 0;
@@ -142,13 +165,7 @@ err_t vm_memory_create(struct vm *vm)
         .max_leaf = largest_leaf(),
     };
     TRY(ept_init(&vm->ept));
-    err = allocate(vm, 0, MIN(memory, VM_PCI_HOLE));
-    if (err == OK && memory > VM_PCI_HOLE)
-        err = allocate(vm, 4 * GiB, memory - VM_PCI_HOLE);
-    if (err == OK)
-        err = vm->config->touch == CONFIG_ON ? OK : map_all(vm);
-    if (err == OK)
-        err = split_low_extent(vm);
+    err = vm->id == VM_CONTROL ? create_identity(vm) : create_pc(vm);
     if (err != OK)
         vm_memory_destroy(vm);
     return err;

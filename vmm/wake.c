@@ -66,6 +66,20 @@ void vcpu_ask(struct vcpu *v, u64 bits)
         vcpu_wake(v);
 }
 
+void vcpu_end_turn_by(struct vcpu *v)
+{
+    const u64 now = rdtsc();
+
+    v->outside = MIN(v->outside, v->turn_ends);
+    if (v->turn_ends >= v->deadline)
+        return;
+    v->deadline = v->turn_ends;
+    if (v->deadline > now)
+        vmx_set_timer(&v->vmx, v->deadline - now);
+    else
+        vcpu_todo(v, TODO_RESCHED);
+}
+
 static void attach(struct vcpu *v, u32 cpu,
                    err_t (*add)(struct sched_queue *q, struct sched_entity *e, u64 now))
 {

@@ -14,6 +14,8 @@ static inline void vcpu_todo(struct vcpu *v, u64 bits)
 void vcpu_ask(struct vcpu *v, u64 bits);
 /* The same without new bits. */
 void vcpu_wake(struct vcpu *v);
+/* From its own CPU, while it has the turn: v->turn_ends is earlier than it was. */
+void vcpu_end_turn_by(struct vcpu *v);
 /* A vCPU that belongs nowhere gets a CPU, and wants to run: one just made ... */
 void vcpu_attach(struct vcpu *v, u32 cpu);
 /* ... and one taken off another CPU, with the debts that it has there. */

@@ -187,7 +187,7 @@ void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
         .vmcs = config->vmcs_page,
         .host_cpu = this_cpu()->id,
         .pin = negotiated(WORD_PIN),
-        .cpu = negotiated(WORD_CPU),
+        .cpu = negotiated(WORD_CPU) | (config->bare ? (u32)CPU_MOV_DR_EXITING : 0u),
         .cpu2 = negotiated(WORD_CPU2) | (config->pause_loops ? (u32)CPU2_PAUSE_LOOP_EXITING : 0u),
         .msr_bitmap = config->msr_bitmap,
         .x2apic_msr_bitmap = config->x2apic_msr_bitmap,
@@ -196,6 +196,8 @@ void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
         .timer_most = (u64)UINT32_MAX << shift,
     };
     *(u32 *)phys_to_virt(v->vmcs) = vmx_cap_revision(vmx_caps());
+    if (config->bare)
+        v->cpu2 &= ~(u32)CPU2_RDTSCP;
     vmclear(v->vmcs);
     make_current(v);
     write_controls(v, config);

@@ -41,6 +41,8 @@ struct vmx_vcpu_config {
      * on this virtual CPU's way in and out.  Other than the plan's flags it is for measuring only.
      */
     u32 mitigations;
+    /* MOV to and from debug registers exits, and RDTSCP is undefined. */
+    bool bare;
 };
 
 enum vmx_result {

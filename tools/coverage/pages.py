@@ -171,9 +171,10 @@ Guest-physical addresses that are no RAM and have a row of `vmm/mmio.c`. An acce
       memory)}"""
 
     def hypercalls(self):
-        who = {"ANYONE": "any guest", "MARKER": "a guest with `ledger = on`"}
+        who = {"ANYONE": "any guest", "MARKER": "a guest with `ledger = on`",
+               "SERVED": "a guest that is `served`", "CONTROL": "the control partition"}
         rows = [[row["number"], row["name"], who[row["who"]],
-                 row["arguments"], row["result"], *self.tests("hypercall", row),
+                 row["arguments"], row["result"], row["text"], *self.tests("hypercall", row),
                  self.ticks("hypercall", row, "hypercall")] for row in self.tables["hypercall"]]
         return f"""# Hypercalls
 
@@ -182,7 +183,8 @@ VMCALL at CPL 0; RAX = number; RDI, RSI, RDX, R10 = arguments; RAX = result, bel
 `include/abi/errors.h` (`include/abi/hypercalls.def`). At another CPL it is #UD, as is VMCALL on a processor without
 VMX. A number without a row gives ABI_ENOSYS, and one that the guest has no right to ABI_EPERM.
 {TESTS}{self.ticks_note()}
-{grid(["number", "name", "who", "arguments", "result", "guest tests", "unit tests", "ticks"], rows)}"""
+{grid(["number", "name", "who", "arguments", "result", "what it does", "guest tests", "unit tests",
+      "ticks"], rows)}"""
 
     def trace(self):
         rows = [[hex(row["number"]), row["name"], row["a"], row["b"], row["c"]]

@@ -98,6 +98,10 @@ class Volume:
         self.files[name.lower()] = (name, path)
         return name
 
+    def add_control(self, path):
+        """The control partition's program; before the first guest."""
+        self.lines.append(f"control = {self._add_file(path)}")
+
     def add(self, guest):
         """Appends a guest; guests run in this order."""
         self.lines += ["", f"[guest {guest.name}]",

@@ -66,13 +66,15 @@ def judge_memory(report, name, log):
 class Boot:
     """One boot of an image with the given guests."""
 
-    def __init__(self, options, name, guests, cpu_model="", cpus=1):
+    def __init__(self, options, name, guests, cpu_model="", cpus=1, control=False):
         self.options, self.name, self.guests = options, name, guests
-        self.cpu_model, self.cpus = cpu_model, cpus
+        self.cpu_model, self.cpus, self.control = cpu_model, cpus, control
 
     def run(self, timeout, judge):
         """Boots, waits for Lintel's end, and lets judge(run, outcome) look at it."""
         volume = lintel.Volume()
+        if self.control:
+            volume.add_control(self.options.build / "control.elf")
         for guest in self.guests:
             volume.add(guest)
         largest = max(lintel.parse_size(guest.memory) for guest in self.guests)
@@ -104,6 +106,7 @@ class Row:
     soak: str = ""          # yes: takes long
     on: str = ""            # KEY,...: keys of lintel.conf that are turned on, beside stats
     keys: str = ""          # KEY=VALUE,...: other keys of lintel.conf
+    served: str = ""        # by the control partition: devices, memory
     says: str = ""          # regular expression that Lintel's log must contain
 
 
@@ -122,6 +125,12 @@ def read_guest_list(images):
     return rows + [Row(image) for image in images if image not in named]
 
 
+def keys_of(row):
+    """What lintel.conf says of a row's guest beside its switches."""
+    keys = dict(key.split("=") for key in filter(None, row.keys.split(",")))
+    return {**keys, "served": row.served} if row.served else keys
+
+
 def guest_of(row, folder):
     """The row's guest, its files in `folder`."""
     modules = []
@@ -132,7 +141,7 @@ def guest_of(row, folder):
                         row.memory, cmdline=row.cmdline, vcpus=row.vcpus, modules=modules,
                         on_reboot=row.on_reboot, debug_exit=DEBUG_EXIT_PORT,
                         switches=("stats", *filter(None, row.on.split(","))),
-                        keys=dict(key.split("=") for key in filter(None, row.keys.split(","))))
+                        keys=keys_of(row))
 
 
 def judge_trace(report, name, log):
@@ -179,10 +188,11 @@ def log_sections(log):
 
 
 def boots_of(rows):
-    """(name, CPUs, rows) of each boot: rows for as many CPUs share boots, in the list's order."""
-    for cpus in sorted({row.cpus for row in rows}):
-        group = [row for row in rows if row.cpus == cpus]
-        machine_name = f"{cpus}-cpus-" if cpus > 1 else ""
+    """(name, CPUs, rows) of each boot: rows for as many CPUs share boots, in the list's order, and
+    those with a control partition have boots of their own."""
+    for cpus, served in sorted({(row.cpus, bool(row.served)) for row in rows}):
+        group = [row for row in rows if (row.cpus, bool(row.served)) == (cpus, served)]
+        machine_name = (f"{cpus}-cpus-" if cpus > 1 else "") + ("served-" if served else "")
         for number, start in enumerate(range(0, len(group), GUESTS_A_BOOT), start=1):
             yield (f"guest-tests-{machine_name}{number}", cpus,
                    group[start:start + GUESTS_A_BOOT])
@@ -191,6 +201,7 @@ def boots_of(rows):
 def run_rows(report, options, name, rows, seen, cpus=1, timeout=GUESTS_TIMEOUT):
     """Boots once with these test guests, one after another; `seen` gets what they showed."""
     guests = [guest_of(row, options.build / "guest_tests") for row in rows]
+    served = any(row.served for row in rows)
 
     def judge(run, outcome):
         log = lintel.strip_controls(run.text(session.COM1))
@@ -207,10 +218,11 @@ def run_rows(report, options, name, rows, seen, cpus=1, timeout=GUESTS_TIMEOUT):
                    outcome.text, logs(run))
         # Before and after each guest, and at the end; a violation is a panic (vmm/audit.c).
         audits = len(AUDIT_LINE.findall(log))
-        report.add(f"{name}, audits of page tables and EPT", audits == 2 * len(rows) + 1,
+        lives = len(rows) + (1 + log.count("control partition died: ") if served else 0)
+        report.add(f"{name}, audits of page tables and EPT", audits == 2 * lives + 1,
                    f"{audits}", log)
 
-    Boot(options, name, guests, cpus=cpus).run(timeout, judge)
+    Boot(options, name, guests, cpus=cpus, control=served).run(timeout, judge)
 
 
 def guest_rows(report, options):

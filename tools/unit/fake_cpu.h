@@ -20,6 +20,12 @@ struct fake_cpu {
     u64 console_deadline;
     struct vcpu *woken; /* the last one that another CPU would have been told of */
     u32 wakes;
+    u32 invepts;
+    const struct vcpu *ended_turn;
+    u32 calls; /* of the control partition, on one CPU */
+    bool answers_calls;
+    u32 calls_left; /* 0: all are answered; else so many */
+    u64 answer;
     bool wanted; /* another vCPU would use this CPU */
     u64 slept_until;
     const char *why;   /* of the last vm_stop() */

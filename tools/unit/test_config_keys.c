@@ -80,6 +80,17 @@ static void test_all_keys(void **state)
     assert_string_equal(config.guest[1].cmdline, "with # and  end ");
 }
 
+static void test_control_keys(void **state)
+{
+    (void)state;
+    parse("control = control.elf\ncontrol_memory = 1G\ncontrol_cpu = 1,3\n" GUEST
+          "served = memory\n");
+    assert_string_equal(config.control, "control.elf");
+    assert_int_equal(config.control_memory, GiB);
+    assert_int_equal(config.control_cpus, 10);
+    assert_int_equal(config.guest[0].served, CONFIG_SERVED_MEMORY);
+}
+
 static void test_defaults(void **state)
 {
     (void)state;
@@ -90,6 +101,9 @@ static void test_defaults(void **state)
     assert_int_equal(config.mitigations, CONFIG_MITIGATIONS_AUTO);
     assert_int_equal(config.run, CONFIG_RUN_TOGETHER);
     assert_int_equal(config.slice, 5);
+    assert_string_equal(config.control, "");
+    assert_int_equal(config.control_memory, 16 * MiB);
+    assert_int_equal(config.control_cpus, 0);
 
     const struct config_guest *g = &config.guest[0];
 
@@ -110,6 +124,7 @@ static void test_defaults(void **state)
     assert_string_equal(g->cmdline, "");
     assert_int_equal(g->format, CONFIG_FORMAT_AUTO);
     assert_int_equal(g->console, CONFIG_CONSOLE_AUTO);
+    assert_int_equal(g->served, CONFIG_SERVED_OFF);
     assert_int_equal(g->on_reboot, CONFIG_REBOOT_RESTART);
     assert_int_equal(g->debug_exit, 0);
     assert_int_equal(g->stats | g->trace_dump | g->ledger | g->live | g->touch, CONFIG_OFF);
@@ -270,9 +285,9 @@ static void test_cpus(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_keys), cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_choices),  cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_cpus),
+        cmocka_unit_test(test_all_keys), cmocka_unit_test(test_control_keys),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_sizes),    cmocka_unit_test(test_cpus),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,11 @@ static void test_memory(void **state)
     assert_int_equal(needs_guest_memory(&config), 512 * MiB); /* the one that is asked for */
     guests(CONFIG_RUN_TOGETHER, memory, none, 3);
     assert_int_equal(needs_guest_memory(&config), 512 * MiB);
+    guests(CONFIG_RUN_ONE_BY_ONE, memory, all, 3);
+    config.control_memory = 16 * MiB; /* of nobody */
+    assert_int_equal(needs_guest_memory(&config), 512 * MiB);
+    config.control[0] = 'c';
+    assert_int_equal(needs_guest_memory(&config), 528 * MiB);
     guests(CONFIG_RUN_TOGETHER, memory, all, 0);
     assert_int_equal(needs_guest_memory(&config), 0);
 }

@@ -1,6 +1,7 @@
 /* Exits of single instructions, by the SDM's rules for each. */
 #include "abi/errors.h"
 #include "tools/unit/fake_guest.h"
+#include "vmm/hypercall.h"
 #include "vmm/msr_models.h"
 
 static enum verdict rdmsr_of(u32 msr)
@@ -388,7 +389,8 @@ static void test_hlt_under_single_step(void **state)
 
 static void test_vmcall(void **state)
 {
-    static const u64 numbers[] = {3, 4, 0x7fffffff, 0x80000000, 0x100000000, BIT(63), ~0ull};
+    static const u64 numbers[] = {HYPERCALLS,  HYPERCALLS + 1, 0x7fffffff, 0x80000000,
+                                  0x100000000, BIT(63),        ~0ull};
 
     (void)state;
     guest_new(LONG);
@@ -402,7 +404,7 @@ static void test_vmcall(void **state)
     set_cpl(0);
     exited();
     assert_int_equal(on_vmcall(v, &x), NEXT);
-    assert_int_equal(r[RAX], 0x10001);
+    assert_int_equal(r[RAX], 0x10002);
     for (u32 i = 0; i < ARRAY_LEN(numbers); i++) {
         r[RAX] = numbers[i];
         assert_int_equal(on_vmcall(v, &x), NEXT);

@@ -63,7 +63,7 @@ static void test_ends_all_the_same(void **state)
 {
     (void)state;
     vm.paused = 1;
-    v->move_to = 2;
+    v->away.move_to = 2;
     vm_end(&vm, VM_END_KILLED, 0);
     leaves(LEAVE_ENDED);
 }
@@ -71,9 +71,9 @@ static void test_ends_all_the_same(void **state)
 static void test_moves(void **state)
 {
     (void)state;
-    v->move_to = 1; /* to CPU 0 */
+    v->away.move_to = 1; /* to CPU 0 */
     leaves(LEAVE_MOVES);
-    v->move_to = 3;
+    v->away.move_to = 3;
     vm.paused = 1; /* first it stands still */
     v->todo = TODO_RESCHED;
     leaves(LEAVE_PAUSED);

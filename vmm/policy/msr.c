@@ -139,6 +139,21 @@ void msr_bitmap_pass_x2apic(u8 bitmap[4096])
     allow(bitmap, MSR_X2APIC_SELF_IPI, true);
 }
 
+static void forbid(u8 bitmap[4096], u32 msr)
+{
+    for (u32 write = 0; write < 2; write++)
+        bitmap[2048 * write + (msr >> 31) * 1024 + (msr & 0x1fff) / 8] |= (u8)BIT32(msr % 8);
+}
+
+void msr_bitmap_keep_switched(u8 bitmap[4096])
+{
+    static const u32 switched[] = {MSR_STAR,  MSR_LSTAR,          MSR_CSTAR,
+                                   MSR_FMASK, MSR_KERNEL_GS_BASE, MSR_TSC_AUX};
+
+    for (size_t i = 0; i < ARRAY_LEN(switched); i++)
+        forbid(bitmap, switched[i]);
+}
+
 void msr_held_set(u64 held[MSR_HELD_MAX], u32 msr, u64 value)
 {
     const struct msr_row *row = msr_find(msr);

@@ -37,6 +37,9 @@ void msr_bitmap_build(u8 bitmap[4096]);
 /* For a guest in x2APIC mode on a processor that delivers its interrupts: TPR, and writes of EOI
  * and SELF IPI, exit no more. */
 void msr_bitmap_pass_x2apic(u8 bitmap[4096]);
+/* For a virtual CPU that is to have none of the MSRs of vmm/vcpu_switch.h: they exit, and are
+ * refused. */
+void msr_bitmap_keep_switched(u8 bitmap[4096]);
 /* Another value for a HELD MSR, by the model that judges its writes. */
 void msr_held_set(u64 held[MSR_HELD_MAX], u32 msr, u64 value);
 void msr_held_reset(u64 held[MSR_HELD_MAX]);

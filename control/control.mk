@@ -1,0 +1,23 @@
+# control.elf: the control partition's program.  Included by Makefile.
+# What other folders add to it is listed here: modules of control/*/ and drivers/io/ that are linked
+# into it.
+CONTROL_C := $(sort $(wildcard control/*.c)) arch/x86_64/lib/fmt.c arch/x86_64/lib/mem.c arch/x86_64/lib/str.c
+CONTROL_C += $(CONTROL_MODULES)
+CONTROL_OBJ := $(CONTROL_C:%.c=$(O)/control/%.o) $(patsubst %.asm,$(O)/control/%.asm.o,$(sort $(wildcard control/*.asm)))
+CONTROL_FLAGS := $(filter-out -fno-stack-protector,$(HV_FLAGS)) -fstack-protector-strong -mstack-protector-guard=global
+
+$(O)/control/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC   $< (control)"
+	@$(CC) $(CONTROL_FLAGS) -c -o $@ $<
+$(O)/control/%.asm.o: %.asm
+	@mkdir -p $(@D)
+	@echo "  NASM $< (control)"
+	@$(NASM) -Wall -Werror -f elf64 -MD $(@:.o=.d) -o $@ $<
+
+$(O)/control.elf: $(O)/control.debug.elf
+	@objcopy --strip-debug $< $@
+$(O)/control.debug.elf: $(CONTROL_OBJ) control/control.ld
+	@echo "  LD   $(O)/control.elf"
+	@$(CC) $(CONTROL_FLAGS) -nostdlib -static -no-pie -T control/control.ld -o $@ $(CONTROL_OBJ) \
+	    -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack,--fatal-warnings,-Map=$(O)/control.map

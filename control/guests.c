@@ -1,0 +1,64 @@
+/* See guests.h. */
+#include "control/guests.h"
+#include "control/loop.h"
+#include "control/rt.h"
+#include "control/scratch_device.h"
+
+#define GUESTS_MAX 256u
+
+static struct {
+    u32 life; /* 0: not served */
+    struct scratch_device scratch;
+} guests[GUESTS_MAX];
+
+static void let_go(u32 n)
+{
+    if (guests[n].life)
+        scratch_detach(&guests[n].scratch);
+    guests[n].life = 0;
+}
+
+static void take(u32 n, const struct abi_partition *p)
+{
+    const i64 result = scratch_attach(&guests[n].scratch, n);
+
+    if (result != ABI_OK)
+        say("guest %s: its devices cannot be claimed: error %lld", p->name, (long long)result);
+    guests[n].life = p->life;
+    if (p->state == ABI_PARTITION_NEW)
+        (void)abi_admit(n);
+}
+
+static void look(u32 n)
+{
+    struct abi_partition p = {0};
+
+    if (abi_partition(n, rt_physical(&p)) != ABI_OK)
+        die("it cannot ask for partitions");
+    if (p.state == ABI_PARTITION_NONE || p.life != guests[n].life)
+        let_go(n);
+    if (p.state != ABI_PARTITION_NONE && p.served != ABI_SERVED_OFF && !guests[n].life)
+        take(n, &p);
+}
+
+static void on_partitions(void *ctx UNUSED)
+{
+    for (u32 n = 1; n < info->partitions && n < GUESTS_MAX; n++)
+        look(n);
+}
+
+static void on_access(u32 slot, const struct abi_request *r)
+{
+    const u32 n = r->partition;
+
+    if (n < GUESTS_MAX && guests[n].life && scratch_owns(r))
+        scratch_serve(&guests[n].scratch, slot, r);
+    else
+        loop_reply(slot, r->sequence, ~0ull);
+}
+
+void guests_init(void)
+{
+    loop_on_event(ABI_EVENT_PARTITIONS, on_partitions, NULL);
+    loop_on_request(on_access);
+}

@@ -1,0 +1,193 @@
+/* See loop.h. */
+#include "control/loop.h"
+#include "control/rt.h"
+#include "lib/atomic.h"
+#include "lib/mem.h"
+
+#define NEVER        (~0ull)
+#define LIFE_SIGN_MS 100u /* while it polls: the microkernel wants to see it wait now and then */
+
+static struct {
+    event_handler *call;
+    void *ctx;
+} events[ABI_EVENTS];
+
+static struct {
+    u64 tsc; /* 0: free */
+    event_handler *call;
+    void *ctx;
+} timers[TIMERS];
+
+static request_handler *on_request;
+static struct {
+    bool is;
+    u32 slot, sequence;
+    u64 value;
+} reply;                      /* one that has not gone out */
+static u64 first_due = NEVER; /* of the timers */
+
+/* ------------------------------------------------------------ events */
+
+void loop_on_event(u32 port, event_handler *handler, void *ctx)
+{
+    events[port].call = handler;
+    events[port].ctx = ctx;
+}
+
+u32 loop_free_port(void)
+{
+    for (u32 port = ABI_EVENT_FIRST; port < ABI_EVENTS; port++)
+        if (!events[port].call)
+            return port;
+    return 0;
+}
+
+static void take_events(u32 word)
+{
+    for (u64 bits = atomic_xchg(&info->pending[word], 0); bits; bits &= bits - 1) {
+        const u32 port = word * 64 + (u32)__builtin_ctzll(bits);
+
+        if (events[port].call)
+            events[port].call(events[port].ctx);
+    }
+}
+
+/* ------------------------------------------------------------ requests */
+
+void loop_on_request(request_handler *handler)
+{
+    on_request = handler;
+}
+
+static void send_reply(void)
+{
+    if (reply.is && abi_reply(reply.slot, reply.sequence, reply.value) != ABI_OK)
+        say("slot %u: nobody waits for reply %u", reply.slot, reply.sequence);
+    reply.is = false;
+}
+
+void loop_reply(u32 slot, u32 sequence, u64 value)
+{
+    send_reply();
+    reply.is = true;
+    reply.slot = slot;
+    reply.sequence = sequence;
+    reply.value = value;
+}
+
+static void take_requests(u32 word)
+{
+    struct abi_request *const slots = (struct abi_request *)info->slots;
+
+    for (u64 bits = atomic_xchg(&info->requests[word], 0); bits; bits &= bits - 1) {
+        const u32 slot = word * 64 + (u32)__builtin_ctzll(bits);
+
+        on_request(slot, &slots[slot]);
+    }
+}
+
+static void take(u64 news)
+{
+    for (; news; news &= news - 1) {
+        const u32 word = (u32)__builtin_ctzll(news);
+
+        if (word >= ABI_NEWS_REQUESTS)
+            take_requests(word - ABI_NEWS_REQUESTS);
+        else
+            take_events(word);
+    }
+}
+
+/* ------------------------------------------------------------ timers */
+
+static void find_first_due(void)
+{
+    first_due = NEVER;
+    for (u32 i = 0; i < TIMERS; i++)
+        if (timers[i].tsc && timers[i].tsc < first_due)
+            first_due = timers[i].tsc;
+}
+
+err_t loop_at(u64 tsc, event_handler *handler, void *ctx)
+{
+    for (u32 i = 0; i < TIMERS; i++) {
+        if (timers[i].tsc)
+            continue;
+        timers[i].tsc = MAX(tsc, 1);
+        timers[i].call = handler;
+        timers[i].ctx = ctx;
+        first_due = MIN(first_due, timers[i].tsc);
+        return OK;
+    }
+    return E_NOMEM;
+}
+
+void loop_forget(event_handler *handler, const void *ctx)
+{
+    for (u32 i = 0; i < TIMERS; i++)
+        if (timers[i].call == handler && timers[i].ctx == ctx)
+            timers[i].tsc = 0;
+    find_first_due();
+}
+
+static void take_timers(void)
+{
+    const u64 now = time_now();
+
+    if (first_due > now)
+        return;
+    for (u32 i = 0; i < TIMERS; i++) {
+        if (timers[i].tsc == 0 || timers[i].tsc > now)
+            continue;
+        timers[i].tsc = 0;
+        timers[i].call(timers[i].ctx);
+    }
+    find_first_due();
+}
+
+/* ------------------------------------------------------------ the loop */
+
+void loop_poll(bool on)
+{
+    info->polling = on;
+}
+
+/* What there is to look at, ABI_NEWS_*. */
+static u64 wait(void)
+{
+    i64 news;
+
+    if (reply.is) {
+        reply.is = false;
+        news = abi_reply_wait(reply.slot, reply.sequence, reply.value, first_due);
+        if (news >= 0)
+            return (u64)news;
+        say("slot %u: nobody waits for reply %u", reply.slot, reply.sequence);
+    }
+    return (u64)abi_wait(first_due);
+}
+
+static u64 poll(void)
+{
+    static u64 next_sign;
+    const u64 now = time_now();
+
+    send_reply();
+    if (now >= next_sign) {
+        next_sign = now + time_ms(LIFE_SIGN_MS);
+        (void)abi_wait(0);
+    }
+    return ABI_NEWS_ALL;
+}
+
+void loop_run(void)
+{
+    u64 news = ABI_NEWS_ALL;
+
+    for (;;) {
+        take(news);
+        if (first_due != NEVER)
+            take_timers();
+        news = info->polling ? poll() : wait();
+    }
+}

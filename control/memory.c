@@ -1,0 +1,99 @@
+/* See memory.h.  SDM Vol. 3A, "4-Level Paging and 5-Level Paging". */
+#include "control/memory.h"
+#include "control/pages.h"
+#include "control/rt.h"
+#include "lib/mem.h"
+
+#define ENTRIES  512u
+#define PRESENT  BIT(0)
+#define WRITABLE BIT(1)
+#define UNCACHED (BIT(3) | BIT(4)) /* PWT, PCD: PAT entry 3 */
+#define LARGE    BIT(7)
+#define NX       BIT(63)
+#define ADDRESS  0x000ffffffffff000ull
+
+static struct pages pages;
+
+static u64 *top_table(void)
+{
+    u64 cr3;
+
+    __asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+    return (u64 *)(cr3 & ADDRESS);
+}
+
+static void flush(void)
+{
+    u64 cr3;
+
+    __asm__ volatile("mov %%cr3, %0; mov %0, %%cr3" : "=r"(cr3) : : "memory");
+}
+
+static u64 *below(const u64 *table, u64 index)
+{
+    return (u64 *)(table[index] & ADDRESS);
+}
+
+/* The first tables map all of its RAM, image included, for execution: that ends. */
+static void forbid_execution(void)
+{
+    u64 *const top = top_table();
+
+    for (u64 at = info->memory; at < info->memory + info->memory_bytes; at += LARGE_PAGE_SIZE) {
+        u64 *const table = below(below(top, at / (512 * GiB) % ENTRIES), at / GiB % ENTRIES);
+
+        table[at / LARGE_PAGE_SIZE % ENTRIES] |= NX;
+    }
+    flush();
+}
+
+void memory_init(void)
+{
+    forbid_execution();
+    pages_init(&pages, info->image + info->image_bytes, info->memory + info->memory_bytes);
+}
+
+void *memory_pages(u32 count)
+{
+    void *const first = (void *)pages_take(&pages, count);
+
+    if (first)
+        memset(first, 0, count * PAGE_SIZE);
+    return first;
+}
+
+void memory_pages_free(void *first, u32 count)
+{
+    if (pages_give_back(&pages, (u64)first, count) != OK)
+        die("pages are given back that were not given out");
+}
+
+/* The table that an entry leads to; made if there is none. */
+static u64 *descend(u64 *table, u64 index)
+{
+    if (!(table[index] & PRESENT)) {
+        const u64 *const made = memory_pages(1);
+
+        if (!made)
+            return NULL;
+        table[index] = (u64)made | PRESENT | WRITABLE;
+    }
+    return table[index] & LARGE ? NULL : below(table, index);
+}
+
+err_t memory_window(u64 first, u64 bytes, bool device)
+{
+    const u64 flags = PRESENT | WRITABLE | NX | (device ? UNCACHED : 0);
+
+    for (u64 at = first; at < first + bytes; at += PAGE_SIZE) {
+        u64 *table = top_table();
+
+        for (u64 span = 512 * GiB; span > PAGE_SIZE && table; span /= ENTRIES)
+            table = descend(table, at / span % ENTRIES);
+        if (!table)
+            return E_NOMEM;
+        table[at / PAGE_SIZE % ENTRIES] = at | flags;
+    }
+    flush();
+    return OK;
+}

@@ -1,0 +1,148 @@
+/* See misuse.h. */
+#include "control/misuse.h"
+#include "control/memory.h"
+#include "control/rt.h"
+
+#define FLOOD       1000u
+#define WRONG       0xffffffull
+#define MSI_TO_CPU0 0xfee00000ull
+#define WINDOW      (32 * GiB) /* where nothing is mapped */
+
+u32 misuse_replies(u32 slot, u32 sequence)
+{
+    u32 accepted = 0;
+
+    for (u64 s = 0; s < ABI_SLOTS; s++)
+        if (s != slot)
+            accepted += abi_reply(s, sequence, WRONG) == ABI_OK;
+    accepted += abi_reply(slot, sequence + 1ull, WRONG) == ABI_OK;
+    accepted += abi_reply(slot, sequence - 1ull, WRONG) == ABI_OK;
+    accepted += abi_reply(ABI_SLOTS, sequence, WRONG) == ABI_OK;
+    accepted += abi_reply(~0ull, sequence, WRONG) == ABI_OK;
+    accepted += abi_reply(slot, BIT(32) + sequence, WRONG) == ABI_OK;
+    return accepted;
+}
+
+/* Ranges that cannot be claimed. */
+static const struct abi_range taken[] = {
+    {0x3f8, 0x3ff, ABI_PORTS, 0}, /* COM1's */
+    {0xcf8, 0xcff, ABI_PORTS, 0},
+    {0x5c1, 0x5c1, ABI_PORTS, 0}, /* claimed */
+    {0xffff, 0x10000, ABI_PORTS, 0},
+    {0, PAGE_SIZE - 1, ABI_MEMORY, 0},       /* RAM */
+    {0xfee00000, 0xfee00fff, ABI_MEMORY, 0}, /* the local APIC */
+    {0xd0001000, 0xd0001ffe, ABI_MEMORY, 0}, /* no whole page */
+    {0x600, 0x5ff, ABI_PORTS, 0},            /* upside down */
+    {0x500, 0x500, 3, 0},
+    {0, ~0ull, ABI_MEMORY, 0},
+};
+static const struct abi_doorbell bad_bells[] = {
+    {.space = ABI_PORTS, .bytes = 3, .port = 9},
+    {.space = ABI_PORTS, .bytes = 0, .has_value = 1, .port = 9},
+    {.space = ABI_PORTS, .bytes = 4, .port = ABI_EVENTS},
+    {.space = ABI_PORTS, .bytes = 4, .port = ABI_EVENT_PARTITIONS},
+    {.space = 0, .bytes = 4, .port = 9},
+};
+
+static u32 accepts(u64 number, u64 a, u64 b, u64 c, u64 d)
+{
+    return abi_call(number, a, b, c, d) >= 0;
+}
+
+/* No claim, doorbell, interrupt. */
+static u32 served_wrongly(u32 partition)
+{
+    const u64 nobody = info->partitions - 1, at = info->memory;
+    u32 n = 0;
+
+    for (u32 i = 0; i < ARRAY_LEN(taken); i++)
+        n += accepts(HC_claim, partition, rt_physical(&taken[i]), 0, 0);
+    for (u32 i = 0; i < ARRAY_LEN(bad_bells); i++)
+        n += accepts(HC_doorbell, partition, rt_physical(&bad_bells[i]), 0, 0);
+    n += accepts(HC_partition, 0, at, 0, 0);
+    n += accepts(HC_partition, info->partitions, at, 0, 0);
+    n += accepts(HC_partition, partition, at + info->memory_bytes - 8, 0, 0);
+    n += accepts(HC_claim, partition, ~0ull, 0, 0);
+    n += accepts(HC_claim, nobody, rt_physical(&taken[0]), 0, 0);
+    n += accepts(HC_unclaim, partition, rt_physical(&taken[0]), 0, 0);
+    n += accepts(HC_undoorbell, partition, rt_physical(&bad_bells[0]), 0, 0);
+    n += accepts(HC_admit, nobody, 0, 0, 0);
+    n += accepts(HC_line, partition, 4, 1, 0); /* COM1's */
+    n += accepts(HC_line, partition, 5, 2, 0);
+    n += accepts(HC_line, partition, 24, 1, 0);
+    n += accepts(HC_line, partition, ~0ull, 1, 0);
+    n += accepts(HC_msi, partition, 0xfed00000, 0x41, 0);
+    n += accepts(HC_msi, partition, MSI_TO_CPU0, 0x0f, 0);  /* a vector of exceptions */
+    n += accepts(HC_msi, partition, MSI_TO_CPU0, 0x441, 0); /* an NMI */
+    n += accepts(HC_msi, nobody, MSI_TO_CPU0, 0x41, 0);
+    return n;
+}
+
+/* No text, memory, device of the machine; no call of another's. */
+static u32 taken_wrongly(u32 partition)
+{
+    const u64 at = info->memory;
+    u32 n = 0;
+
+    n += accepts(HC_log, 0, 10, 0, 0); /* not its memory */
+    n += accepts(HC_log, at, 100000, 0, 0);
+    n += accepts(HC_log, ~0ull, 200, 0, 0);
+    n += accepts(HC_map, partition, 0, PAGE_SIZE, at); /* over its own memory */
+    n += accepts(HC_map, partition, 1ull << 40, PAGE_SIZE, WINDOW);
+    n += accepts(HC_map, partition, 0, 100, WINDOW);
+    n += accepts(HC_map, partition, PAGE_SIZE, 0 - PAGE_SIZE, WINDOW);
+    n += accepts(HC_unmap, at, 0, 0, 0);
+    n += accepts(HC_device_memory, 0xfee00000, PAGE_SIZE, 0, 0);
+    n += accepts(HC_device_memory, MiB, PAGE_SIZE, 0, 0);
+    n += accepts(HC_device_memory, 0xfebff000, 2 * PAGE_SIZE, 0, 0);
+    n += accepts(HC_irq_bind, 0, 9, 0, 0); /* the PIT's */
+    n += accepts(HC_irq_bind, 24, 9, 0, 0);
+    n += accepts(HC_irq_bind, 10, ABI_EVENTS, 0, 0);
+    n += accepts(HC_irq_bind, 10, 9, 3, 0);
+    n += accepts(HC_irq_done, 10, 0, 0, 0);
+    n += accepts(HC_grant, 0, PAGE_SIZE, 0, 0); /* a guest's call */
+    n += accepts(HC_ledger_begin, 0, 0, 0, 0);
+    n += accepts(HYPERCALLS, 0, 0, 0, 0);
+    return n;
+}
+
+u32 misuse_calls(u32 partition)
+{
+    return served_wrongly(partition) + taken_wrongly(partition);
+}
+
+void misuse_smash(u32 words)
+{
+    volatile u64 frame[4] = {0};
+
+    for (u32 i = 0; i < words; i++)
+        frame[i] = i;
+    if (frame[0])
+        die("a frame that does not hold what was written");
+}
+
+void misuse_crash(void)
+{
+    __asm__ volatile("call *%0" : : "r"(0ull) : "memory");
+}
+
+void misuse_spin(void)
+{
+    for (;;)
+        __asm__ volatile("pause");
+}
+
+void misuse_flood(void)
+{
+    for (u32 i = 0; i < FLOOD; i++)
+        say("line %u of %u", i, FLOOD);
+}
+
+i64 misuse_reach(void)
+{
+    const u64 below = info->memory - PAGE_SIZE;
+
+    if (memory_window(below, PAGE_SIZE, false) != OK)
+        return ABI_ENOMEM;
+    return (i64) * (volatile u32 *)below;
+}

@@ -1,0 +1,108 @@
+/* What the microkernel and the control partition share: the info page with its events, the request
+ * slots, and the structs that hypercalls read and write (docs/abi.md).
+ *
+ * The control partition is 64-bit code, entered with paging on: its memory is mapped at its own
+ * physical addresses, RWX in 2 MiB pages, for as long as it takes to build tables of its own.
+ * Interrupts are off, and none ever comes: what happens is told by events.  RDI = address of struct
+ * abi_info, RSP = 0.  Its guest-physical addresses are physical ones, for DMA.
+ *
+ * What lies in its memory is its own to write: the microkernel believes nothing there but what it
+ * asks for, and nothing that it has written itself. */
+#pragma once
+#include "lib/types.h"
+
+#define ABI_INFO_MAGIC  0x4c4f52544e4f4354ull
+#define ABI_VERSION     1u
+#define ABI_REVISION    2u
+#define ABI_EVENTS      256u /* event ports */
+#define ABI_SLOTS       256u /* request slots, one for each virtual CPU of a served guest */
+#define ABI_WORDS(bits) ((bits) / 64)
+
+/* The event port that the microkernel uses by itself; all others are the control partition's to
+ * give to doorbells and interrupts. */
+#define ABI_EVENT_PARTITIONS 0u /* a partition has begun or ended: ask for each */
+#define ABI_EVENT_FIRST      1u
+
+/* The first page of its memory. */
+struct abi_info {
+    u64 magic;
+    u32 version, revision;
+    u64 memory, memory_bytes; /* physical address and size of its RAM */
+    u64 image, image_bytes;   /* where control.elf lies in it, with its bss; free memory follows */
+    u64 slots;                /* address of struct abi_request[ABI_SLOTS] */
+    u64 tsc_hz;
+    u32 life;       /* 0: the first; else how often it was started again */
+    u32 partitions; /* numbers are below this; 0 is the control partition */
+    /* The control partition's: not 0: it looks at `pending` and `requests` by itself, and is not
+     * woken.  Takes effect at the next event. */
+    u32 polling;
+    u32 reserved;
+    /* Bit p: event port p.  The microkernel sets bits of `pending`, the control partition clears
+     * them; an event whose bit is set already is the same event.  A bit of `mask` keeps its event
+     * from ending a wait, not from being pending. */
+    u64 pending[ABI_WORDS(ABI_EVENTS)];
+    u64 mask[ABI_WORDS(ABI_EVENTS)];
+    /* Bit s: slot s has a request that is new.  The same way. */
+    u64 requests[ABI_WORDS(ABI_SLOTS)];
+};
+
+_Static_assert(sizeof(struct abi_info) <= 4096, "one page");
+
+/* What a wait ends with: the words that have something new since the last one ended; 0: its time
+ * has come.  Events that were masked when they came are not among it. */
+#define ABI_NEWS_EVENTS   0 /* bit w: pending[w] */
+#define ABI_NEWS_REQUESTS 4 /* bit 4 + w: requests[w] */
+#define ABI_NEWS_ALL      0xffull
+
+enum abi_space { ABI_PORTS = 1, ABI_MEMORY = 2 };
+
+/* An access of a guest that waits for a reply.  The value of a read has as many bytes as the
+ * access; what lies above them is ignored. */
+struct abi_request {
+    u32 sequence;  /* of this slot's requests: reply names it */
+    u16 partition; /* who asks */
+    u8 vcpu;
+    u8 space;    /* enum abi_space */
+    u64 address; /* port, or gpa */
+    u64 value;   /* written */
+    u8 bytes;    /* 1, 2, 4, 8 */
+    u8 write;    /* 1: a write; the value of its reply means nothing */
+    u16 reserved[3];
+    u64 reserved_too[4];
+};
+
+_Static_assert(sizeof(struct abi_request) == 64, "slots are an array");
+
+struct abi_range {
+    u64 first, last; /* ports or gpas, both included */
+    u32 space;       /* enum abi_space */
+    u32 reserved;    /* 0 */
+};
+
+/* A write of `bytes` bytes to exactly this address, of this value if has_value says so. */
+struct abi_doorbell {
+    u64 address;
+    u64 value;
+    u32 space; /* enum abi_space */
+    u32 bytes; /* 1, 2, 4, 8; 0: any width, then without a value */
+    u32 has_value;
+    u32 port; /* of the event */
+};
+
+/* How a device of the machine drives its interrupt line: as ISA devices, as PCI devices, as some
+ * emulators' PCI devices. */
+enum abi_irq_mode { ABI_IRQ_EDGE_HIGH, ABI_IRQ_LEVEL_LOW, ABI_IRQ_LEVEL_HIGH };
+
+enum abi_partition_state { ABI_PARTITION_NONE, ABI_PARTITION_NEW, ABI_PARTITION_RUNS };
+/* What a guest's configuration lets the control partition do: nothing, serve devices, or that and
+ * map all of its memory. */
+enum abi_served { ABI_SERVED_OFF, ABI_SERVED_DEVICES, ABI_SERVED_MEMORY };
+
+struct abi_partition {
+    u32 state;  /* enum abi_partition_state; NEW: it waits for `admit` */
+    u32 served; /* enum abi_served */
+    u32 vcpus;
+    u32 life;   /* changes with each of its lives */
+    u64 memory; /* bytes */
+    char name[32];
+};

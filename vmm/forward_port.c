@@ -1,0 +1,64 @@
+/* See forward_port.h. */
+#include "vmm/forward_port.h"
+#include "vmm/boundary.h"
+#include "vmm/control_call.h"
+#include "vmm/vm.h"
+#include "vmm/wake.h"
+#include "vmx/qual.h"
+
+/* 32 bits clear the upper half, fewer leave the rest as it is. */
+static void put_rax(struct vcpu *v, u32 bytes, u64 value)
+{
+    u64 *rax = &v->vmx.guest.regs.r[RAX];
+    const u64 mask = BIT(8 * bytes) - 1;
+
+    *rax = bytes == 4 ? (u32)value : (*rax & ~mask) | (value & mask);
+}
+
+void forward_port_done(struct vcpu *v, u64 value)
+{
+    const struct qual_io q = qual_io(v->forward.exit.qual);
+
+    if (q.in)
+        put_rax(v, q.size, value);
+    vcpu_skip_insn(v, v->forward.exit.insn_len);
+}
+
+static void keep(struct forward *f, const struct exit *x)
+{
+    f->exit.reason = x->reason;
+    f->exit.qual = x->qual;
+    f->exit.insn_len = x->insn_len;
+    f->waiting = f->is_port = true;
+}
+
+bool forward_port(struct vcpu *v, const struct exit *x, enum verdict *verdict)
+{
+    struct forward *f = &v->forward;
+    const struct served *s = &v->vm->served;
+    const u32 bytes = (u32)(x->qual & QUAL_IO_SIZE) + 1, port = (u16)(x->qual >> 16);
+    const bool in = x->qual & QUAL_IO_IN;
+    struct vcpu *control = NULL;
+    u64 value = ~0ull;
+
+    if ((x->qual & QUAL_IO_STRING) || !served_range_has(s, ABI_PORTS, port, bytes))
+        return false;
+    f->at = (struct forwarded_access){
+        .address = port,
+        .value = in ? 0 : v->vmx.guest.regs.r[RAX] & (BIT(8 * bytes) - 1),
+        .bytes = bytes,
+        .space = ABI_PORTS,
+        .write = !in,
+    };
+    *verdict = NEXT;
+    if (f->at.write && forward_rings(v, &f->at))
+        return true;
+    if (boundary_request(v, &control) && !(control && control_call(v, control, &value))) {
+        keep(f, x);
+        vcpu_todo(v, TODO_WAIT);
+        *verdict = RESUME;
+    } else if (in) { /* answered, or the control partition is down */
+        put_rax(v, bytes, value);
+    }
+    return true;
+}
