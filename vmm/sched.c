@@ -10,35 +10,7 @@
  * up to each timer that was due, then that entity is made ready.  So what follows does not
  * depend on how often, or how late, anybody looked, but for the one that ran too long.  Pure. */
 #include "vmm/sched.h"
-
-#define DEBT_MAX (1ll << 62)
-
-/* ---------------------------------------------------------------- arithmetic that saturates */
-static u64 plus(u64 a, u64 b)
-{
-    u64 sum;
-
-    return __builtin_add_overflow(a, b, &sum) ? SCHED_NEVER : sum;
-}
-
-static i64 minus(i64 value, u64 ticks)
-{
-    return MAX(value - (i64)MIN(ticks, (u64)DEBT_MAX), -DEBT_MAX);
-}
-
-/* value + times * step, but not above step. */
-static i64 topped(i64 value, u64 times, u64 step)
-{
-    if (times > (u64)((i64)step - value) / step)
-        return (i64)step;
-    return value + (i64)(times * step);
-}
-
-/* How many steps make a value below or equal to 0 larger than 0. */
-static u64 steps_up(i64 value, u64 step)
-{
-    return (u64)-value / step + 1;
-}
+#include "vmm/sched_ticks.h"
 
 /* ---------------------------------------------------------------- lists */
 static void list_init(struct sched_link *list)
