@@ -22,6 +22,6 @@ void vcpu_switch_init(struct vcpu_switched *s, void *fpu);
 /* The CPU's state, which is that of the vCPU that ran last, to s.  The CPU keeps it; XCR0 is all
  * that it has. */
 void vcpu_switch_out(struct vcpu_switched *s);
-/* s to the CPU: all of the above, so nothing of another guest stays.  xcr0: the vCPU's, whose writes
- * of it all exit; was: what vcpu_switch_out() has just saved on this CPU, or NULL. */
+/* s to the CPU: all of the above, so nothing of another guest stays.  xcr0: the vCPU's, whose
+ * writes of it all exit; was: what vcpu_switch_out() has just saved on this CPU, or NULL. */
 void vcpu_switch_in(const struct vcpu_switched *s, u64 xcr0, const struct vcpu_switched *was);
