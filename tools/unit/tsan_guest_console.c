@@ -78,9 +78,9 @@ int main(void)
         return 1;
     bad = read_and_type();
     pthread_join(thread, NULL);
-    if (bad + wrong) {
-        fprintf(stderr, "guest_console: %u wrong for the reader, %u for the guest\n", bad, wrong);
-        return 1;
-    }
-    return guest_console_has_output(&console, READER_PORT) || guest_console_has_typed(&console);
+    bad += guest_console_has_output(&console, READER_PORT);
+    bad += guest_console_has_typed(&console);
+    printf("1..1\n%sok 1 - %u wrong for the reader, %u for the guest\n", bad + wrong ? "not " : "",
+           bad, wrong);
+    return bad + wrong != 0;
 }
