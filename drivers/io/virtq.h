@@ -9,6 +9,7 @@
 
 #define VIRTQ_SIZE_MAX  128u /* entries that this driver uses of a larger queue */
 #define VIRTQ_CHAIN_MAX 34u  /* pieces of one request */
+#define VIRTQ_DRAINS    64u  /* looks at a ring in a row: the device may be as fast as we are */
 
 struct virtq_piece {
     u64 bus;
