@@ -32,12 +32,13 @@ static u64 get_reg(const struct insn *i, u64 reg)
 }
 
 /* A write of 4 bytes clears the upper half, one of 1 or 2 leaves the rest as it was. */
-static u64 put_reg(const struct insn *i, u32 size, u64 old, u64 value)
+static inline __attribute__((always_inline)) u64 put_reg(const struct insn *i, u32 size, u64 old,
+                                                         u64 value)
 {
-    if (i->high_byte)
-        return (old & ~0xff00ull) | (value & 0xff) << 8;
     if (size >= 4)
         return value & mask_of(size);
+    if (i->high_byte)
+        return (old & ~0xff00ull) | (value & 0xff) << 8;
     return (old & ~mask_of(size)) | (value & mask_of(size));
 }
 
@@ -114,7 +115,8 @@ static void store(struct insn_effect *out, u64 value)
     out->mem = value;
 }
 
-static void load(const struct insn *i, struct insn_effect *out, u32 size, u64 value)
+static inline __attribute__((always_inline)) void load(const struct insn *i,
+                                                       struct insn_effect *out, u32 size, u64 value)
 {
     out->writes_reg = true;
     out->reg = put_reg(i, size, out->reg, value);

@@ -164,7 +164,7 @@ NOINLINE void vcpu_advance_slow(struct vcpu *v, u64 len);
 
 /* Not 0: moving RIP by `len` bytes was not all, vcpu_advance_slow() has the rest: the instruction
  * was in the shadow of STI or MOV SS, or RFLAGS.TF is set, or RIP passed a multiple of 4 GiB. */
-static inline u64 vcpu_has_advanced(const struct vcpu *v, u64 len)
+static inline __attribute__((always_inline)) u64 vcpu_has_advanced(const struct vcpu *v, u64 len)
 {
     const u64 *field = v->vmx.guest.field, rip = field[GS_RIP]; /* all three: GS_READ_AT_EXIT */
 
@@ -173,7 +173,7 @@ static inline u64 vcpu_has_advanced(const struct vcpu *v, u64 len)
 }
 
 /* Moves RIP by `len` bytes, and returns the same. */
-static inline u64 vcpu_advance(struct vcpu *v, u64 len)
+static inline __attribute__((always_inline)) u64 vcpu_advance(struct vcpu *v, u64 len)
 {
     struct guest_state *g = &v->vmx.guest;
 
