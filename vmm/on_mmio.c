@@ -5,6 +5,7 @@
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/panic.h"
 #include "ept/gva_walk.h"
+#include "lib/atomic.h"
 #include "lib/mem.h"
 #include "vmm/event.h"
 #include "vmm/forward.h"
@@ -331,7 +332,8 @@ static enum verdict first_access(struct vcpu *v, const struct exit *x)
 {
     if (v->vm->config->touch != CONFIG_ON || vm_touch(v, x->gpa) != OK)
         return KILL;
-    event_redeliver(v, x);
+    if (unlikely(x->idt_info & EVENT_VALID))
+        event_redeliver(v, x);
     return RESUME;
 }
 
@@ -340,7 +342,8 @@ enum verdict on_ept_violation(struct vcpu *v, const struct exit *x)
     const struct qual_ept q = qual_ept(x->qual);
 
     event_nmi_unblocked_by_iret(v, x, q.nmi_iret);
-    if (mmio_find(x->gpa, 1) == MMIO_NONE && !forward_claims(v->vm, x->gpa))
+    if (mmio_find(x->gpa, 1) == MMIO_NONE &&
+        (likely(!READ_ONCE(v->vm->served.ranges)) || !forward_claims(v->vm, x->gpa)))
         return first_access(v, x);
     if (q.fetch || !q.final)
         return KILL;

@@ -370,12 +370,14 @@ static bool go_on(struct vcpu *v, struct exit *x, u64 todo)
 
 static bool do_todo(struct vcpu *v, struct exit *x, u64 todo)
 {
-    if (todo & TODO_MAIL)
-        mail_take(&v->mail, &v->lapic);
-    if (todo & TODO_HALT)
-        v->asleep = true;
-    if (todo & TODO_TURN)
-        v->deadline = next_look(v);
+    if (todo & (TODO_MAIL | TODO_HALT | TODO_TURN)) {
+        if (todo & TODO_MAIL)
+            mail_take(&v->mail, &v->lapic);
+        if (todo & TODO_HALT)
+            v->asleep = true;
+        if (todo & TODO_TURN)
+            v->deadline = next_look(v);
+    }
     return is_quiet(v, todo) ? go_on(v, x, todo) : look_around(v, x, todo);
 }
 
