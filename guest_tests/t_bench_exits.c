@@ -1,5 +1,6 @@
 /* What an exit costs, seen from the guest: RDTSC; operation; RDTSC, less the empty pair.  With
  * `apic` on the command line, those of the local APIC only. */
+#include "guest_tests/rt/bench.h"
 #include "guest_tests/rt/lapic.h"
 
 #define SAMPLES       2000u
@@ -18,35 +19,7 @@ static bool only_apic(void)
     return strcmp(cmdline, "apic") == 0;
 }
 
-static void sort(u32 count)
-{
-    for (u32 gap = count / 2; gap > 0; gap /= 2)
-        for (u32 i = gap; i < count; i++) {
-            const u32 value = sample[i];
-            u32 j = i;
-
-            for (; j >= gap && sample[j - gap] > value; j -= gap)
-                sample[j] = sample[j - gap];
-            sample[j] = value;
-        }
-}
-
-static void report(const char *name, u32 count)
-{
-    sort(count);
-    say("BENCH %s min=%u median=%u max=%u\n", name, sample[0], sample[count / 2],
-        sample[count - 1]);
-}
-
-#define BENCH(name, ...)                                                                           \
-    do {                                                                                           \
-        for (u32 i_ = 0; i_ < SAMPLES; i_++) {                                                     \
-            const u64 start_ = rdtsc();                                                            \
-            __VA_ARGS__;                                                                           \
-            sample[i_] = (u32)(rdtsc() - start_);                                                  \
-        }                                                                                          \
-        report(name, SAMPLES);                                                                     \
-    } while (0)
+#define BENCH(name, ...) BENCH_EACH(name, sample, SAMPLES, __VA_ARGS__)
 
 static volatile u64 stamp, served;
 
@@ -75,7 +48,7 @@ static void bench_timer(const char *name, bool halted)
         cpu_cli();
         sample[i] = (u32)(stamp - start - TIMER_COUNT);
     }
-    report(name, TIMER_SAMPLES);
+    bench_report(name, sample, TIMER_SAMPLES);
 }
 
 /* What is measured of an IPI to oneself. */
@@ -108,7 +81,7 @@ static void bench_self_ipi(const char *name, void (*send)(void), enum span span)
                                                : served - stamp);
     }
     cpu_cli();
-    report(name, TIMER_SAMPLES);
+    bench_report(name, sample, TIMER_SAMPLES);
 }
 
 /* The hypervisor's own exits: a loop that does nothing is interrupted by its timer. */
@@ -123,7 +96,7 @@ static void bench_slices(void)
             sample[count++] = (u32)(now - last);
     }
     if (count > 0)
-        report("preemption", count);
+        bench_report("preemption", sample, count);
 }
 
 /* A timer that was put off: the hypervisor finds nothing to do. */
@@ -146,7 +119,7 @@ static void bench_put_off(void)
                 turn = MIN(turn, now - last);
         }
     }
-    report("preemption-idle", SLICE_SAMPLES);
+    bench_report("preemption-idle", sample, SLICE_SAMPLES);
 }
 
 GUEST_TEST(bench_interrupts)

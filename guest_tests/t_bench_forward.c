@@ -1,41 +1,13 @@
 /* What it costs a guest that the control partition answers: from RDTSC to RDTSC around the access,
  * by its test device (abi/scratch.h). */
 #include "abi/scratch.h"
-#include "guest_tests/rt/guest.h"
+#include "guest_tests/rt/bench.h"
 
 #define SAMPLES 400u
 
 static u32 sample[SAMPLES];
 
-static void sort(u32 count)
-{
-    for (u32 gap = count / 2; gap > 0; gap /= 2)
-        for (u32 i = gap; i < count; i++) {
-            const u32 value = sample[i];
-            u32 j = i;
-
-            for (; j >= gap && sample[j - gap] > value; j -= gap)
-                sample[j] = sample[j - gap];
-            sample[j] = value;
-        }
-}
-
-static void report(const char *name)
-{
-    sort(SAMPLES);
-    say("BENCH %s min=%u median=%u max=%u\n", name, sample[0], sample[SAMPLES / 2],
-        sample[SAMPLES - 1]);
-}
-
-#define BENCH(name, ...)                                                                           \
-    do {                                                                                           \
-        for (u32 i_ = 0; i_ < SAMPLES; i_++) {                                                     \
-            const u64 start_ = rdtsc();                                                            \
-            __VA_ARGS__;                                                                           \
-            sample[i_] = (u32)(rdtsc() - start_);                                                  \
-        }                                                                                          \
-        report(name);                                                                              \
-    } while (0)
+#define BENCH(name, ...) BENCH_EACH(name, sample, SAMPLES, __VA_ARGS__)
 
 GUEST_TEST(accesses)
 {

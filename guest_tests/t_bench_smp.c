@@ -1,4 +1,5 @@
 /* What interrupts between processors cost, seen from the guest; all of them have one TSC. */
+#include "guest_tests/rt/bench.h"
 #include "guest_tests/rt/lapic.h"
 #include "guest_tests/rt/smp.h"
 
@@ -10,26 +11,6 @@
 
 static u32 sample[SAMPLES];
 static volatile u64 stamp, stop;
-
-static void sort(u32 count)
-{
-    for (u32 gap = count / 2; gap > 0; gap /= 2)
-        for (u32 i = gap; i < count; i++) {
-            const u32 value = sample[i];
-            u32 j = i;
-
-            for (; j >= gap && sample[j - gap] > value; j -= gap)
-                sample[j] = sample[j - gap];
-            sample[j] = value;
-        }
-}
-
-static void report(const char *name, u32 count)
-{
-    sort(count);
-    say("BENCH %s min=%u median=%u max=%u\n", name, sample[0], sample[count / 2],
-        sample[count - 1]);
-}
 
 static void take_stamp(struct frame *f)
 {
@@ -83,7 +64,7 @@ static void bench_ipi(const char *name, bool halted, bool x2)
     stop = 1;
     apic_ipi(1, LOW | ICR_ASSERT);
     EXPECT_TRUE(smp_wait(1));
-    report(name, SAMPLES);
+    bench_report(name, sample, SAMPLES);
 }
 
 static bool too_few_cpus(void)
@@ -130,7 +111,7 @@ static void bench_deadline(const char *name, bool halted)
         cpu_cli();
         sample[i] = (u32)(stamp - due);
     }
-    report(name, SAMPLES);
+    bench_report(name, sample, SAMPLES);
 }
 
 GUEST_TEST(deadline)
@@ -148,7 +129,7 @@ GUEST_TEST(deadline)
         wrmsr(MSR_DEADLINE, start + far - i * 1000);
         sample[i] = (u32)(rdtsc() - start);
     }
-    report("deadline-arm", SAMPLES);
+    bench_report("deadline-arm", sample, SAMPLES);
     bench_deadline("deadline-spinning", false);
     bench_deadline("deadline-from-hlt", true);
     lapic_fresh();
@@ -226,7 +207,7 @@ static void bench_switch(u32 count)
         cpu_cli();
     }
     EXPECT_TRUE(smp_wait(1));
-    report("switch", count);
+    bench_report("switch", sample, count);
 }
 
 /* The same to one that sleeps, and for which an interrupt came: to its handler. */
@@ -255,7 +236,7 @@ static void bench_switch_to_woken(void)
     smp_start(1, sleep_in_turn, 1);
     sleep_in_turn(0);
     EXPECT_TRUE(smp_wait(1));
-    report("switch-to-woken", SAMPLES);
+    bench_report("switch-to-woken", sample, SAMPLES);
 }
 
 static volatile u64 bench_end;

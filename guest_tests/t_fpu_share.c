@@ -2,6 +2,7 @@
  * switch is filled with a pattern of its own (seed=N on the command line), and none of it may
  * change while it sleeps, exits and computes (rounds=N).  Two of these with different seeds find
  * out what one of them gets to see of the other.  (threats.md, S08, S30) */
+#include "guest_tests/rt/cmdline.h"
 #include "guest_tests/rt/guest.h"
 
 #define ROUNDS_DEFAULT 100u
@@ -39,21 +40,6 @@ static struct state pattern, now;
 static u64 xcr0, rounds;
 static u32 vectors, vector_bytes;
 static bool has_tsc_aux, has_xsave;
-
-static u64 number_of(const char *key, u64 otherwise)
-{
-    const size_t len = strlen(key);
-    u64 number = 0;
-
-    for (const char *c = cmdline; *c != 0; c++) {
-        if (strncmp(c, key, len) != 0)
-            continue;
-        for (c += len; *c >= '0' && *c <= '9'; c++)
-            number = number * 10 + (u64)(*c - '0');
-        return number;
-    }
-    return otherwise;
-}
 
 /* ---------------------------------------------------------------- registers to and from memory */
 #define LOW_8(move, reg, order)                                                                    \
@@ -266,9 +252,9 @@ static void hold(void (*what)(u64 round))
 
 GUEST_TEST(fill)
 {
-    rounds = number_of("rounds=", ROUNDS_DEFAULT);
+    rounds = cmdline_number("rounds=", ROUNDS_DEFAULT);
     enable();
-    make_pattern(number_of("seed=", 1));
+    make_pattern(cmdline_number("seed=", 1));
     load_all();
     keep_legacy();
     pattern.xcr0 = has_xsave ? xcr0 : 0;
@@ -335,7 +321,7 @@ GUEST_TEST(smaller_xcr0)
 {
     if (!has_xsave)
         SKIP("no XSAVE");
-    make_pattern(number_of("seed=", 1) + 1);
+    make_pattern(cmdline_number("seed=", 1) + 1);
     load_all();
     keep_legacy();
     for (u64 i = 0; i < rounds; i++) {
