@@ -5,6 +5,7 @@
  * Input: pairs of {operation, argument}.  While the device lies, every register read takes one more
  * byte, that is XORed into the answer if it has its two highest bits set. */
 #include "tools/unit/e1000_model.h"
+#include "tools/unit/fuzz_input.h"
 
 #define CHECK(c)                                                                                   \
     do {                                                                                           \
@@ -18,8 +19,6 @@
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
-static const u8 *input;
-static size_t input_left;
 static bool lies;
 static struct e1000_model m;
 static struct e1000 e;
@@ -35,14 +34,6 @@ static struct {
     bool held;
 } buffer[BUFFERS];
 static struct io_dma memory;
-
-static u8 next(void)
-{
-    if (input_left == 0)
-        return 0;
-    input_left--;
-    return *input++;
-}
 
 static u32 lying_read(struct fake_io *io, bool ports, u64 at, u32 width)
 {

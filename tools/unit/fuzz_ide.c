@@ -4,6 +4,7 @@
  * kept; the bus master is stopped in the end.
  * Input: pairs of {operation, argument}; every register read takes one more byte, that is XORed
  * into the answer if it has its two highest bits set. */
+#include "tools/unit/fuzz_input.h"
 #include "tools/unit/ide_model.h"
 
 #define CHECK(c)                                                                                   \
@@ -19,8 +20,6 @@
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
-static const u8 *input;
-static size_t input_left;
 static bool lies;
 static struct ide_model m;
 static struct ide_channel c;
@@ -31,14 +30,6 @@ static struct job {
     struct io_dma memory;
     bool held;
 } job[JOBS];
-
-static u8 next(void)
-{
-    if (input_left == 0)
-        return 0;
-    input_left--;
-    return *input++;
-}
 
 static u32 lying_read(struct fake_io *io, bool ports, u64 at, u32 width)
 {

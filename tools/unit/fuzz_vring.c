@@ -7,6 +7,7 @@
 #include "control/guest/fetch.h"
 #include "control/virtio/ring.h"
 #include "lib/mem.h"
+#include "tools/unit/fuzz_input.h"
 #include <stdlib.h>
 
 #define CHECK(c)                                                                                   \
@@ -28,18 +29,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 static _Alignas(64) u8 low[RANGE];
 static _Alignas(64) u8 high[RANGE];
 static _Alignas(64) u8 top[RANGE];
-
-/* What is left of the input. */
-static const u8 *input;
-static size_t input_left;
-
-static u8 next(void)
-{
-    if (input_left == 0)
-        return 0;
-    input_left--;
-    return *input++;
-}
 
 /* The other side writes: where we have just read, or somewhere else. */
 static void change(const void *at)

@@ -9,6 +9,7 @@
 #include "control/virtio/pci.h"
 #include "control/virtio/rng.h"
 #include "lib/mem.h"
+#include "tools/unit/fuzz_input.h"
 #include <stdlib.h>
 
 #define CHECK(c)                                                                                   \
@@ -61,17 +62,6 @@ static _Alignas(64) u8 guest_high[GUEST_HALF];
 static _Alignas(64) u8 bounce[1024];
 
 /* ---- the input ---- */
-
-static const u8 *input;
-static size_t input_left;
-
-static u8 next(void)
-{
-    if (input_left == 0)
-        return 0;
-    input_left--;
-    return *input++;
-}
 
 static u16 next16(void)
 {

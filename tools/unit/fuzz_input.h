@@ -1,0 +1,14 @@
+/* What is left of a fuzzer's input, byte by byte; zeros when it is used up. */
+#pragma once
+#include "lib/types.h"
+
+static const u8 *input;
+static size_t input_left;
+
+static u8 next(void)
+{
+    if (input_left == 0)
+        return 0;
+    input_left--;
+    return *input++;
+}
