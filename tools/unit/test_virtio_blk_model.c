@@ -1,40 +1,13 @@
 /* Random traffic on several queues of virtio-blk against an array, with buffers cut anywhere and
  * disks with narrow limits; and resets in the middle of it. */
-#include "blk_driver.h"
+#include "blk_collect.h"
 
 #define OPERATIONS 400000u
 
-static u64 done_jobs;
-
-static void complete(const struct job *j, u32 len)
+static void look_at_disk(const struct job *j)
 {
-    const u32 bytes = j->sectors * SECTOR;
-
-    assert_int_equal(*drv_byte(j->status_at), VIRTIO_BLK_S_OK);
-    assert_int_equal(len, j->type == VIRTIO_BLK_T_IN ? bytes + 1 : 1);
-    if (j->type == VIRTIO_BLK_T_IN)
-        for (u32 i = 0; i < bytes; i++)
-            assert_int_equal(*drv_byte(j->data_at + i), j->expected[i]);
-    else
-        memcpy(model + j->first * SECTOR, j->expected, bytes);
-    assert_memory_equal(disk.content + j->first * SECTOR, model + j->first * SECTOR, bytes);
-    done_jobs++;
-}
-
-static void collect(u16 queue)
-{
-    u32 head, len;
-
-    while (drv_used(&q[queue], &head, &len)) {
-        u32 i = 0;
-        while (i < JOBS && !(job[i].used && job[i].queue == queue && job[i].head == head))
-            i++;
-        assert_true(i < JOBS);
-        complete(&job[i], len);
-        job[i].used = false;
-    }
-    if (q[queue].event_idx)
-        *drv_used_event(&q[queue]) = q[queue].used_seen;
+    assert_memory_equal(disk.content + j->first * SECTOR, model + j->first * SECTOR,
+                        j->sectors * SECTOR);
 }
 
 static void traffic(u32 sector_size, const struct disk *limits, u64 features, u32 operations)

@@ -1,7 +1,7 @@
 /* The program that has the devices dies and another one goes on: random traffic of virtio-blk with
  * crashes at any time, which its driver does not notice; what a network card's driver has set; and
  * what is not gone on with. */
-#include "blk_driver.h"
+#include "blk_collect.h"
 #include "control/virtio/keep.h"
 #include "control/virtio/net.h"
 
@@ -9,31 +9,11 @@
 
 static struct virtio_kept kept;
 static struct vring_journal journals[VIRTIO_QUEUES_MAX];
-static u64 done_jobs;
 
-static void collect(u16 queue)
+static void look_at_disk(const struct job *j)
 {
-    u32 head, len;
-
-    while (drv_used(&q[queue], &head, &len)) {
-        u32 i = 0;
-        while (i < JOBS && !(job[i].used && job[i].queue == queue && job[i].head == head))
-            i++;
-        assert_true(i < JOBS);
-        const struct job *const j = &job[i];
-        const u32 bytes = j->sectors * SECTOR;
-        assert_int_equal(*drv_byte(j->status_at), VIRTIO_BLK_S_OK);
-        if (j->type == VIRTIO_BLK_T_IN)
-            for (u32 k = 0; k < bytes; k++)
-                assert_int_equal(*drv_byte(j->data_at + k), j->expected[k]);
-        else
-            memcpy(model + j->first * SECTOR, j->expected, bytes);
-        assert_memory_equal(disk.content + j->first * SECTOR, model + j->first * SECTOR, bytes);
-        done_jobs++;
-        job[i].used = false;
-    }
-    if (q[queue].event_idx)
-        *drv_used_event(&q[queue]) = q[queue].used_seen;
+    assert_memory_equal(disk.content + j->first * SECTOR, model + j->first * SECTOR,
+                        j->sectors * SECTOR);
 }
 
 /* Requests that are in the disk are done or not; nobody is told. */
