@@ -119,6 +119,8 @@ const struct key config_keys[] = {
     { "live",       GUEST(live),        CHOICE(switches, CONFIG_OFF) },
     { "touch",      GUEST(touch),       CHOICE(switches, CONFIG_OFF) },
     { "served",     GUEST(served),      CHOICE(serveds, CONFIG_SERVED_OFF) },
+    { "disk",       GUEST(devices),     .type = TYPE_DEVICE, .room = CONFIG_DEVICES_MAX },
+    { "net",        GUEST(devices),     .type = TYPE_DEVICE, .room = CONFIG_DEVICES_MAX },
     { "module",     GUEST(module),      .type = TYPE_MODULE, .room = CONFIG_PATH_MAX },
 };
 // clang-format on
@@ -163,6 +165,10 @@ struct allowed key_allowed(const struct key *key)
     case TYPE_PATH:
     case TYPE_MODULE:
         fmt_buf(text, size, "a file below \\lintel\\, at most %u bytes of ASCII, no '..'",
+                key->room - 1);
+        break;
+    case TYPE_DEVICE:
+        fmt_buf(text, size, "text, of all disks and networks of a guest at most %u bytes",
                 key->room - 1);
         break;
     case TYPE_TEXT: fmt_buf(text, size, "text of at most %u bytes", key->room - 1); break;

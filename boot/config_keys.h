@@ -3,7 +3,7 @@
 #include "boot/config_text.h"
 #include "config.h"
 
-#define CONFIG_KEYS 38u
+#define CONFIG_KEYS 40u
 
 enum key_scope { SCOPE_GLOBAL, SCOPE_GUEST };
 enum key_type {
@@ -14,7 +14,8 @@ enum key_type {
     TYPE_CPUS,
     TYPE_PATH, /* and these strings */
     TYPE_TEXT,
-    TYPE_MODULE
+    TYPE_MODULE,
+    TYPE_DEVICE /* these two may be repeated */
 };
 
 struct key {

@@ -166,6 +166,22 @@ static err_t take_module(struct parser *p, struct span *rest, const struct key *
     return OK;
 }
 
+/* A line of the guest's devices; what it says is the control partition's to understand. */
+static err_t take_device(struct parser *p, struct span *rest, const struct key *key)
+{
+    char *const devices = p->guest->devices;
+    const size_t used = strlen(devices), head = strlen(key->name) + 1;
+    const char *const at = rest->at;
+
+    if (used + head + 2 >= key->room)
+        return fail(p, at, "%s: allowed: %s", key->name, key_allowed(key).text);
+    fmt_buf(devices + used, key->room - used, "%s ", key->name);
+    /* A byte less: the line's end. */
+    TRY(take_value(p, rest, key, false, devices + used + head, key->room - used - head - 1));
+    memcpy(devices + strlen(devices), "\n", 2);
+    return OK;
+}
+
 /* ---------------------------------------------------------------- keys */
 
 static err_t unknown_key(struct parser *p, struct span word)
@@ -200,7 +216,7 @@ static err_t find_key(struct parser *p, struct span word, const struct key **fou
         if (key->scope == SCOPE_GUEST && !p->guest)
             return fail(p, word.at, "%s is a key of a guest: put it behind a [guest NAME]",
                         key->name);
-        if (p->seen[i] != 0 && key->type != TYPE_MODULE)
+        if (p->seen[i] != 0 && key->type < TYPE_MODULE)
             return fail(p, word.at, "%s is given twice, first in line %u", key->name, p->seen[i]);
         p->seen[i] = p->line_number;
         *found = key;
@@ -235,6 +251,7 @@ static err_t parse_setting(struct parser *p, struct span s)
     case TYPE_PATH: TRY(take_path(p, &rest, key, false, field)); break;
     case TYPE_TEXT: TRY(take_value(p, &rest, key, false, field, key->room)); break;
     case TYPE_MODULE: TRY(take_module(p, &rest, key)); break;
+    case TYPE_DEVICE: TRY(take_device(p, &rest, key)); break;
     default: TRY(take_number(p, &rest, key, field)); break;
     }
     if (!span_is_end(rest))
@@ -261,6 +278,28 @@ static void set_initials(struct parser *p, enum key_scope scope, void *base)
     }
 }
 
+/* The control partition reaches what a driver that knows nothing of it puts into its rings. */
+static err_t check_devices(struct parser *p)
+{
+    u32 *const served = &p->guest->served;
+    bool said = false;
+
+    for (u32 i = 0; i < CONFIG_KEYS; i++)
+        said |= p->seen[i] != 0 && config_keys[i].offset == offsetof(struct config_guest, served) &&
+                config_keys[i].scope == SCOPE_GUEST;
+    if (said && *served != CONFIG_SERVED_MEMORY)
+        return fail_at(p, p->guest_line, p->guest_column,
+                       "guest %s has disks or networks: allowed: served = memory, or no 'served'",
+                       p->guest->name);
+    if (p->out->control[0] == 0)
+        return fail_at(p, p->guest_line, p->guest_column,
+                       "guest %s has disks or networks: needed: control = control.elf before the "
+                       "first [guest NAME]",
+                       p->guest->name);
+    *served = CONFIG_SERVED_MEMORY;
+    return OK;
+}
+
 /* The section ends: does it have all that it needs? */
 static err_t finish_guest(struct parser *p)
 {
@@ -268,7 +307,7 @@ static err_t finish_guest(struct parser *p)
         if (config_keys[i].required && p->seen[i] == 0)
             return fail_at(p, p->guest_line, p->guest_column, "guest %s has no %s; allowed: %s",
                            p->guest->name, config_keys[i].name, key_allowed(&config_keys[i]).text);
-    return OK;
+    return p->guest && p->guest->devices[0] ? check_devices(p) : OK;
 }
 
 static err_t check_name(struct parser *p, struct span name)

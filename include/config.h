@@ -8,6 +8,7 @@
 #define CONFIG_PATH_MAX      128u
 #define CONFIG_CMDLINE_MAX   1024u
 #define CONFIG_STRING_MAX    128u
+#define CONFIG_DEVICES_MAX   512u
 #define CONFIG_GUESTS_MAX    128u
 #define CONFIG_GUEST_MODULES 8u
 #define CONFIG_VCPUS_MAX     8u
@@ -100,6 +101,9 @@ struct config_guest {
     u32 touch;      /* enum config_switch: a page is mapped at its first access */
     u32 served;     /* enum config_served */
     u32 module_count;
+    /* What the control partition is to serve: for each device a line, its key, a blank, its value.
+     * Nobody else reads it. */
+    char devices[CONFIG_DEVICES_MAX];
     char kernel[CONFIG_PATH_MAX];
     char initrd[CONFIG_PATH_MAX]; /* empty: none */
     char cmdline[CONFIG_CMDLINE_MAX];

@@ -1,7 +1,7 @@
 /* Writes the tables that a guest of so many processors gets, for tools/tests/test_guest_tables.py:
- *   guest_tables CPUS DIR
- * gives DIR/xsdt.dat, facp.dat, facs.dat, apic.dat, dsdt.dat, and smbios.dat: entry point and
- * structures, as they lie in the guest's memory. */
+ *   guest_tables CPUS PCI DIR
+ * gives DIR/xsdt.dat, facp.dat, facs.dat, apic.dat, dsdt.dat, with a PCI bus (PCI: 1) mcfg.dat, and
+ * smbios.dat: entry point and structures, as they lie in the guest's memory. */
 #include "vmm/acpi_build.h"
 #include "vmm/smbios_build.h"
 #include <stdio.h>
@@ -53,9 +53,9 @@ static void save_table(const char *dir, const char *name, u64 gpa)
     save(dir, name, table, len);
 }
 
-static void save_acpi(const char *dir, u32 cpus)
+static void save_acpi(const char *dir, u32 cpus, bool pci)
 {
-    if (acpi_build(acpi, sizeof(acpi), &(struct acpi_guest){.cpus = cpus}) == 0)
+    if (acpi_build(acpi, sizeof(acpi), &(struct acpi_guest){.cpus = cpus, .pci = pci}) == 0)
         fail("no ACPI tables");
 
     const u8 *const xsdt = at_gpa(field(acpi + 24, 8));
@@ -64,6 +64,8 @@ static void save_acpi(const char *dir, u32 cpus)
     save_table(dir, "xsdt", field(acpi + 24, 8));
     save_table(dir, "facp", field(xsdt + 36, 8));
     save_table(dir, "apic", field(xsdt + 44, 8));
+    if (pci)
+        save_table(dir, "mcfg", field(xsdt + 52, 8));
     save_table(dir, "facs", field(facp + 132, 8));
     save_table(dir, "dsdt", field(facp + 40, 4));
 }
@@ -86,11 +88,11 @@ static void save_smbios(const char *dir, u32 cpus)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
-        fail("usage: guest_tables CPUS DIR");
+    if (argc != 4)
+        fail("usage: guest_tables CPUS PCI DIR");
     const u32 cpus = (u32)strtoul(argv[1], NULL, 10);
 
-    save_acpi(argv[2], cpus);
-    save_smbios(argv[2], cpus);
+    save_acpi(argv[3], cpus, argv[2][0] == '1');
+    save_smbios(argv[3], cpus);
     return 0;
 }

@@ -1,6 +1,7 @@
 /* The guest's ACPI tables; see acpi_build.h.  ACPI Specification 6.5, 5.2 "ACPI System
  * Description Tables".  Pure. */
 #include "vmm/acpi_build.h"
+#include "abi/control.h"
 #include "lib/mem.h"
 #include "vmm/acpi_dsdt.h"
 #include "vmm/dev/ioapic.h"
@@ -31,10 +32,10 @@ static void end_table(struct out *o, size_t table)
     out_set8(o, table + 9, 0u - out_sum(o, table, o->at));
 }
 
-static void put_dsdt(struct out *o, u32 cpus)
+static void put_dsdt(struct out *o, const struct acpi_guest *guest)
 {
     const size_t table = begin_table(o, "DSDT", 2);
-    acpi_put_devices(o, cpus);
+    acpi_put_devices(o, guest->cpus, guest->pci);
     end_table(o, table);
 }
 
@@ -68,7 +69,7 @@ enum { ARCH_LEGACY_DEVICES = BIT32(0), ARCH_NO_VGA = BIT32(2), ARCH_NO_MSI = BIT
        ARCH_NO_ASPM = BIT32(4) }; /* bit 1, 8042, is clear: Linux does not look for a keyboard */
 // clang-format on
 
-static void put_fadt(struct out *o, u64 facs, u64 dsdt)
+static void put_fadt(struct out *o, const struct acpi_guest *guest, u64 facs, u64 dsdt)
 {
     const size_t table = begin_table(o, "FACP", 6);
     out_le(o, 0, 4); /* FIRMWARE_CTRL: the 64-bit one is used */
@@ -93,7 +94,7 @@ static void put_fadt(struct out *o, u64 facs, u64 dsdt)
     out_le(o, 0xfff, 2); /* P_LVL3_LAT: no C3 */
     out_le(o, 0, 8);     /* FLUSH_SIZE, FLUSH_STRIDE, DUTY_OFFSET, DUTY_WIDTH, DAY_ALRM, MON_ALRM */
     out_u8(o, 0x32);     /* CENTURY */
-    out_le(o, ARCH_LEGACY_DEVICES | ARCH_NO_VGA | ARCH_NO_MSI | ARCH_NO_ASPM, 2);
+    out_le(o, ARCH_LEGACY_DEVICES | ARCH_NO_VGA | ARCH_NO_ASPM | (guest->pci ? 0 : ARCH_NO_MSI), 2);
     out_u8(o, 0);
     out_le(o,
            FADT_WBINVD | FADT_PROC_C1 | FADT_NO_POWER_BUTTON | FADT_NO_SLEEP_BUTTON |
@@ -164,11 +165,27 @@ static void put_madt(struct out *o, u32 cpus)
     end_table(o, table);
 }
 
-static void put_xsdt(struct out *o, u64 fadt, u64 madt)
+/* PCI Firmware Specification, "MCFG Table Description": bus 0 alone. */
+static void put_mcfg(struct out *o)
+{
+    const size_t table = begin_table(o, "MCFG", 1);
+    out_le(o, 0, 8);
+    out_le(o, ABI_PCI_ECAM, 8);
+    out_le(o, 0, 2); /* segment group */
+    out_u8(o, 0);    /* first bus, */
+    out_u8(o, 0);    /* last */
+    out_le(o, 0, 4);
+    end_table(o, table);
+}
+
+/* mcfg: 0, there is none. */
+static void put_xsdt(struct out *o, u64 fadt, u64 madt, u64 mcfg)
 {
     const size_t table = begin_table(o, "XSDT", 1);
     out_le(o, fadt, 8);
     out_le(o, madt, 8);
+    if (mcfg)
+        out_le(o, mcfg, 8);
     end_table(o, table);
 }
 
@@ -197,16 +214,20 @@ size_t acpi_build(u8 *buf, size_t size, const struct acpi_guest *guest)
     put_facs(&o);
     const u64 facs = ACPI_GUEST_BASE + o.at - 64;
     const u64 dsdt = ACPI_GUEST_BASE + o.at;
-    put_dsdt(&o, guest->cpus);
+    put_dsdt(&o, guest);
     out_align(&o, 16);
     const u64 fadt = ACPI_GUEST_BASE + o.at;
-    put_fadt(&o, facs, dsdt);
+    put_fadt(&o, guest, facs, dsdt);
     out_align(&o, 16);
     const u64 madt = ACPI_GUEST_BASE + o.at;
     put_madt(&o, guest->cpus);
     out_align(&o, 16);
+    const u64 mcfg = guest->pci ? ACPI_GUEST_BASE + o.at : 0;
+    if (guest->pci)
+        put_mcfg(&o);
+    out_align(&o, 16);
     const u64 xsdt = ACPI_GUEST_BASE + o.at;
-    put_xsdt(&o, fadt, madt);
+    put_xsdt(&o, fadt, madt, mcfg);
     const size_t used = o.at;
     if (used > o.size)
         return 0;

@@ -1,4 +1,4 @@
-/* The ACPI tables that a guest sees: RSDP, XSDT, FADT, FACS, MADT, DSDT.  Pure.
+/* The ACPI tables that a guest sees: RSDP, XSDT, FADT, FACS, MADT, MCFG, DSDT.  Pure.
  * ACPI Specification 6.5, chapter 5. */
 #pragma once
 #include "config.h"
@@ -10,6 +10,7 @@
 /* What the tables say of a guest beside its board, which all guests have. */
 struct acpi_guest {
     u32 cpus; /* 1 to CONFIG_VCPUS_MAX; the local APIC of vCPU n has the ID n */
+    bool pci; /* the control partition serves a PCI bus (abi/control.h) */
 };
 
 /* Fills buf (which will be at ACPI_GUEST_BASE); returns bytes used, 0 if size is too small or

@@ -1,13 +1,15 @@
 /* The devices that a guest is told of, in AML: ACPI Specification 6.5, 20 "ACPI Machine Language
  * (AML) Specification" and 6.1.12 "_UID"; each is what vmm/board.c has.  Pure. */
 #include "vmm/acpi_dsdt.h"
+#include "abi/control.h"
 #include "vmm/dev/pm.h"
 
 /* ---------------------------------------------------- AML */
 // clang-format off
 enum { AML_NAME = 0x08, AML_BYTE = 0x0a, AML_DWORD = 0x0c, AML_STRING = 0x0d, AML_SCOPE = 0x10, AML_BUFFER = 0x11,
        AML_PACKAGE = 0x12, AML_EXT = 0x5b, AML_EXT_DEVICE = 0x82 };
-enum { RES_IRQ_NO_FLAGS = 0x22, RES_IO = 0x47, RES_IO_DECODE16 = 1, RES_END = 0x79 };
+enum { RES_IRQ_NO_FLAGS = 0x22, RES_IO = 0x47, RES_IO_DECODE16 = 1, RES_END = 0x79, RES_MEMORY32_FIXED = 0x86,
+       RES_DWORD = 0x87, RES_WORD = 0x88 };
 enum { STA_PRESENT = 0x0f }; /* present, enabled, shown, functioning: 6.3.7 "_STA (Device Status)" */
 // clang-format on
 
@@ -83,29 +85,52 @@ static const struct device devices[] = {
 };
 // clang-format on
 
+/* A template of resources, as _CRS gives it. */
+struct resources {
+    size_t buffer, size_at;
+};
+
+static struct resources resources_begin(struct out *o)
+{
+    struct resources r;
+
+    aml_name(o, "_CRS");
+    r.buffer = aml_begin(o, AML_BUFFER);
+    out_u8(o, AML_BYTE); /* BufferSize */
+    r.size_at = o->at;
+    out_u8(o, 0);
+    return r;
+}
+
+static void resources_end(struct out *o, struct resources r)
+{
+    out_u8(o, RES_END);
+    out_u8(o, 0); /* checksum: not used */
+    out_set8(o, r.size_at, (u32)(o->at - r.size_at - 1));
+    aml_end(o, r.buffer);
+}
+
+static void put_io(struct out *o, u16 base, u8 len)
+{
+    out_u8(o, RES_IO);
+    out_u8(o, RES_IO_DECODE16);
+    out_le(o, base, 2); /* minimum and maximum base are the same: fixed */
+    out_le(o, base, 2);
+    out_u8(o, 1); /* alignment */
+    out_u8(o, len);
+}
+
 static void put_resources(struct out *o, const struct device *d)
 {
-    aml_name(o, "_CRS");
-    const size_t buffer = aml_begin(o, AML_BUFFER);
-    out_u8(o, AML_BYTE); /* BufferSize */
-    const size_t size_at = o->at;
-    out_u8(o, 0);
-    for (size_t i = 0; i < ARRAY_LEN(d->io) && d->io[i].len; i++) {
-        out_u8(o, RES_IO);
-        out_u8(o, RES_IO_DECODE16);
-        out_le(o, d->io[i].base, 2); /* minimum and maximum base are the same: fixed */
-        out_le(o, d->io[i].base, 2);
-        out_u8(o, 1); /* alignment */
-        out_u8(o, d->io[i].len);
-    }
+    const struct resources r = resources_begin(o);
+
+    for (size_t i = 0; i < ARRAY_LEN(d->io) && d->io[i].len; i++)
+        put_io(o, d->io[i].base, d->io[i].len);
     if (d->irq != NO_IRQ) {
         out_u8(o, RES_IRQ_NO_FLAGS);
         out_le(o, BIT32(d->irq), 2);
     }
-    out_u8(o, RES_END);
-    out_u8(o, 0); /* checksum: not used */
-    out_set8(o, size_at, (u32)(o->at - size_at - 1));
-    aml_end(o, buffer);
+    resources_end(o, r);
 }
 
 /* A processor: its _UID is the one in the MADT. */
@@ -136,8 +161,92 @@ static void put_device(struct out *o, const struct device *d)
     aml_end(o, device);
 }
 
+/* ---------------------------------------------------- the PCI bus */
+// clang-format off
+enum { SPACE_MEMORY = 0, SPACE_BUS = 2, SPACE_FIXED = 0x0c, SPACE_WRITABLE = 1 };
+enum { WINDOW_PRODUCER = 0, BUS_LEN = 13, MEMORY_LEN = 23, FIXED_LEN = 9 };
+// clang-format on
+
+/* 6.4.3.5.3 "Word Address Space Descriptor", 6.4.3.5.2 "DWord Address Space Descriptor". */
+static void put_bus_resources(struct out *o)
+{
+    const struct resources r = resources_begin(o);
+
+    out_u8(o, RES_WORD);
+    out_le(o, BUS_LEN, 2);
+    out_u8(o, SPACE_BUS);
+    out_u8(o, SPACE_FIXED | WINDOW_PRODUCER);
+    out_u8(o, 0);
+    out_le(o, 0, 8); /* granularity, first bus, last bus, translation */
+    out_le(o, 1, 2);
+    put_io(o, 0xcf8, 8);
+    out_u8(o, RES_DWORD);
+    out_le(o, MEMORY_LEN, 2);
+    out_u8(o, SPACE_MEMORY);
+    out_u8(o, SPACE_FIXED | WINDOW_PRODUCER);
+    out_u8(o, SPACE_WRITABLE); /* not cacheable */
+    out_le(o, 0, 4);           /* granularity */
+    out_le(o, ABI_PCI_MEMORY, 4);
+    out_le(o, ABI_PCI_MEMORY_LAST, 4);
+    out_le(o, 0, 4); /* translation */
+    out_le(o, ABI_PCI_MEMORY_LAST + 1 - ABI_PCI_MEMORY, 4);
+    resources_end(o, r);
+}
+
+/* 6.2.13 "_PRT (PCI Routing Table)": a device has one function, which uses INTA alone. */
+static void put_routing(struct out *o)
+{
+    aml_name(o, "_PRT");
+    const size_t table = aml_begin(o, AML_PACKAGE);
+    out_u8(o, ABI_PCI_SLOTS);
+    for (u32 slot = 0; slot < ABI_PCI_SLOTS; slot++) {
+        const size_t row = aml_begin(o, AML_PACKAGE);
+        out_u8(o, 4);
+        out_u8(o, AML_DWORD);
+        out_le(o, slot << 16 | 0xffff, 4);
+        aml_byte(o, 0); /* INTA */
+        aml_byte(o, 0); /* no link device: a global interrupt */
+        aml_byte(o, (u8)ABI_PCI_LINE(slot));
+        aml_end(o, row);
+    }
+    aml_end(o, table);
+}
+
+/* The PCI Firmware Specification wants the ECAM area among the resources of the motherboard. */
+static void put_ecam(struct out *o)
+{
+    const size_t device = aml_begin(o, AML_EXT_DEVICE);
+    out_text(o, "ECAM", 4);
+    aml_name(o, "_HID");
+    aml_eisa_id(o, "PNP0C02");
+    aml_name(o, "_UID");
+    aml_byte(o, 1);
+    const struct resources r = resources_begin(o);
+    out_u8(o, RES_MEMORY32_FIXED);
+    out_le(o, FIXED_LEN, 2);
+    out_u8(o, SPACE_WRITABLE);
+    out_le(o, ABI_PCI_ECAM, 4);
+    out_le(o, ABI_PCI_ECAM_LAST + 1 - ABI_PCI_ECAM, 4);
+    resources_end(o, r);
+    aml_end(o, device);
+}
+
+static void put_pci(struct out *o)
+{
+    const size_t device = aml_begin(o, AML_EXT_DEVICE);
+    out_text(o, "PCI0", 4);
+    aml_name(o, "_HID");
+    aml_eisa_id(o, "PNP0A03");
+    aml_name(o, "_UID");
+    aml_byte(o, 0);
+    put_bus_resources(o);
+    put_routing(o);
+    aml_end(o, device);
+    put_ecam(o);
+}
+
 /* \_S5: what to write to SLP_TYP for power off; \_SB: the devices. */
-void acpi_put_devices(struct out *o, u32 cpus)
+void acpi_put_devices(struct out *o, u32 cpus, bool pci)
 {
     aml_name(o, "_S5_");
     const size_t package = aml_begin(o, AML_PACKAGE);
@@ -153,5 +262,7 @@ void acpi_put_devices(struct out *o, u32 cpus)
         put_processor(o, cpu);
     for (size_t i = 0; i < ARRAY_LEN(devices); i++)
         put_device(o, &devices[i]);
+    if (pci)
+        put_pci(o);
     aml_end(o, scope);
 }

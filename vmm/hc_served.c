@@ -27,7 +27,8 @@ static struct vm *lock_served(u64 number, i64 *refusal)
 /* ------------------------------------------------------------ partitions */
 
 _Static_assert((u32)ABI_SERVED_DEVICES == CONFIG_SERVED_DEVICES &&
-                   (u32)ABI_SERVED_MEMORY == CONFIG_SERVED_MEMORY,
+                   (u32)ABI_SERVED_MEMORY == CONFIG_SERVED_MEMORY &&
+                   ABI_DEVICES_MAX == CONFIG_DEVICES_MAX,
                "one numbering");
 
 static void describe(const struct vm *vm, u32 life, struct abi_partition *p)
@@ -40,6 +41,7 @@ static void describe(const struct vm *vm, u32 life, struct abi_partition *p)
         .memory = vm->config->memory,
     };
     memcpy(p->name, vm->config->name, strnlen(vm->config->name, sizeof(p->name) - 1));
+    memcpy(p->devices, vm->config->devices, sizeof(p->devices));
 }
 
 i64 hc_partition(struct vcpu *v, const struct hc_args *args)
@@ -83,7 +85,8 @@ static bool may_claim_ports(const struct vm *vm, const struct abi_range *r)
     if (r->last > 0xffff)
         return false;
     for (u64 port = r->first; port <= r->last; port++)
-        if (io_find((u16)port)->action != IO_REFUSE || port == vm->board.debug_exit_port)
+        if (io_find((u16)port)->action > (port > r->first ? IO_SHARED : IO_SPARE) ||
+            port == vm->board.debug_exit_port)
             return false;
     return true;
 }

@@ -188,7 +188,7 @@ static NOINLINE enum verdict io_special(struct vcpu *v, const struct exit *x)
 {
     enum verdict verdict;
 
-    if (io_find(port_of(x))->action == IO_REFUSE && forward_port(v, x, &verdict))
+    if (io_find(port_of(x))->action <= IO_SPARE && forward_port(v, x, &verdict))
         return verdict;
     board_lock(v);
     verdict = io(v, x);

@@ -13,9 +13,10 @@
 
 #define ABI_INFO_MAGIC  0x4c4f52544e4f4354ull
 #define ABI_VERSION     1u
-#define ABI_REVISION    2u
+#define ABI_REVISION    3u
 #define ABI_EVENTS      256u /* event ports */
 #define ABI_SLOTS       256u /* request slots, one for each virtual CPU of a served guest */
+#define ABI_DEVICES_MAX 512u /* bytes of text about a guest's devices */
 #define ABI_WORDS(bits) ((bits) / 64)
 
 /* The event port that the microkernel uses by itself; all others are the control partition's to
@@ -79,6 +80,15 @@ struct abi_range {
     u32 reserved;    /* 0 */
 };
 
+/* The PCI bus of a guest whose configuration asks for devices, as its ACPI tables describe it: the
+ * ports 0xcf8 to 0xcff, an ECAM area of bus 0, memory for BARs; pin INTA of each slot at a line. */
+#define ABI_PCI_MEMORY      0xe0000000ull
+#define ABI_PCI_MEMORY_LAST 0xefffffffull
+#define ABI_PCI_ECAM        0xf0000000ull
+#define ABI_PCI_ECAM_LAST   0xf00fffffull
+#define ABI_PCI_SLOTS       32u
+#define ABI_PCI_LINE(slot)  (16u + (slot) % 8u)
+
 /* A write of `bytes` bytes to exactly this address, of this value if has_value says so. */
 struct abi_doorbell {
     u64 address;
@@ -105,4 +115,5 @@ struct abi_partition {
     u32 life;   /* changes with each of its lives */
     u64 memory; /* bytes */
     char name[32];
+    char devices[ABI_DEVICES_MAX]; /* what its configuration asks for: lines of text */
 };

@@ -14,6 +14,11 @@ on the emulator a tick is an instruction (`guest_tests/t_bench_rows.c`, `make me
 """
 ALL_BITS = {32: 0xFFFFFFFF, 64: 0xFFFFFFFFFFFFFFFF}
 
+# What is done with a port, as tools/policy_tables.c names it.
+ACTIONS = {"model": "a model in Lintel", "pass": "no exit",
+           "spare": "a model in Lintel, unless the control partition has claimed the port",
+           "shared": "a model in Lintel; a wider access from the port before may be claimed"}
+
 
 def code(names):
     return "<br>".join(f"`{name}`" for name in names) or "-"
@@ -145,7 +150,7 @@ Every MSR that a guest has (`vmm/policy/msr.c`); the VMCS's bitmap is computed f
     def ports(self):
         ports = [[span(row), row["name"],
                   ", ".join(str(size) for size in (1, 2, 4) if row["sizes"] & size),
-                  {"model": "a model in Lintel", "pass": "no exit"}[row["action"]],
+                  ACTIONS[row["action"]],
                   *self.tests("port", row), self.ticks("port", row, "in"),
                   self.ticks("port", row, "out")] for row in self.tables["port"]]
         memory = [[span(row), row["name"],

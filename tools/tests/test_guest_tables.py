@@ -2,6 +2,7 @@
 and compiles them again, its interpreter loads them, and dmidecode lists the SMBIOS structures.
 
 The program build/unit-gcc/guest_tables writes them; LINTEL_BUILD names another build folder."""
+import itertools
 import os
 import re
 import struct
@@ -18,15 +19,18 @@ COMPLAINT = re.compile(r"error|warning|remark|invalid|unknown|\*\*\*", re.IGNORE
 # What iasl writes into a header itself: checksum, compiler's name and version.
 COMPILERS_BYTES = [9, *range(28, 36)]
 DSDT_DEVICES = {"PIC": "{2}", "TIMR": "{0}", "RTC": "{8}", "COM1": "{4}", "SYSR": ""}
+PCI_DEVICES = ["PCI0", "ECAM"]
+PCI_SLOTS = 32
 
 
 def each(test):
-    """Calls it with each number of processors and a folder with the tables of such a guest."""
+    """Calls it with each number of processors, whether there is a PCI bus, and a folder with the
+    tables of such a guest."""
     def run(self):
-        for cpus in CPUS:
-            with self.subTest(cpus=cpus), tempfile.TemporaryDirectory() as name:
-                self.run_program(name, str(PROGRAM), str(cpus), ".")
-                test(self, cpus, Path(name))
+        for cpus, pci in itertools.product(CPUS, (False, True)):
+            with self.subTest(cpus=cpus, pci=pci), tempfile.TemporaryDirectory() as name:
+                self.run_program(name, str(PROGRAM), str(cpus), str(int(pci)), ".")
+                test(self, cpus, pci, Path(name))
     return run
 
 
@@ -44,8 +48,8 @@ class GuestTables(unittest.TestCase):
         return done.stdout
 
     @each
-    def test_acpi_compiles_again(self, cpus, folder):
-        for table in ACPI_TABLES:
+    def test_acpi_compiles_again(self, cpus, pci, folder):
+        for table in (*ACPI_TABLES, "mcfg") if pci else ACPI_TABLES:
             said = self.run_program(folder, "iasl", "-d", f"{table}.dat")
             self.assertIsNone(COMPLAINT.search(said), said)
             (folder / "again").mkdir(exist_ok=True)
@@ -66,31 +70,36 @@ class GuestTables(unittest.TestCase):
         self.assertEqual(before, after, table)
 
     @each
-    def test_devices(self, cpus, folder):
+    def test_devices(self, cpus, pci, folder):
         self.run_program(folder, "iasl", "-d", "dsdt.dat")
         text = re.sub(r"\s", "", (folder / "dsdt.dsl").read_text())
         devices = re.findall(r"Device\((\w+)\)", text)
-        self.assertEqual(devices, [f"CPU{n}" for n in range(cpus)] + list(DSDT_DEVICES))
+        self.assertEqual(devices, [f"CPU{n}" for n in range(cpus)] + list(DSDT_DEVICES) +
+                         (PCI_DEVICES if pci else []))
         self.assertEqual(text.count('"ACPI0007"'), cpus)
         self.assertEqual("".join(re.findall(r"IRQNoFlags\(\)(\{\d+\})", text)),
                          "".join(DSDT_DEVICES.values()))
 
     # With a FADT of its own: acpiexec's self-tests want GPE blocks and PM2, which no guest has.
     @each
-    def test_acpi_loads(self, cpus, folder):
+    def test_acpi_loads(self, cpus, pci, folder):
         wanted = [r"\_S5"] + [rf"\_SB.CPU{n}.{name}" for n in range(cpus)
                               for name in ("_UID", "_STA")]
+        if pci:
+            wanted += [r"\_SB.PCI0._PRT"]
         said = self.run_program(folder, "acpiexec", "-b",
                                 "; ".join(f"evaluate {path}" for path in wanted),
                                 *(f"{table}.dat" for table in ("dsdt", "facs", "apic")))
         self.assertIn("1 ACPI AML tables successfully acquired and loaded", said)
         self.assertIsNone(re.search(r"error|warning|AE_", said, re.IGNORECASE), said)
         values = [int(value, 16) for value in re.findall(r"\[Integer\] = ([0-9A-F]+)", said)]
+        routes = [value for slot in range(PCI_SLOTS if pci else 0)
+                  for value in (slot << 16 | 0xffff, 0, 0, 16 + slot % 8)]
         self.assertEqual(values, [5, 5, 0, 0] + [value for n in range(cpus)
-                                                 for value in (n, 0xf)], said)
+                                                 for value in (n, 0xf)] + routes, said)
 
     @each
-    def test_smbios(self, cpus, folder):
+    def test_smbios(self, cpus, _pci, folder):
         data = bytearray((folder / "smbios.dat").read_bytes())
         self.assertEqual(struct.unpack_from("<Q", data, 16)[0], 0xf0020)
         struct.pack_into("<Q", data, 16, 32)  # in a dump, the structures lie here

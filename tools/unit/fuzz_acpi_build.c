@@ -45,7 +45,7 @@ static void judge(const u8 *bytes, size_t used, u32 cpus)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static size_t needed[CONFIG_VCPUS_MAX + 1];
+    static size_t needed[2][CONFIG_VCPUS_MAX + 1];
     struct {
         u32 cpus;
         u16 len;
@@ -57,21 +57,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(&in, data, sizeof(in));
     if (in.fill & 1) /* one that there may be */
         in.cpus = in.cpus % CONFIG_VCPUS_MAX + 1;
+    const bool pci = in.fill & 2;
     u8 *const buf = malloc(in.len ? in.len : 1); /* of exactly that size, for the sanitizer */
 
     CHECK(buf);
     memset(buf, in.fill, in.len);
-    const size_t used = acpi_build(buf, in.len, &(struct acpi_guest){.cpus = in.cpus});
+    const size_t used = acpi_build(buf, in.len, &(struct acpi_guest){.cpus = in.cpus, .pci = pci});
 
     CHECK(used <= in.len);
     if (in.cpus < 1 || in.cpus > CONFIG_VCPUS_MAX) {
         CHECK(used == 0);
     } else if (used) {
-        CHECK(!needed[in.cpus] || needed[in.cpus] == used); /* whatever was there before */
-        needed[in.cpus] = used;
+        CHECK(!needed[pci][in.cpus] ||
+              needed[pci][in.cpus] == used); /* whatever was there before */
+        needed[pci][in.cpus] = used;
         judge(buf, used, in.cpus);
     } else {
-        CHECK(!needed[in.cpus] || in.len < needed[in.cpus]);
+        CHECK(!needed[pci][in.cpus] || in.len < needed[pci][in.cpus]);
     }
     free(buf);
     return 0;

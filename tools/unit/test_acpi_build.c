@@ -1,5 +1,6 @@
 /* The guest's ACPI tables: checksums, lengths, pointers, the values that must agree with
  * the board.  tools/tests/test_guest_tables.py has ACPICA judge them. */
+#include "abi/control.h"
 #include "drivers/platform/acpi.h"
 #include "vmm/acpi_build.h"
 #include "vmm/board.h"
@@ -15,11 +16,16 @@
 static u8 buf[ACPI_GUEST_SIZE];
 static size_t used;
 
-static void build(u32 cpus)
+static void build_for(const struct acpi_guest *guest)
 {
     memset(buf, 0xaa, sizeof(buf));
-    used = acpi_build(buf, sizeof(buf), &(struct acpi_guest){.cpus = cpus});
+    used = acpi_build(buf, sizeof(buf), guest);
     assert_true(used > 0 && used <= sizeof(buf));
+}
+
+static void build(u32 cpus)
+{
+    build_for(&(struct acpi_guest){.cpus = cpus});
 }
 
 static u64 le(size_t at, unsigned bytes)
@@ -155,12 +161,12 @@ static void test_madt(void **state)
 static void test_too_small(void **state)
 {
     (void)state;
-    build(3);
+    const struct acpi_guest guest = {.cpus = 3, .pci = true};
+    build_for(&guest);
     static u8 small[ACPI_GUEST_SIZE];
     for (size_t size = 0; size <= used + 8; size++) {
         memset(small, 0xcc, used + 16);
-        assert_int_equal(acpi_build(small, size, &(struct acpi_guest){.cpus = 3}),
-                         size < used ? 0 : used);
+        assert_int_equal(acpi_build(small, size, &guest), size < used ? 0 : used);
         for (size_t i = size; i < used + 16; i++)
             assert_int_equal(small[i], 0xcc);
     }
@@ -220,6 +226,26 @@ static void test_host_parser(void **state)
     }
 }
 
+/* With a PCI bus there are message-signalled interrupts, and its configuration space in memory. */
+static void test_pci_bus(void **state)
+{
+    const struct acpi_map map = {map_tables, NULL};
+    struct acpi_info info;
+
+    (void)state;
+    build(2);
+    const u64 without = le(find_fadt() + 109, 2);
+    build_for(&(struct acpi_guest){.cpus = 2, .pci = true});
+    const size_t xsdt = table(le(24, 8), "XSDT");
+    assert_int_equal(le(xsdt + 4, 4), 36 + 3 * 8);
+    const size_t fadt = table(le(xsdt + 36, 8), "FACP");
+    assert_int_equal(without ^ le(fadt + 109, 2), BIT32(3)); /* MSI Not Supported */
+    assert_int_equal(acpi_parse(&map, ACPI_GUEST_BASE, &info), OK);
+    assert_int_equal(info.mcfg_count, 1);
+    assert_int_equal(info.mcfg[0].base, ABI_PCI_ECAM);
+    assert_int_equal(info.mcfg[0].bus_first | info.mcfg[0].bus_last, 0);
+}
+
 static void test_out_of_bounds(void **state)
 {
     (void)state;
@@ -231,10 +257,10 @@ static void test_out_of_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rsdp),          cmocka_unit_test(test_fadt),
-        cmocka_unit_test(test_madt),          cmocka_unit_test(test_too_small),
-        cmocka_unit_test(test_s5_powers_off), cmocka_unit_test(test_host_parser),
-        cmocka_unit_test(test_out_of_bounds),
+        cmocka_unit_test(test_rsdp),        cmocka_unit_test(test_fadt),
+        cmocka_unit_test(test_madt),        cmocka_unit_test(test_too_small),
+        cmocka_unit_test(test_pci_bus),     cmocka_unit_test(test_s5_powers_off),
+        cmocka_unit_test(test_host_parser), cmocka_unit_test(test_out_of_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

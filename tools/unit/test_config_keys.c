@@ -91,6 +91,30 @@ static void test_control_keys(void **state)
     assert_int_equal(config.guest[0].served, CONFIG_SERVED_MEMORY);
 }
 
+static void test_devices(void **state)
+{
+    static char text[1024];
+
+    (void)state;
+    parse("control = c\n" GUEST "disk = ide0:2,cache=none # the second\nnet = lan\n"
+          "disk = \"memory:8M\"\n");
+    assert_string_equal(config.guest[0].devices,
+                        "disk ide0:2,cache=none\nnet lan\ndisk memory:8M\n");
+    assert_int_equal(config.guest[0].served, CONFIG_SERVED_MEMORY);
+    parse("control = c\n" GUEST "served = memory\nnet = lan\n[guest h]\nkernel = k\nmemory = 4M\n");
+    assert_string_equal(config.guest[0].devices, "net lan\n");
+    assert_string_equal(config.guest[1].devices, "");
+    assert_int_equal(config.guest[1].served, CONFIG_SERVED_OFF);
+
+    /* As many as there is room for, to the byte. */
+    size_t len = (size_t)sprintf(text, "control = c\n" GUEST);
+    for (u32 i = 0; i < 31; i++) /* 16 bytes each */
+        len += (size_t)sprintf(text + len, "net = 01234567890\n");
+    sprintf(text + len, "net = 0123456789\n");
+    parse(text);
+    assert_int_equal(strlen(config.guest[0].devices), CONFIG_DEVICES_MAX - 1);
+}
+
 static void test_defaults(void **state)
 {
     (void)state;
@@ -122,6 +146,7 @@ static void test_defaults(void **state)
     assert_int_equal(g->apicv, CONFIG_APICV_AUTO);
     assert_string_equal(g->initrd, "");
     assert_string_equal(g->cmdline, "");
+    assert_string_equal(g->devices, "");
     assert_int_equal(g->format, CONFIG_FORMAT_AUTO);
     assert_int_equal(g->console, CONFIG_CONSOLE_AUTO);
     assert_int_equal(g->served, CONFIG_SERVED_OFF);
@@ -286,8 +311,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_keys), cmocka_unit_test(test_control_keys),
-        cmocka_unit_test(test_defaults), cmocka_unit_test(test_choices),
-        cmocka_unit_test(test_sizes),    cmocka_unit_test(test_cpus),
+        cmocka_unit_test(test_devices),  cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_choices),  cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_cpus),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

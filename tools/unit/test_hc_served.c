@@ -80,6 +80,8 @@ static void test_claims(void **state)
          ABI_EEXIST}, /* a part of the page is the HPET's */
         {{BIT(40) - PAGE_SIZE, BIT(40) - 1, ABI_MEMORY, 0}, ABI_OK},
         {{BIT(40), BIT(40) + PAGE_SIZE - 1, ABI_MEMORY, 0}, ABI_EEXIST},
+        {{0xcf9, 0xcff, ABI_PORTS, 0}, ABI_EEXIST}, /* the reset port's own accesses */
+        {{0xcf8, 0xcff, ABI_PORTS, 0}, ABI_OK},
     };
 
     (void)state;

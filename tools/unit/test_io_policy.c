@@ -17,7 +17,6 @@ static void test_rows_are_sane(void **state)
         assert_true(row->last >= row->first);
         last = row->last;
         assert_true(row->sizes >= 1 && row->sizes <= 7);
-        assert_int_equal(row->action, IO_MODEL);
         assert_non_null(row->read);
         assert_non_null(row->write);
         assert_non_null(row->name);
@@ -35,23 +34,23 @@ static void test_rows_are_sane(void **state)
 static void test_every_row(void **state)
 {
     // clang-format off
-    static const struct { u16 first, last; u8 sizes, after_read, after_write; } want[] = {
-        {0x020, 0x021, 1,         AFTER_IRQ,  AFTER_IRQ}, /* 8259A master */
-        {0x040, 0x043, 1,         AFTER_NONE, AFTER_PIT},  /* 8254 */
-        {0x060, 0x060, 1,         AFTER_NONE, AFTER_IRQ}, /* i8042 */
-        {0x061, 0x061, 1,         AFTER_NONE, AFTER_PIT},
-        {0x064, 0x064, 1,         AFTER_NONE, AFTER_IRQ}, /* i8042 */
-        {0x070, 0x071, 1,         AFTER_RTC,  AFTER_RTC},
-        {0x080, 0x080, 1,         AFTER_NONE, AFTER_NONE}, /* POST */
-        {0x092, 0x092, 1,         AFTER_NONE, AFTER_IRQ}, /* A20, fast reset */
-        {0x0a0, 0x0a1, 1,         AFTER_IRQ,  AFTER_IRQ}, /* 8259A slave */
-        {0x3f8, 0x3ff, 1,         AFTER_UART, AFTER_UART},
-        {0x4d0, 0x4d1, 1,         AFTER_NONE, AFTER_IRQ}, /* edge or level */
-        {0x600, 0x607, 1,         AFTER_PM,   AFTER_PM},
-        {0x608, 0x60b, 1 | 2 | 4, AFTER_NONE, AFTER_NONE}, /* PM timer */
-        {0xcf8, 0xcf8, 4,         AFTER_NONE, AFTER_NONE}, /* PCI address */
-        {0xcf9, 0xcf9, 1,         AFTER_NONE, AFTER_IRQ}, /* reset */
-        {0xcfc, 0xcff, 1 | 2 | 4, AFTER_NONE, AFTER_NONE}, /* PCI data */
+    static const struct { u16 first, last; u8 sizes, after_read, after_write, action; } want[] = {
+        {0x020, 0x021, 1,         AFTER_IRQ,  AFTER_IRQ, IO_MODEL}, /* 8259A master */
+        {0x040, 0x043, 1,         AFTER_NONE, AFTER_PIT, IO_MODEL},  /* 8254 */
+        {0x060, 0x060, 1,         AFTER_NONE, AFTER_IRQ, IO_MODEL}, /* i8042 */
+        {0x061, 0x061, 1,         AFTER_NONE, AFTER_PIT, IO_MODEL},
+        {0x064, 0x064, 1,         AFTER_NONE, AFTER_IRQ, IO_MODEL}, /* i8042 */
+        {0x070, 0x071, 1,         AFTER_RTC,  AFTER_RTC, IO_MODEL},
+        {0x080, 0x080, 1,         AFTER_NONE, AFTER_NONE, IO_MODEL}, /* POST */
+        {0x092, 0x092, 1,         AFTER_NONE, AFTER_IRQ, IO_MODEL}, /* A20, fast reset */
+        {0x0a0, 0x0a1, 1,         AFTER_IRQ,  AFTER_IRQ, IO_MODEL}, /* 8259A slave */
+        {0x3f8, 0x3ff, 1,         AFTER_UART, AFTER_UART, IO_MODEL},
+        {0x4d0, 0x4d1, 1,         AFTER_NONE, AFTER_IRQ, IO_MODEL}, /* edge or level */
+        {0x600, 0x607, 1,         AFTER_PM,   AFTER_PM, IO_MODEL},
+        {0x608, 0x60b, 1 | 2 | 4, AFTER_NONE, AFTER_NONE, IO_MODEL}, /* PM timer */
+        {0xcf8, 0xcf8, 4,         AFTER_NONE, AFTER_NONE, IO_SPARE}, /* PCI address */
+        {0xcf9, 0xcf9, 1,         AFTER_NONE, AFTER_IRQ, IO_SHARED}, /* reset */
+        {0xcfc, 0xcff, 1 | 2 | 4, AFTER_NONE, AFTER_NONE, IO_SPARE}, /* PCI data */
     };
     // clang-format on
     size_t n = 0;
@@ -64,7 +63,7 @@ static void test_every_row(void **state)
         assert_int_equal(row->sizes, want[n].sizes);
         assert_int_equal(row->after_read, want[n].after_read);
         assert_int_equal(row->after_write, want[n].after_write);
-        assert_int_equal(row->action, IO_MODEL);
+        assert_int_equal(row->action, want[n].action);
     }
     assert_int_equal(n, ARRAY_LEN(want));
 }

@@ -6,8 +6,10 @@
 
 struct board;
 
-/* What happens to an access: IO_MODEL exits and is emulated; IO_PASS does not exit. */
-enum io_action { IO_REFUSE, IO_MODEL, IO_PASS };
+/* What happens to an access: IO_MODEL exits and is emulated; IO_PASS does not exit.  What the
+ * control partition may claim: refused ports; IO_SPARE, whose model stands in for a device that is
+ * not there; of IO_SHARED only accesses that begin before it, its own stay the model's. */
+enum io_action { IO_REFUSE, IO_SPARE, IO_SHARED, IO_MODEL, IO_PASS };
 
 /* What an access may have moved, and board_settle() has to pass on: nothing; the 8259s' request or
  * the board's wish; a model's line, deadline or characters. */
