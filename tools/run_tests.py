@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import (bench, consoles, drivers_pc, four, host, lab, linux_smp, live, lives,
+from testing import (bench, consoles, devices, drivers_pc, four, host, lab, linux_smp, live, lives,
                      machines, monitor, replay, smp, together, xen)
 from testing.report import Report
 
@@ -26,6 +26,7 @@ STEPS = {
     "guest-soak": machines.guest_soak,
     "refusal": machines.refusal,
     "drivers": drivers_pc.drivers,
+    "devices": devices.devices,
     "lab": lab.lab,
     "live": live.live,
     "smp": smp.smp,
