@@ -57,7 +57,7 @@ $(O)/initramfs-storage.gz: tools/guest_init/scenario tools/guest_init/dhcp
 
 # ---------------------------------------------------------------- boot media
 VOLUME := $(O)/BOOTX64.EFI $(O)/hv.elf tools/lintel.conf $(GUEST_KERNEL) $(O)/initramfs-run.gz
-$(O)/lintel.img $(O)/lintel.iso: $(O)/lintel.%: $(VOLUME) tools/mkimage.py
+$(O)/lintel.img $(O)/lintel.iso: $(O)/lintel.%: $(VOLUME) tools/mkimage.py tools/gpt.py
 	@echo "  IMG  $@"
 	@$(TOOL) tools/mkimage.py $* --out $@ --file EFI/BOOT/BOOTX64.EFI=$(O)/BOOTX64.EFI \
 	    --file lintel/hv.elf=$(O)/hv.elf --file lintel/lintel.conf=tools/lintel.conf \
