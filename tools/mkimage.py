@@ -95,7 +95,7 @@ def cluster_sectors(size):
     return sectors
 
 
-def make_esp(path, files, size, seed):
+def make_fat(path, files, size, seed):
     """A FAT file system; hidden sectors are left 0, since an ISO has it at another place."""
     with open(path, "wb") as image:
         image.truncate(size)
@@ -144,7 +144,7 @@ def main():
         wanted = None if args.size is None else (args.size - 2) * MIB
         with tempfile.TemporaryDirectory() as folder:
             esp = str(pathlib.Path(folder, "esp.img"))
-            make_esp(esp, files, esp_size(files, wanted), seed)
+            make_fat(esp, files, esp_size(files, wanted), seed)
             part = str(pathlib.Path(folder, "image"))
             if args.kind == "img":
                 make_disk(part, esp, seed)
