@@ -27,7 +27,11 @@ $(B)/guests/xen/xen:
 $(B)/guests/%/vmlinux: $(B)/guests/%/vmlinuz tools/vmlinux.py
 	@echo "  ELF  $@"
 	@$(TOOL) tools/vmlinux.py $< $@
-guests: $(GUEST_KERNEL) $(O)/initramfs-run.gz $(O)/initramfs-test.gz ## the Linux guest's files
+# Its drivers for virtio come out of the same package; a folder from before they did is fetched again.
+GUEST_MODULES := $(B)/guests/cloud/modules
+$(GUEST_MODULES)/virtio_pci.ko: $(GUEST_KERNEL)
+	@tools/fetch_guests.sh $(B)/guests cloud
+guests: $(GUEST_KERNEL) $(O)/initramfs-run.gz $(O)/initramfs-test.gz $(O)/initramfs-storage.gz ## the Linux guest's files
 
 INIT_FLAGS := -std=gnu17 -O2 -Wall -Wextra -Werror -Wconversion -Wshadow $(REPRO) -static
 $(O)/guest_init/selfcheck: $(wildcard tools/guest_init/*check*.[ch])
@@ -47,11 +51,13 @@ $(O)/guest_init/start: tools/guest_init/start.c include/abi/ledger.h include/abi
 $(O)/initramfs-%.gz: tools/mkinitramfs.py $(O)/guest_init/start $(O)/guest_init/selfcheck $(O)/guest_init/ledger \
                      $(addprefix tools/guest_init/,inittab rc profile)
 	@echo "  CPIO $@"
-	@$(TOOL) tools/mkinitramfs.py $* --programs $(O)/guest_init --out $@
+	@$(TOOL) tools/mkinitramfs.py $* --programs $(O)/guest_init --modules $(GUEST_MODULES) --out $@
+$(O)/initramfs-run.gz $(O)/initramfs-storage.gz: tools/kernel_modules.py tools/guest_init/drivers $(GUEST_MODULES)/virtio_pci.ko
+$(O)/initramfs-storage.gz: tools/guest_init/scenario tools/guest_init/dhcp
 
 # ---------------------------------------------------------------- boot media
 VOLUME := $(O)/BOOTX64.EFI $(O)/hv.elf tools/lintel.conf $(GUEST_KERNEL) $(O)/initramfs-run.gz
-$(O)/lintel.img $(O)/lintel.iso: $(O)/lintel.%: $(VOLUME) tools/mkimage.py
+$(O)/lintel.img $(O)/lintel.iso: $(O)/lintel.%: $(VOLUME) tools/mkimage.py tools/gpt.py
 	@echo "  IMG  $@"
 	@$(TOOL) tools/mkimage.py $* --out $@ --file EFI/BOOT/BOOTX64.EFI=$(O)/BOOTX64.EFI \
 	    --file lintel/hv.elf=$(O)/hv.elf --file lintel/lintel.conf=tools/lintel.conf \
