@@ -8,6 +8,7 @@ GUEST_IMAGES := $(GUEST_FLAT)
 GUEST_RT := $(sort $(wildcard guest_tests/rt/*.c)) arch/x86_64/lib/fmt.c arch/x86_64/lib/mem.c arch/x86_64/lib/str.c
 GUEST_RT_OBJ := $(GUEST_RT:%.c=$(O)/guest/%.o) \
                 $(patsubst %.asm,$(O)/guest/%.asm.o,$(sort $(wildcard guest_tests/rt/*.asm)))
+GUEST_VIRTIO_OBJ := $(patsubst %.c,$(O)/guest/%.o,$(sort $(wildcard guest_tests/virtio/*.c)))
 
 $(O)/guest/%.o: %.c
 	@mkdir -p $(@D)
@@ -24,11 +25,14 @@ $(O)/guest_tests/%.flat: $(O)/guest/guest_tests/t_%.o $(GUEST_RT_OBJ) guest_test
 	@echo "  LD   $@"
 	@$(LD) -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack \
 	    --no-warn-rwx-segments --fatal-warnings -T guest_tests/rt/guest.ld -Map=$(@:.flat=.map) \
-	    -o $(@:.flat=.elf) $(GUEST_RT_OBJ) $<
+	    -o $(@:.flat=.elf) $(GUEST_RT_OBJ) $(filter-out $(GUEST_RT_OBJ),$(filter %.o,$^))
 	@objcopy -O binary $(@:.flat=.elf) $@
 
+# Guests with drivers of their own.
+$(filter $(O)/guest_tests/virtio%.flat $(O)/guest_tests/bench_virtio.flat,$(GUEST_FLAT)): $(GUEST_VIRTIO_OBJ)
+
 .SECONDARY: $(GUEST_FLAT:$(O)/guest_tests/%.flat=$(O)/guest/guest_tests/t_%.o)
-.SECONDARY: $(GUEST_RT_OBJ)
+.SECONDARY: $(GUEST_RT_OBJ) $(GUEST_VIRTIO_OBJ)
 
 # ---------------------------------------------------------------- Multiboot
 # multiboot.elf, and multiboot-kludge.bin: no ELF file, its header gives the addresses, and the

@@ -1,39 +1,13 @@
 /* The I/O APIC: edges from the 8254 at pin 2, levels from the real-time clock at pin 8.
  * Intel 82093AA data sheet (290566). */
-#include "guest_tests/rt/lapic.h"
+#include "guest_tests/rt/ioapic.h"
 
-#define IOAPIC       0xfec00000ull
-#define REG_VERSION  0x01u
-#define REG_ENTRY    0x10u
 #define PIN_TIMER    2u
 #define PIN_CLOCK    8u
-#define LOGICAL      0x800u
-#define ACTIVE_LOW   0x2000u
-#define REMOTE_IRR   0x4000u
-#define LEVEL        0x8000u
 #define EDGE_VECTOR  0x51u
 #define LEVEL_VECTOR 0x62u
 #define REG_A_RATE_6 0x26u /* 1024 Hz */
 #define REG_B_PIE    0x42u
-
-static u32 ioapic_get(u32 reg)
-{
-    *(volatile u32 *)IOAPIC = reg;
-    return *(volatile u32 *)(IOAPIC + 0x10);
-}
-
-static void ioapic_put(u32 reg, u32 value)
-{
-    *(volatile u32 *)IOAPIC = reg;
-    *(volatile u32 *)(IOAPIC + 0x10) = value;
-}
-
-static void route(u32 pin, u32 destination, u32 low)
-{
-    ioapic_put(REG_ENTRY + 2 * pin, MASKED);
-    ioapic_put(REG_ENTRY + 2 * pin + 1, destination << 24);
-    ioapic_put(REG_ENTRY + 2 * pin, low);
-}
 
 static u32 entry(u32 pin)
 {
@@ -53,7 +27,7 @@ static void fresh(void)
     lapic_put(LVT_LINT0, MASKED | EXTINT);
     clock_stop();
     for (u32 pin = 0; pin <= ioapic_get(REG_VERSION) >> 16; pin++)
-        route(pin, 0, MASKED);
+        ioapic_route(pin, 0, MASKED);
     on_vector(EDGE_VECTOR, lapic_note);
     on_vector(LEVEL_VECTOR, lapic_note);
     vector_count[EDGE_VECTOR] = vector_count[LEVEL_VECTOR] = 0;
@@ -64,7 +38,7 @@ GUEST_TEST(registers)
 {
     fresh();
     EXPECT_EQ(ioapic_get(REG_VERSION) & 0xff00ff, 0x170020);
-    route(5, 0xff, 0xfffe0000u | MASKED | LEVEL | ACTIVE_LOW | LOGICAL | 0x1ff);
+    ioapic_route(5, 0xff, 0xfffe0000u | MASKED | LEVEL | ACTIVE_LOW | LOGICAL | 0x1ff);
     EXPECT_EQ(entry(5), MASKED | LEVEL | ACTIVE_LOW | LOGICAL | 0x1ff);
     EXPECT_EQ(ioapic_get(REG_ENTRY + 11), 0xff000000);
     EXPECT_EQ(ioapic_get(REG_ENTRY + 48), 0);
@@ -77,9 +51,9 @@ GUEST_TEST(edge)
     fresh();
     pit_periodic(PIT_HZ / 2000);
     EXPECT_FALSE(wait_for(&vector_count[EDGE_VECTOR], 1, tsc_ms(5)));
-    route(PIN_TIMER, lapic_get(ID) >> 24, EDGE_VECTOR);
+    ioapic_route(PIN_TIMER, lapic_get(ID) >> 24, EDGE_VECTOR);
     EXPECT_TRUE(wait_for(&vector_count[EDGE_VECTOR], 10, tsc_ms(20)));
-    route(PIN_TIMER, 0, MASKED | EDGE_VECTOR);
+    ioapic_route(PIN_TIMER, 0, MASKED | EDGE_VECTOR);
     vector_count[EDGE_VECTOR] = 0;
     EXPECT_FALSE(wait_for(&vector_count[EDGE_VECTOR], 1, tsc_ms(5)));
     pit_stop();
@@ -89,7 +63,7 @@ GUEST_TEST(edge)
 GUEST_TEST(edge_wakes_from_hlt)
 {
     fresh();
-    route(PIN_TIMER, lapic_get(ID) >> 24, EDGE_VECTOR);
+    ioapic_route(PIN_TIMER, lapic_get(ID) >> 24, EDGE_VECTOR);
     pit_one_shot(PIT_HZ / 1000);
     cpu_sti_hlt();
     cpu_cli();
@@ -103,10 +77,10 @@ GUEST_TEST(logical_destination)
     fresh();
     lapic_put(0x0e0, ~0u); /* DFR: flat */
     lapic_put(0x0d0, 0x02000000);
-    route(PIN_TIMER, 0x04, LOGICAL | EDGE_VECTOR); /* of somebody else */
+    ioapic_route(PIN_TIMER, 0x04, LOGICAL | EDGE_VECTOR); /* of somebody else */
     pit_periodic(PIT_HZ / 2000);
     EXPECT_FALSE(wait_for(&vector_count[EDGE_VECTOR], 1, tsc_ms(5)));
-    route(PIN_TIMER, 0x06, LOGICAL | 0x100 | EDGE_VECTOR); /* the lowest priority of two */
+    ioapic_route(PIN_TIMER, 0x06, LOGICAL | 0x100 | EDGE_VECTOR); /* the lowest priority of two */
     EXPECT_TRUE(wait_for(&vector_count[EDGE_VECTOR], 5, tsc_ms(20)));
     pit_stop();
     lapic_put(0x0d0, 0);
@@ -128,7 +102,7 @@ GUEST_TEST(level)
 {
     fresh();
     on_vector(LEVEL_VECTOR, level_handler);
-    route(PIN_CLOCK, lapic_get(ID) >> 24, LEVEL | LEVEL_VECTOR);
+    ioapic_route(PIN_CLOCK, lapic_get(ID) >> 24, LEVEL | LEVEL_VECTOR);
     cmos_write(0x0a, REG_A_RATE_6);
     cmos_write(0x0b, REG_B_PIE);
     EXPECT_TRUE(wait_for(&vector_count[LEVEL_VECTOR], 1, tsc_ms(5)));
@@ -148,7 +122,7 @@ GUEST_TEST(level_waits_for_eoi)
 {
     fresh();
     on_vector(LEVEL_VECTOR, no_eoi);
-    route(PIN_CLOCK, lapic_get(ID) >> 24, LEVEL | LEVEL_VECTOR);
+    ioapic_route(PIN_CLOCK, lapic_get(ID) >> 24, LEVEL | LEVEL_VECTOR);
     cmos_write(0x0a, REG_A_RATE_6);
     cmos_write(0x0b, REG_B_PIE);
     EXPECT_TRUE(wait_for(&vector_count[LEVEL_VECTOR], 1, tsc_ms(5)));
@@ -167,7 +141,7 @@ GUEST_TEST(beside_the_8259s)
 {
     fresh();
     lapic_put(LVT_LINT0, EXTINT);
-    route(PIN_TIMER, lapic_get(ID) >> 24, EDGE_VECTOR);
+    ioapic_route(PIN_TIMER, lapic_get(ID) >> 24, EDGE_VECTOR);
     vector_count[VEC_IRQ0] = 0;
     pic_unmask(0);
     pit_one_shot(PIT_HZ / 1000);

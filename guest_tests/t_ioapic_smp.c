@@ -1,18 +1,11 @@
 /* The I/O APIC and the 8259s with several processors.  Intel 82093AA data sheet (290566). */
-#include "guest_tests/rt/lapic.h"
+#include "guest_tests/rt/ioapic.h"
 #include "guest_tests/rt/smp.h"
 #include "lib/atomic.h"
 
-#define IOAPIC       0xfec00000ull
-#define REG_VERSION  0x01u
-#define REG_ENTRY    0x10u
 #define PIN_TIMER    2u
 #define PIN_CLOCK    8u
 #define PIN_FREE     20u
-#define LOGICAL      0x800u
-#define LOWEST       0x100u
-#define REMOTE_IRR   0x4000u
-#define LEVEL        0x8000u
 #define EDGE_VECTOR  0x51u
 #define LEVEL_VECTOR 0x62u
 #define REG_A_RATE_6 0x26u /* 1024 Hz */
@@ -32,25 +25,6 @@ static void take_lock(void)
         open = 0;
         cpu_pause();
     }
-}
-
-static u32 ioapic_get(u32 reg)
-{
-    *(volatile u32 *)IOAPIC = reg;
-    return *(volatile u32 *)(IOAPIC + 0x10);
-}
-
-static void ioapic_put(u32 reg, u32 value)
-{
-    *(volatile u32 *)IOAPIC = reg;
-    *(volatile u32 *)(IOAPIC + 0x10) = value;
-}
-
-static void route(u32 pin, u32 destination, u32 low)
-{
-    ioapic_put(REG_ENTRY + 2 * pin, MASKED);
-    ioapic_put(REG_ENTRY + 2 * pin + 1, destination << 24);
-    ioapic_put(REG_ENTRY + 2 * pin, low);
 }
 
 static void clock_stop(void)
@@ -87,7 +61,7 @@ static void fresh(void)
     lapic_put(LVT_LINT0, MASKED | EXTINT);
     clock_stop();
     for (u32 pin = 0; pin <= ioapic_get(REG_VERSION) >> 16; pin++)
-        route(pin, 0, MASKED);
+        ioapic_route(pin, 0, MASKED);
     on_vector(EDGE_VECTOR, count_irq);
     on_vector(LEVEL_VECTOR, count_irq);
     forget();
@@ -116,11 +90,11 @@ static bool wait_total(u64 at_least, u64 ms)
 static void timer_to(u32 cpu, u32 destination, u32 mode)
 {
     forget();
-    route(PIN_TIMER, destination, mode | EDGE_VECTOR);
+    ioapic_route(PIN_TIMER, destination, mode | EDGE_VECTOR);
     pit_periodic(PIT_HZ / 2000);
     EXPECT_TRUE(wait_total(5, 400));
     pit_stop();
-    route(PIN_TIMER, 0, MASKED);
+    ioapic_route(PIN_TIMER, 0, MASKED);
     for (u32 other = 0; other < smp_count(); other++)
         EXPECT_EQ(got[other] != 0, other == cpu);
 }
@@ -158,7 +132,7 @@ GUEST_TEST(timer_lowest_priority)
 GUEST_TEST(timer_to_all)
 {
     fresh();
-    route(PIN_TIMER, 0xff, LOGICAL | EDGE_VECTOR);
+    ioapic_route(PIN_TIMER, 0xff, LOGICAL | EDGE_VECTOR);
     pit_one_shot(PIT_HZ / 1000);
     EXPECT_TRUE(wait_total(smp_count(), 400));
     for (u32 cpu = 0; cpu < smp_count(); cpu++)
@@ -202,7 +176,7 @@ GUEST_TEST(level_to_another)
     for (u32 cpu = 0; cpu < SMP_MAX; cpu++)
         level_seen[cpu] = 0;
     hold = true;
-    route(PIN_CLOCK, 1, LEVEL | LEVEL_VECTOR);
+    ioapic_route(PIN_CLOCK, 1, LEVEL | LEVEL_VECTOR);
     cmos_write(0x0a, REG_A_RATE_6);
     cmos_write(0x0b, REG_B_PIE);
     EXPECT_TRUE(smp_wait_value(&level_seen[1], 1, tsc_ms(400)));
