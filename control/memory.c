@@ -53,13 +53,28 @@ void memory_init(void)
     pages_init(&pages, info->image + info->image_bytes, info->memory + info->memory_bytes);
 }
 
+/* Much of it takes long. */
+static void clear(u8 *at, u64 len)
+{
+    for (; len > LARGE_PAGE_SIZE; at += LARGE_PAGE_SIZE, len -= LARGE_PAGE_SIZE) {
+        memset(at, 0, LARGE_PAGE_SIZE);
+        rt_alive();
+    }
+    memset(at, 0, len);
+}
+
 void *memory_pages(u32 count)
 {
     void *const first = (void *)pages_take(&pages, count);
 
     if (first)
-        memset(first, 0, count * PAGE_SIZE);
+        clear(first, count * PAGE_SIZE);
     return first;
+}
+
+u64 memory_free(void)
+{
+    return pages.free * PAGE_SIZE;
 }
 
 void memory_pages_free(void *first, u32 count)

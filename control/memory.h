@@ -5,6 +5,8 @@
 void memory_init(void);
 /* Zeroed pages in a row, whose address is the physical one, too; NULL: none left. */
 void *memory_pages(u32 count);
+/* Bytes that are not given out, in pieces or not. */
+u64 memory_free(void);
 void memory_pages_free(void *first, u32 count);
 /* Guest-physical addresses outside of its RAM -- granted memory, a device's -- at the same virtual
  * address, read and write, for ever.  Whole pages.  E_NOMEM: no page for a table. */

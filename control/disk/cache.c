@@ -333,7 +333,10 @@ static u64 poll(struct disk *d)
     go_on(c);
     if (c->done.first || ((c->refused.first || c->held.first) && !c->asked && !cache_writes(c)))
         return 0; /* nobody else will call */
-    return MIN(next, cache_write_background(c));
+
+    const u64 later = cache_write_background(c);
+
+    return MIN(next, later);
 }
 
 static void interrupts(struct disk *d, bool on)
