@@ -17,6 +17,9 @@ $(O)/control/%.asm.o: %.asm
 	@echo "  NASM $< (control)"
 	@$(NASM) -Wall -Werror -f elf64 -MD $(@:.o=.d) -o $@ $<
 
+# Calls of these appear when the linker's optimiser has taken unused functions out already.
+$(O)/control/arch/x86_64/lib/mem.o: CONTROL_FLAGS += -fno-lto
+
 $(O)/control.elf: $(O)/control.debug.elf
 	@objcopy --strip-debug $< $@
 $(O)/control.debug.elf: $(CONTROL_OBJ) control/control.ld

@@ -16,8 +16,9 @@
 
 struct backing {
     char owner[32];
-    struct disk *disk;            /* the guest's */
-    struct io_dma self;           /* this struct */
+    struct disk *disk;  /* the guest's */
+    struct io_dma self; /* this struct */
+    struct backing_text text;
     struct io_dma buffers;        /* of the bounce */
     struct io_dma data, blocks;   /* of the cache */
     struct backing_source source; /* below the bounce */
@@ -144,10 +145,12 @@ static void release(struct backing *b)
     ops->dma_free(machine_env(), &self);
 }
 
-static err_t open_with(struct backing *b, const struct backing_text *t, char *why, size_t why_size)
+static err_t open_with(struct backing *b, const char *text, char *why, size_t why_size)
 {
+    const struct backing_text *const t = &b->text;
     const struct backing *other;
 
+    TRY(backing_parse(text, &b->text, why, why_size));
     TRY(backing_source_open(&b->source, t, machine_disk(t->disk), machine_env(), why, why_size));
     other = rival(&b->source);
     if (other) {
@@ -171,12 +174,10 @@ static u64 on_turn(void)
 static err_t open_text(const char *text, const char *owner, struct backing **slot, char *why,
                        size_t why_size)
 {
-    struct backing_text t;
     struct io_dma self;
     struct backing *b;
     err_t err;
 
-    TRY(backing_parse(text, &t, why, why_size));
     if (machine_env()->ops->dma_alloc(machine_env(), sizeof(*b), (u32)PAGE_SIZE, UINT64_MAX,
                                       &self) != OK) {
         fmt_buf(why, why_size, "no memory is left; set control_memory");
@@ -185,7 +186,7 @@ static err_t open_text(const char *text, const char *owner, struct backing **slo
     b = self.at;
     b->self = self;
     fmt_buf(b->owner, sizeof(b->owner), "%s", owner);
-    err = open_with(b, &t, why, why_size);
+    err = open_with(b, text, why, why_size);
     if (err == OK)
         *slot = b;
     else

@@ -87,7 +87,7 @@ static err_t no_partition(const struct opening *o)
     return E_NOENT;
 }
 
-static err_t open_partition(const struct opening *o, const struct io_segment *buffer)
+NOINLINE static err_t open_partition(const struct opening *o, const struct io_segment *buffer)
 {
     struct backing_source *const s = o->s;
     struct disk_sectors reader;
@@ -123,7 +123,7 @@ static err_t no_file(const struct opening *o, err_t err)
     }
 }
 
-static err_t open_file(const struct opening *o, const struct io_segment *buffer)
+NOINLINE static err_t open_file(const struct opening *o, const struct io_segment *buffer)
 {
     struct backing_source *const s = o->s;
     struct disk_sectors reader;

@@ -189,7 +189,7 @@ static bool step_write(struct cache *c, struct cache_job *job)
         cache_copy(c, r, b, sectors, FROM_REQUEST);
         cache_map_dirty(&c->map, b, sectors, io_now(c->disk.env));
         *cache_changed_at(c, number) = ++c->changes;
-        job->copied += (u32)__builtin_popcount(sectors);
+        job->copied += cache_count(sectors);
     }
     finish(c, job, IO_DONE);
     return true;
