@@ -1,7 +1,8 @@
 # control.elf: the control partition's program.  Included by Makefile.
 # What other folders add to it is listed here: modules of control/*/ and drivers/io/ that are linked
 # into it.
-CONTROL_MODULES := $(sort $(wildcard control/machine/*.c control/disk/*.c drivers/io/ide*.c drivers/io/e1000*.c drivers/io/ata*.c)) \
+CONTROL_MODULES := $(sort $(wildcard $(foreach d,disk guest machine net pci served virtio,control/$d/*.c) \
+                   $(addprefix drivers/io/,ata*.c e1000*.c ide*.c))) \
                    $(addprefix drivers/io/,disk.c nic.c pci.c pci_irq.c prd.c)
 CONTROL_C := $(sort $(wildcard control/*.c)) arch/x86_64/lib/fmt.c arch/x86_64/lib/mem.c arch/x86_64/lib/str.c
 CONTROL_C += $(CONTROL_MODULES)
@@ -25,4 +26,5 @@ $(O)/control.elf: $(O)/control.debug.elf
 $(O)/control.debug.elf: $(CONTROL_OBJ) control/control.ld
 	@echo "  LD   $(O)/control.elf"
 	@$(CC) $(CONTROL_FLAGS) -nostdlib -static -no-pie -T control/control.ld -o $@ $(CONTROL_OBJ) \
+	    -Wl,-u,memset,-u,memcpy,-u,memmove \
 	    -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack,--fatal-warnings,-Map=$(O)/control.map

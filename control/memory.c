@@ -50,7 +50,8 @@ static void forbid_execution(void)
 void memory_init(void)
 {
     forbid_execution();
-    pages_init(&pages, info->image + info->image_bytes, info->memory + info->memory_bytes);
+    pages_init(&pages, info->image + info->image_bytes,
+               info->memory + info->memory_bytes - MEMORY_KEPT);
 }
 
 /* Much of it takes long. */
@@ -83,6 +84,11 @@ void memory_pages_free(void *first, u32 count)
         die("pages are given back that were not given out");
 }
 
+void *memory_kept(void)
+{
+    return (void *)(info->memory + info->memory_bytes - MEMORY_KEPT);
+}
+
 /* The table that an entry leads to; made if there is none. */
 static u64 *descend(u64 *table, u64 index)
 {
@@ -100,14 +106,17 @@ err_t memory_window(u64 first, u64 bytes, bool device)
 {
     const u64 flags = PRESENT | WRITABLE | NX | (device ? UNCACHED : 0);
 
-    for (u64 at = first; at < first + bytes; at += PAGE_SIZE) {
+    for (u64 at = first, page; at < first + bytes; at += page) {
+        const u64 left = first + bytes - at;
+        const bool large = IS_ALIGNED(at, LARGE_PAGE_SIZE) && left >= LARGE_PAGE_SIZE;
         u64 *table = top_table();
 
-        for (u64 span = 512 * GiB; span > PAGE_SIZE && table; span /= ENTRIES)
+        page = large ? LARGE_PAGE_SIZE : PAGE_SIZE;
+        for (u64 span = 512 * GiB; span > page && table; span /= ENTRIES)
             table = descend(table, at / span % ENTRIES);
         if (!table)
             return E_NOMEM;
-        table[at / PAGE_SIZE % ENTRIES] = at | flags;
+        table[at / page % ENTRIES] = at | flags | (large ? LARGE : 0);
     }
     flush();
     return OK;
