@@ -32,12 +32,16 @@ static void take(u32 n, const struct abi_partition *p)
 static void look(u32 n)
 {
     struct abi_partition p = {0};
+    bool lives;
 
     if (abi_partition(n, rt_physical(&p)) != ABI_OK)
         die("it cannot ask for partitions");
-    if (p.state == ABI_PARTITION_NONE || p.life != guests[n].life)
+    lives = p.state == ABI_PARTITION_NEW || p.state == ABI_PARTITION_RUNS;
+    if (!lives || p.life != guests[n].life)
         let_go(n);
-    if (p.state != ABI_PARTITION_NONE && p.served != ABI_SERVED_OFF && !guests[n].life)
+    if (p.state == ABI_PARTITION_ENDS)
+        (void)abi_release(n);
+    if (lives && p.served != ABI_SERVED_OFF && !guests[n].life)
         take(n, &p);
 }
 

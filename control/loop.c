@@ -4,8 +4,7 @@
 #include "lib/atomic.h"
 #include "lib/mem.h"
 
-#define NEVER        (~0ull)
-#define LIFE_SIGN_MS 100u /* while it polls: the microkernel wants to see it wait now and then */
+#define NEVER (~0ull)
 
 static struct {
     event_handler *call;
@@ -18,6 +17,7 @@ static struct {
     void *ctx;
 } timers[TIMERS];
 
+static turn_function *turns[TURN_USERS];
 static request_handler *on_request;
 static struct {
     bool is;
@@ -145,6 +145,31 @@ static void take_timers(void)
     find_first_due();
 }
 
+/* ------------------------------------------------------------ turns */
+
+void loop_on_turn(turn_function *turn)
+{
+    for (u32 i = 0; i < TURN_USERS; i++)
+        if (!turns[i]) {
+            turns[i] = turn;
+            return;
+        }
+    die("too many want to be called each turn");
+}
+
+/* TSC at which the first of them wants to be called again. */
+static u64 take_turns(void)
+{
+    u64 first = NEVER;
+
+    for (u32 i = 0; i < TURN_USERS && turns[i]; i++) {
+        const u64 next = turns[i]();
+
+        first = MIN(first, next);
+    }
+    return first;
+}
+
 /* ------------------------------------------------------------ the loop */
 
 void loop_poll(bool on)
@@ -152,31 +177,27 @@ void loop_poll(bool on)
     info->polling = on;
 }
 
-/* What there is to look at, ABI_NEWS_*. */
-static u64 wait(void)
+/* What there is to look at, ABI_NEWS_*, until that TSC value. */
+static u64 wait(u64 until)
 {
+    const u64 missed = rt_missed();
+    const u64 end = missed ? 0 : until;
     i64 news;
 
     if (reply.is) {
         reply.is = false;
-        news = abi_reply_wait(reply.slot, reply.sequence, reply.value, first_due);
+        news = abi_reply_wait(reply.slot, reply.sequence, reply.value, end);
         if (news >= 0)
-            return (u64)news;
+            return (u64)news | missed;
         say("slot %u: nobody waits for reply %u", reply.slot, reply.sequence);
     }
-    return (u64)abi_wait(first_due);
+    return (u64)abi_wait(end) | missed;
 }
 
 static u64 poll(void)
 {
-    static u64 next_sign;
-    const u64 now = time_now();
-
     send_reply();
-    if (now >= next_sign) {
-        next_sign = now + time_ms(LIFE_SIGN_MS);
-        (void)abi_wait(0);
-    }
+    rt_alive();
     return ABI_NEWS_ALL;
 }
 
@@ -188,6 +209,7 @@ void loop_run(void)
         take(news);
         if (first_due != NEVER)
             take_timers();
-        news = info->polling ? poll() : wait();
+        const u64 due = take_turns();
+        news = info->polling ? poll() : wait(MIN(first_due, due));
     }
 }

@@ -4,7 +4,8 @@
 #include "abi/control.h"
 #include "lib/types.h"
 
-#define TIMERS 64u
+#define TIMERS     64u
+#define TURN_USERS 8u
 
 /* When an event has come, once or more often since the handler was called last. */
 typedef void event_handler(void *ctx);
@@ -18,6 +19,12 @@ typedef void request_handler(u32 slot, const struct abi_request *r);
 void loop_on_request(request_handler *handler);
 /* The last one of a turn goes out together with the wait for what comes next. */
 void loop_reply(u32 slot, u32 sequence, u64 value);
+
+/* turn() at the end of each turn, when everything that came has been given out: whoever looks at
+ * things by himself.  It returns the TSC value at which it wants to be called again at the latest;
+ * ~0: when there is something else to do.  At most TURN_USERS. */
+typedef u64 turn_function(void);
+void loop_on_turn(turn_function *turn);
 
 /* handler(ctx) once, at that TSC value or soon after; E_NOMEM: there are too many. */
 err_t loop_at(u64 tsc, event_handler *handler, void *ctx);

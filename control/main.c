@@ -1,6 +1,7 @@
 /* The control partition: what it does, in order. */
 #include "control/guests.h"
 #include "control/loop.h"
+#include "control/machine/machine.h"
 #include "control/memory.h"
 #include "control/rt.h"
 
@@ -14,6 +15,7 @@ void control_main(volatile struct abi_info *at)
     memory_init();
     say("life %u, %llu MiB at 0x%llx", info->life, (unsigned long long)(info->memory_bytes >> 20),
         (unsigned long long)info->memory);
+    machine_init();
     guests_init();
     loop_run();
 }

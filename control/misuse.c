@@ -26,7 +26,7 @@ u32 misuse_replies(u32 slot, u32 sequence)
 /* Ranges that cannot be claimed. */
 static const struct abi_range taken[] = {
     {0x3f8, 0x3ff, ABI_PORTS, 0}, /* COM1's */
-    {0xcf8, 0xcff, ABI_PORTS, 0},
+    {0xcf9, 0xcff, ABI_PORTS, 0}, /* the reset port */
     {0x5c1, 0x5c1, ABI_PORTS, 0}, /* claimed */
     {0xffff, 0x10000, ABI_PORTS, 0},
     {0, PAGE_SIZE - 1, ABI_MEMORY, 0},       /* RAM */
@@ -67,6 +67,8 @@ static u32 served_wrongly(u32 partition)
     n += accepts(HC_unclaim, partition, rt_physical(&taken[0]), 0, 0);
     n += accepts(HC_undoorbell, partition, rt_physical(&bad_bells[0]), 0, 0);
     n += accepts(HC_admit, nobody, 0, 0, 0);
+    n += accepts(HC_release, partition, 0, 0, 0); /* it has not ended */
+    n += accepts(HC_release, nobody, 0, 0, 0);
     n += accepts(HC_line, partition, 4, 1, 0); /* COM1's */
     n += accepts(HC_line, partition, 5, 2, 0);
     n += accepts(HC_line, partition, 24, 1, 0);

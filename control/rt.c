@@ -97,6 +97,31 @@ u64 time_ms(u64 ms)
     return ms * (info->tsc_hz / 1000);
 }
 
+/* ------------------------------------------------------------ signs of life */
+
+#define LIFE_SIGN_MS 100u
+
+static u64 missed;
+
+void rt_alive(void)
+{
+    static u64 next_sign;
+    const u64 now = time_now();
+
+    if (now < next_sign)
+        return;
+    next_sign = now + time_ms(LIFE_SIGN_MS);
+    missed |= (u64)abi_wait(0);
+}
+
+u64 rt_missed(void)
+{
+    const u64 news = missed;
+
+    missed = 0;
+    return news;
+}
+
 void rt_init(volatile struct abi_info *at)
 {
     info = at;

@@ -22,5 +22,11 @@ void say(const char *format, ...) PRINTF_LIKE(1, 2);
 u64 time_now(void);
 u64 time_ms(u64 ms);
 
+/* For whoever works for long or waits for a device, away from the loop: tells the microkernel every
+ * now and then that the control partition lives. */
+void rt_alive(void);
+/* What has come while nobody but rt_alive() waited, ABI_NEWS_*; the loop's. */
+u64 rt_missed(void);
+
 /* Says why, and ends: the microkernel starts the control partition anew. */
 NORETURN void die(const char *why);

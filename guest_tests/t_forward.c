@@ -418,6 +418,17 @@ GUEST_TEST(death_by_reaching_out)
     dies_of(SCRATCH_DO_exchange, 0);
 }
 
+GUEST_TEST(death_with_memory_mapped)
+{
+    const i64 grant = abi_grant((u64)lent, PAGE_SIZE);
+
+    EXPECT_EQ(map((u64)lent, PAGE_SIZE), ABI_OK);
+    dies_of(SCRATCH_DO_crash, 0);
+    EXPECT_EQ(command(SCRATCH_DO_unmap, 0), (u32)ABI_ENOENT);
+    EXPECT_EQ(map((u64)lent, PAGE_SIZE), ABI_OK);
+    EXPECT_EQ(abi_revoke((u64)grant), ABI_OK);
+}
+
 GUEST_TEST(doorbells_after_death)
 {
     const u32 before = *mmio(SCRATCH_RINGS);

@@ -12,26 +12,18 @@ import hashlib
 import os
 import pathlib
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
-import uuid
-import zlib
 
-SECTOR = 512
-MIB = 1 << 20
+import gpt
+from gpt import MIB, SECTOR
+
 LABEL = "LINTEL"
 DEFAULT_EPOCH = 1767225600  # 2026-01-01
 FAT32_FROM = 64 * MIB
 ESP_MIN = 16 * MIB
 FAT32_CLUSTERS_MIN = 66000  # fewer than 65525 would make it a FAT16, whatever it says
-ESP_TYPE = uuid.UUID("C12A7328-F81F-11D2-BA4B-00A0C93EC93B")  # UEFI Specification
-NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "lintel:image")
-
-GPT_ENTRIES, GPT_ENTRY = 128, 128
-GPT_ENTRY_SECTORS = GPT_ENTRIES * GPT_ENTRY // SECTOR
-ESP_FIRST = MIB // SECTOR
 
 
 class ImageError(Exception):
@@ -103,7 +95,7 @@ def cluster_sectors(size):
     return sectors
 
 
-def make_esp(path, files, size, seed):
+def make_fat(path, files, size, seed):
     """A FAT file system; hidden sectors are left 0, since an ISO has it at another place."""
     with open(path, "wb") as image:
         image.truncate(size)
@@ -117,56 +109,9 @@ def make_esp(path, files, size, seed):
         run("mcopy", "-i", path, src, "::/" + "/".join(names))
 
 
-def chs(lba):
-    """For the protective MBR, with 255 heads and 63 sectors a track."""
-    cylinder, rest = divmod(lba, 255 * 63)
-    if cylinder > 1023:
-        return b"\xff\xff\xff"
-    head, sector = divmod(rest, 63)
-    return bytes([head, sector + 1 | cylinder >> 2 & 0xC0, cylinder & 0xFF])
-
-
-def protective_mbr(sectors):
-    mbr = bytearray(SECTOR)
-    last = sectors - 1
-    mbr[446:462] = (b"\0" + chs(1) + b"\xee" + chs(last) +
-                    struct.pack("<II", 1, min(last, 0xFFFFFFFF)))
-    mbr[510:512] = b"\x55\xaa"
-    return bytes(mbr)
-
-
-def gpt_header(sectors, backup, entries, disk_guid):
-    own, other = (sectors - 1, 1) if backup else (1, sectors - 1)
-    table = sectors - 1 - GPT_ENTRY_SECTORS if backup else 2
-    usable = (2 + GPT_ENTRY_SECTORS, sectors - 2 - GPT_ENTRY_SECTORS)
-
-    def pack(crc):
-        return struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, crc, 0, own, other,
-                           *usable, disk_guid.bytes_le, table, GPT_ENTRIES, GPT_ENTRY,
-                           zlib.crc32(entries))
-
-    return pack(zlib.crc32(pack(0))).ljust(SECTOR, b"\0")
-
-
 def make_disk(out, esp, seed):
-    esp_sectors = os.path.getsize(esp) // SECTOR
-    sectors = ESP_FIRST + esp_sectors + MIB // SECTOR
-    disk_guid = uuid.uuid5(NAMESPACE, "disk" + seed.hex())
-    part_guid = uuid.uuid5(NAMESPACE, "esp" + seed.hex())
-    entry = (ESP_TYPE.bytes_le + part_guid.bytes_le +
-             struct.pack("<QQQ", ESP_FIRST, ESP_FIRST + esp_sectors - 1, 0) +
-             "EFI system partition".encode("utf-16-le").ljust(72, b"\0"))
-    entries = entry.ljust(GPT_ENTRIES * GPT_ENTRY, b"\0")
-    with open(out, "wb") as disk:
-        disk.write(protective_mbr(sectors))
-        disk.write(gpt_header(sectors, False, entries, disk_guid))
-        disk.write(entries)
-        disk.seek(ESP_FIRST * SECTOR)
-        with open(esp, "rb") as source:
-            shutil.copyfileobj(source, disk, MIB)
-        disk.seek((sectors - 1 - GPT_ENTRY_SECTORS) * SECTOR)
-        disk.write(entries)
-        disk.write(gpt_header(sectors, True, entries, disk_guid))
+    gpt.write(out, [gpt.Partition("EFI system partition", gpt.EFI_SYSTEM, os.path.getsize(esp), esp,
+                                  "esp")], seed)
 
 
 def make_iso(out, esp, folder):
@@ -199,7 +144,7 @@ def main():
         wanted = None if args.size is None else (args.size - 2) * MIB
         with tempfile.TemporaryDirectory() as folder:
             esp = str(pathlib.Path(folder, "esp.img"))
-            make_esp(esp, files, esp_size(files, wanted), seed)
+            make_fat(esp, files, esp_size(files, wanted), seed)
             part = str(pathlib.Path(folder, "image"))
             if args.kind == "img":
                 make_disk(part, esp, seed)

@@ -7,12 +7,16 @@ written straight into the archive, so root is not needed.
 import argparse
 import gzip
 import os
+import re
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import kernel_modules
+
 HERE = Path(__file__).resolve().parent / "guest_init"
+FILE_SYSTEM_TOOLS = ("/sbin/mke2fs", "/sbin/e2fsck")  # of the workstation: busybox makes ext2 only
 
 
 class Archive:
@@ -26,6 +30,9 @@ class Archive:
         self.entries[name] = (stat.S_IFDIR | 0o755, b"", 0)
 
     def file(self, name, data, mode=0o644):
+        """With the directories that it is in."""
+        for folder in list(Path(name).parents)[:-1]:
+            self.entries.setdefault(str(folder), (stat.S_IFDIR | 0o755, b"", 0))
         self.entries[name] = (stat.S_IFREG | mode, data, 0)
 
     def link(self, name, target):
@@ -58,7 +65,32 @@ def applets(busybox):
     return result.stdout.split()
 
 
-def build(variant, busybox, programs):
+def add_tool(archive, tool):
+    """A program of the workstation, with the libraries that its loader finds.  Busybox's shell takes its
+    own of that name unless it is called by its path."""
+    result = subprocess.run(["ldd", tool], capture_output=True, text=True, check=True)
+    archive.file(f"sbin/{Path(tool).name}", Path(tool).read_bytes(), 0o755)
+    for path in re.findall(r"^\s*(?:\S+ => )?(/\S+) \(0x", result.stdout, re.MULTILINE):
+        archive.file(path[1:], Path(path).read_bytes(), 0o755)
+
+
+def add_drivers(archive, modules):
+    """Kernel modules out of a folder, and the script that loads them."""
+    contents = {path.name: path.read_bytes() for path in sorted(modules.glob("*.ko"))}
+    for name, data in kernel_modules.files(contents).items():
+        archive.file(name, data)
+    archive.file("etc/drivers", (HERE / "drivers").read_bytes())
+
+
+def add_scenario(archive):
+    """What works on virtio devices."""
+    archive.file("bin/scenario", (HERE / "scenario").read_bytes(), 0o755)
+    archive.file("etc/dhcp", (HERE / "dhcp").read_bytes(), 0o755)
+    for tool in FILE_SYSTEM_TOOLS:
+        add_tool(archive, tool)
+
+
+def build(variant, busybox, programs, modules):
     archive = Archive()
     for name in ("bin", "sbin", "dev", "etc", "proc", "sys", "root", "tmp"):
         archive.directory(name)
@@ -79,22 +111,37 @@ def build(variant, busybox, programs):
     archive.file("etc/group", b"root:x:0:\n")
     if variant == "test":
         archive.file("etc/poweroff", b"")
+    else:
+        add_drivers(archive, modules)
+    if variant == "storage":
+        add_scenario(archive)
     return archive.bytes()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("variant", choices=("run", "test"),
-                        help="after the self-check: run gives a shell, test powers off")
+    parser.add_argument("variant", choices=("run", "test", "storage"),
+                        help="after the self-check: run gives a shell, test powers off; storage is "
+                             "run with tools for ext4 and with scenarios for disks and networks")
     parser.add_argument("--programs", required=True, type=Path, metavar="DIR",
                         help="where the built programs start, selfcheck and ledger are")
     parser.add_argument("--busybox", default="/bin/busybox", metavar="FILE",
                         help="a static busybox (default %(default)s)")
+    parser.add_argument("--modules", type=Path, metavar="DIR",
+                        help="kernel modules for virtio devices; not for the variant test")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE")
     args = parser.parse_args()
     if not os.access(args.busybox, os.X_OK):
         sys.exit(f"mkinitramfs: no {args.busybox}; install busybox-static (tools/setup.sh)")
-    data = build(args.variant, args.busybox, args.programs)
+    if args.variant != "test" and args.modules is None:
+        parser.error(f"the variant {args.variant} wants --modules DIR (tools/fetch_guests.sh)")
+    try:
+        data = build(args.variant, args.busybox, args.programs, args.modules)
+    except kernel_modules.ModuleError as error:
+        sys.exit(f"mkinitramfs: {args.modules}: {error}; fetch them again with the kernel "
+                 "(tools/fetch_guests.sh)")
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"mkinitramfs: {' '.join(error.cmd)}: {error.stderr}")
     args.out.write_bytes(gzip.compress(data, compresslevel=9, mtime=0))
 
 

@@ -11,8 +11,8 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import (bench, consoles, drivers_pc, four, host, lab, linux_smp, live, lives,
-                     machines, monitor, replay, smp, together, xen)
+from testing import (bench, consoles, devices, drivers_pc, four, host, lab, linux_smp, live, lives,
+                     machines, monitor, replay, scenarios_qemu, smp, together, xen)
 from testing.report import Report
 
 STEPS = {
@@ -26,6 +26,8 @@ STEPS = {
     "guest-soak": machines.guest_soak,
     "refusal": machines.refusal,
     "drivers": drivers_pc.drivers,
+    "devices": devices.devices,
+    "scenarios": scenarios_qemu.on_qemu,
     "lab": lab.lab,
     "live": live.live,
     "smp": smp.smp,

@@ -27,7 +27,11 @@ $(B)/guests/xen/xen:
 $(B)/guests/%/vmlinux: $(B)/guests/%/vmlinuz tools/vmlinux.py
 	@echo "  ELF  $@"
 	@$(TOOL) tools/vmlinux.py $< $@
-guests: $(GUEST_KERNEL) $(O)/initramfs-run.gz $(O)/initramfs-test.gz ## the Linux guest's files
+# Its drivers for virtio come out of the same package; a folder from before they did is fetched again.
+GUEST_MODULES := $(B)/guests/cloud/modules
+$(GUEST_MODULES)/virtio_pci.ko: $(GUEST_KERNEL)
+	@tools/fetch_guests.sh $(B)/guests cloud
+guests: $(GUEST_KERNEL) $(O)/initramfs-run.gz $(O)/initramfs-test.gz $(O)/initramfs-storage.gz ## the Linux guest's files
 
 INIT_FLAGS := -std=gnu17 -O2 -Wall -Wextra -Werror -Wconversion -Wshadow $(REPRO) -static
 $(O)/guest_init/selfcheck: $(wildcard tools/guest_init/*check*.[ch])
@@ -47,11 +51,13 @@ $(O)/guest_init/start: tools/guest_init/start.c include/abi/ledger.h include/abi
 $(O)/initramfs-%.gz: tools/mkinitramfs.py $(O)/guest_init/start $(O)/guest_init/selfcheck $(O)/guest_init/ledger \
                      $(addprefix tools/guest_init/,inittab rc profile)
 	@echo "  CPIO $@"
-	@$(TOOL) tools/mkinitramfs.py $* --programs $(O)/guest_init --out $@
+	@$(TOOL) tools/mkinitramfs.py $* --programs $(O)/guest_init --modules $(GUEST_MODULES) --out $@
+$(O)/initramfs-run.gz $(O)/initramfs-storage.gz: tools/kernel_modules.py tools/guest_init/drivers $(GUEST_MODULES)/virtio_pci.ko
+$(O)/initramfs-storage.gz: tools/guest_init/scenario tools/guest_init/dhcp
 
 # ---------------------------------------------------------------- boot media
 VOLUME := $(O)/BOOTX64.EFI $(O)/hv.elf tools/lintel.conf $(GUEST_KERNEL) $(O)/initramfs-run.gz
-$(O)/lintel.img $(O)/lintel.iso: $(O)/lintel.%: $(VOLUME) tools/mkimage.py
+$(O)/lintel.img $(O)/lintel.iso: $(O)/lintel.%: $(VOLUME) tools/mkimage.py tools/gpt.py
 	@echo "  IMG  $@"
 	@$(TOOL) tools/mkimage.py $* --out $@ --file EFI/BOOT/BOOTX64.EFI=$(O)/BOOTX64.EFI \
 	    --file lintel/hv.elf=$(O)/hv.elf --file lintel/lintel.conf=tools/lintel.conf \
@@ -124,7 +130,7 @@ fuzz-programs: $(FUZZ_C:tools/unit/%.c=$(O)/fuzz/%)
 RUN_TESTS := $(TOOL) tools/run_tests.py --build $(O) --guests $(B)/guests
 
 test: setup ## reproducible build, unit, recorded exits, fuzz, guest tests, refusal without VT-x, drivers, laboratory, several CPUs and guests, Linux boot, budgets
-	@$(RUN_TESTS) build reproducible unit tools replay fuzz guest refusal drivers lab live smp consoles monitor together lives linux linux-smp budgets report
+	@$(RUN_TESTS) build reproducible unit tools replay fuzz guest refusal drivers devices lab live smp consoles monitor together lives linux linux-smp budgets report
 soak: setup ## five CPU models, other kernels, Xen, longer fuzzing, two thousand lives, four guests for long, guests with several processors for long
 	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz guest-soak lives-soak four-soak lab-models smp-models models kernels linux-smp-soak reboots xen
 unit: ## host unit tests, by gcc and by clang

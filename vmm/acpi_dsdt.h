@@ -2,6 +2,6 @@
 #pragma once
 #include "vmm/out.h"
 
-/* Appends \_S5 and the devices, with `cpus` processors, at most 10: CPU0, CPU1, ..., and a PCI bus if
- * there is one. */
+/* Appends \_S5 and the devices, with `cpus` processors, at most 10: CPU0, CPU1, ..., and a PCI bus
+ * if there is one. */
 void acpi_put_devices(struct out *o, u32 cpus, bool pci);

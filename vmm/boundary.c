@@ -218,6 +218,11 @@ void boundary_open(struct vcpu *control, struct abi_info *info, struct abi_reque
     spin_unlock(&boundary.lock);
 }
 
+bool boundary_is_open(void)
+{
+    return READ_ONCE(boundary.control) != NULL;
+}
+
 void boundary_close(void)
 {
     spin_lock(&boundary.lock);

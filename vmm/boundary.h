@@ -34,6 +34,8 @@ extern struct boundary boundary;
 
 /* It is there, and gets events from now on; `info` is filled. */
 void boundary_open(struct vcpu *control, struct abi_info *info, struct abi_request *slots);
+/* Whether it is there. */
+bool boundary_is_open(void);
 /* It is gone: what waits for it gets ones. */
 void boundary_close(void);
 

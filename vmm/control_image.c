@@ -3,6 +3,7 @@
  * 5-Level Paging". */
 #include "vmm/control_image.h"
 #include "arch/x86_64/paging.h"
+#include "lib/mem.h"
 #include "vmm/bootinfo.h"
 #include "vmm/gmem.h"
 
@@ -23,6 +24,7 @@ static void build_tables(const struct vm_extent *ram, u64 *tables)
     u64 *const pml4 = tables, *const pointers = tables + ENTRIES;
     u64 *const directories = tables + 3 * ENTRIES;
 
+    memset(tables, 0, TABLES * PAGE_SIZE); /* an earlier life has changed them */
     for (u64 page = first; page < first + ram->len; page += LARGE_PAGE_SIZE) {
         const u64 upper = page / (512 * GiB) - first / (512 * GiB);
         const u64 run = page / GiB - first / GiB;

@@ -17,6 +17,7 @@
 #include "vmm/placement.h"
 #include "vmm/stats_report.h"
 #include "vmm/vm_end.h"
+#include "vmm/vm_memory.h"
 #include "vmm/wake.h"
 
 /* A life that was shorter than this is followed by a pause, which doubles from one such life to the
@@ -155,8 +156,10 @@ void control_look_after(void)
     vm_destroy(vm);
     hostmem_pages_free(vm, sizeof(*vm));
     control.vm = NULL;
-    if (control.stopping)
+    if (control.stopping) {
+        vm_memory_forget_control();
         return;
+    }
     control.life++;
     make(next_begin(rdtsc()));
 }

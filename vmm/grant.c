@@ -204,7 +204,8 @@ void grant_drop_all(void)
 {
     spin_lock(&grants.lock);
     for (u32 i = 0; i < GRANT_MAPPINGS; i++)
-        grants.map[i].len = 0;
+        if (grants.map[i].len)
+            unmap(&grants.map[i]);
     grants.control = NULL;
     spin_unlock(&grants.lock);
 }

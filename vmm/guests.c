@@ -3,6 +3,7 @@
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/log.h"
 #include "arch/x86_64/smp.h"
+#include "arch/x86_64/tsc.h"
 #include "vmm/audit.h"
 #include "vmm/bootinfo.h"
 #include "vmm/boundary.h"
@@ -35,6 +36,7 @@ static struct slot {
 } slot[CONFIG_GUESTS_MAX];
 
 static struct lives lives;
+static u64 next_look = ~0ull; /* TSC */
 
 static const struct {
     const char *name;
@@ -98,6 +100,27 @@ static void enter_boundary(struct vm *vm)
                     vm->config->name, ABI_SLOTS);
     else
         vm->paused = vm->unadmitted = 1;
+}
+
+/* The control partition may be in the middle of a copy from or to its memory, and finishes first.
+ */
+static bool is_released(struct vm *vm)
+{
+    const u64 now = rdtsc();
+
+    if (vm->served.slot == SERVED_NONE || !boundary_is_open() || load_acquire(&vm->released))
+        return true;
+    if (!vm->release_by) {
+        WRITE_ONCE(vm->release_by, now + tsc_hz / 1000 * ABI_RELEASE_MS);
+        event_post(ABI_EVENT_PARTITIONS);
+    }
+    if (now < vm->release_by) {
+        next_look = MIN(next_look, vm->release_by);
+        return false;
+    }
+    log_warning("guest %s has ended, and the control partition does not release it",
+                vm->config->name);
+    return true;
 }
 
 static void leave_boundary(struct vm *vm)
@@ -219,11 +242,17 @@ void guests_init(void)
 
 void guests_control(void)
 {
+    next_look = ~0ull;
     for (u32 n = 0; n < lives.count; n++)
-        if (slot[n].vm && load_acquire(&slot[n].vm->attached) == 0)
+        if (slot[n].vm && load_acquire(&slot[n].vm->attached) == 0 && is_released(slot[n].vm))
             finish(n);
     for (u32 n; (n = lives_next(&lives)) != LIVES_NONE;)
         begin(n);
+}
+
+u64 guests_due(void)
+{
+    return next_look;
 }
 
 bool guests_are_over(bool in_monitor)

@@ -9,6 +9,8 @@ struct vm;
 void guests_init(void);
 /* Ends what has ended, and begins what is due. */
 void guests_control(void);
+/* TSC at which that is to be called at the latest; ~0: when something has happened. */
+u64 guests_due(void);
 /* A vCPU has left its CPU for good.  On that CPU. */
 void guests_vcpu_ended(struct vcpu *v);
 bool guests_are_over(bool in_monitor);

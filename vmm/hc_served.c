@@ -2,6 +2,7 @@
  * interrupts.  The guest is held by partition_lock() meanwhile. */
 #include "lib/mem.h"
 #include "vmm/boundary.h"
+#include "vmm/cpu_share.h"
 #include "vmm/gmem.h"
 #include "vmm/hypercall.h"
 #include "vmm/mmio.h"
@@ -31,10 +32,17 @@ _Static_assert((u32)ABI_SERVED_DEVICES == CONFIG_SERVED_DEVICES &&
                    ABI_DEVICES_MAX == CONFIG_DEVICES_MAX,
                "one numbering");
 
+static u32 state_of(const struct vm *vm)
+{
+    if (READ_ONCE(vm->release_by))
+        return ABI_PARTITION_ENDS;
+    return READ_ONCE(vm->unadmitted) ? ABI_PARTITION_NEW : ABI_PARTITION_RUNS;
+}
+
 static void describe(const struct vm *vm, u32 life, struct abi_partition *p)
 {
     *p = (struct abi_partition){
-        .state = READ_ONCE(vm->unadmitted) ? ABI_PARTITION_NEW : ABI_PARTITION_RUNS,
+        .state = state_of(vm),
         .served = vm->served.slot == SERVED_NONE ? (u32)ABI_SERVED_OFF : vm->config->served,
         .vcpus = vm->vcpus,
         .life = life,
@@ -75,6 +83,23 @@ i64 hc_admit(struct vcpu *v, const struct hc_args *args)
     }
     partition_unlock();
     return ABI_OK;
+}
+
+i64 hc_release(struct vcpu *v, const struct hc_args *args)
+{
+    i64 result;
+    struct vm *vm = lock_served(args->a[0], &result);
+
+    (void)v;
+    if (!vm)
+        return result;
+    result = state_of(vm) == ABI_PARTITION_ENDS ? ABI_OK : ABI_EINVAL;
+    if (result == ABI_OK) {
+        store_release(&vm->released, 1);
+        cpu_ask(0, CPU_CONTROL);
+    }
+    partition_unlock();
+    return result;
 }
 
 /* ------------------------------------------------------------ ranges */

@@ -61,13 +61,13 @@ static void between_turns(u64 todo)
         (void)console_turn(NULL, rdtsc());
     if (todo & CPU_MONITOR)
         monitor_act();
-    if (todo & CPU_CONTROL)
+    if ((todo & CPU_CONTROL) || rdtsc() >= guests_due())
         control();
 }
 
 static u64 due(void)
 {
-    return this_cpu()->id == 0 ? console_due() : ~0ull;
+    return this_cpu()->id == 0 ? MIN(console_due(), guests_due()) : ~0ull;
 }
 
 static const struct cpu_duties duties = {between_turns, due, guests_vcpu_ended};

@@ -54,6 +54,8 @@ struct vm {
     u32 end;                         /* enum vm_end; atomic */
     u32 paused;                      /* its vCPUs keep off their CPUs; the monitor's; atomic */
     u32 unadmitted;  /* it is paused until the control partition lets it begin; atomic */
+    u64 release_by;  /* TSC until which it waits, over, for the control partition; 0: it does not */
+    u32 released;    /* which has let it go; atomic */
     u32 dead;        /* bit i: vcpu[i] waits for an NMI, INIT or SIPI, or for ever; atomic */
     u32 attached;    /* vCPUs that belong to a CPU; atomic */
     u64 dies_at;     /* TSC at which it is ended, ~0: never */

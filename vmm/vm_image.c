@@ -99,8 +99,7 @@ static err_t put_acpi_tables(const struct vm *vm)
 {
     u8 *tables = gmem_pointer(vm, (gpa_t){ACPI_GUEST_BASE}, ACPI_GUEST_SIZE);
 
-    const struct acpi_guest guest = {.cpus = vm->config->vcpus,
-                                     .pci = vm->config->devices[0] != 0};
+    const struct acpi_guest guest = {.cpus = vm->config->vcpus, .pci = vm->config->devices[0] != 0};
 
     return tables && acpi_build(tables, ACPI_GUEST_SIZE, &guest) ? OK : E_NOMEM;
 }

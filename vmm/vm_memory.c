@@ -106,7 +106,7 @@ static err_t split_low_extent(struct vm *vm)
 
 static void release(struct vm *vm)
 {
-    for (u32 i = 0; i < vm->extents; i++) {
+    for (u32 i = 0; vm->id != VM_CONTROL && i < vm->extents; i++) {
         const struct vm_extent *e = &vm->extent[i];
         const bool before_hole = e->gpa.v == 0 && e->len == VM_LOW_END;
 
@@ -127,16 +127,22 @@ static u8 largest_leaf(void)
     return vmx_cap_ept_vpid(caps, EPT_VPID_1G) ? 2 : vmx_cap_ept_vpid(caps, EPT_VPID_2M) ? 1 : 0;
 }
 
-/* The control partition's: in one run, at its own addresses, for DMA. */
+static struct vm_extent kept; /* the control partition's; len 0: none yet */
+
+/* The control partition's: in one run, at its own addresses, for DMA.  It is the same in all of its
+ * lives: devices that the last life has started may still write to it, and
+ * what its guests' rings go on with is kept there. */
 static err_t create_identity(struct vm *vm)
 {
     const u64 memory = vm->config->memory;
-    hpa_t at;
 
-    TRY(hostmem_alloc(memory, LARGE_PAGE_SIZE, owner(vm), &at));
-    hostmem_zero(phys_to_virt(at), memory);
-    vm->extent[vm->extents++] = (struct vm_extent){{at.v}, at, memory};
-    return ept_map(&vm->ept, (gpa_t){at.v}, at, memory, EPT_RWX | EPT_WB);
+    if (kept.len == 0) {
+        TRY(hostmem_alloc(memory, LARGE_PAGE_SIZE, owner(vm), &kept.hpa));
+        hostmem_zero(phys_to_virt(kept.hpa), memory);
+        kept = (struct vm_extent){{kept.hpa.v}, kept.hpa, memory};
+    }
+    vm->extent[vm->extents++] = kept;
+    return ept_map(&vm->ept, kept.gpa, kept.hpa, memory, EPT_RWX | EPT_WB);
 }
 
 static err_t create_pc(struct vm *vm)
@@ -198,6 +204,14 @@ void vm_memory_show_apic(struct vm *vm, bool shown)
         panic("vm %u: the page of the local APIC: error %d", vm->id, err);
     vmx_invept_single(virt_to_phys(vm->ept.root));
     vm->ept.stale = false;
+}
+
+void vm_memory_forget_control(void)
+{
+    if (kept.len && hostmem_free(kept.hpa, kept.len, FRAME_VM + VM_CONTROL) != OK)
+        panic("the control partition's memory at %llx is not its own",
+              (unsigned long long)kept.hpa.v);
+    kept.len = 0;
 }
 
 void vm_memory_destroy(struct vm *vm)

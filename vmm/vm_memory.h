@@ -16,4 +16,7 @@ err_t vm_memory_map_apic(struct vm *vm, u32 vcpu, hpa_t *access, hpa_t *page);
  * processor would take it for RAM.  Then accesses are EPT violations; they are for a vCPU that is
  * still in xAPIC mode, too, which costs time only.  With the board's lock. */
 void vm_memory_show_apic(struct vm *vm, bool shown);
+/* The control partition's memory stays for its next life. */
 void vm_memory_destroy(struct vm *vm);
+/* There is no next life. */
+void vm_memory_forget_control(void);

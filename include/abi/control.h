@@ -4,7 +4,9 @@
  * The control partition is 64-bit code, entered with paging on: its memory is mapped at its own
  * physical addresses, RWX in 2 MiB pages, for as long as it takes to build tables of its own.
  * Interrupts are off, and none ever comes: what happens is told by events.  RDI = address of struct
- * abi_info, RSP = 0.  Its guest-physical addresses are physical ones, for DMA.
+ * abi_info, RSP = 0.  Its guest-physical addresses are physical ones, for DMA.  When it dies, its
+ * next life gets the same memory as the last one has left it, but for the image with its bss, the
+ * info page: devices may still write there, and it may have kept something.
  *
  * What lies in its memory is its own to write: the microkernel believes nothing there but what it
  * asks for, and nothing that it has written itself. */
@@ -103,7 +105,16 @@ struct abi_doorbell {
  * emulators' PCI devices. */
 enum abi_irq_mode { ABI_IRQ_EDGE_HIGH, ABI_IRQ_LEVEL_LOW, ABI_IRQ_LEVEL_HIGH };
 
-enum abi_partition_state { ABI_PARTITION_NONE, ABI_PARTITION_NEW, ABI_PARTITION_RUNS };
+/* ENDS: it does not run any more; its memory stays where the control partition has mapped it until
+ * it calls `release`, ABI_RELEASE_MS at most. */
+enum abi_partition_state {
+    ABI_PARTITION_NONE,
+    ABI_PARTITION_NEW,
+    ABI_PARTITION_RUNS,
+    ABI_PARTITION_ENDS,
+};
+#define ABI_RELEASE_MS 1000u
+
 /* What a guest's configuration lets the control partition do: nothing, serve devices, or that and
  * map all of its memory. */
 enum abi_served { ABI_SERVED_OFF, ABI_SERVED_DEVICES, ABI_SERVED_MEMORY };

@@ -12,12 +12,13 @@ import struct
 import time
 from pathlib import Path
 
-from .machine import CPU_MODEL, EmulatorError
+from .machine import CPU_MODEL, Drive, EmulatorError
 
 FIRMWARE = Path("/usr/share/ovmf/OVMF.fd")
 VGA_BIOS = Path("/usr/share/vgabios/vgabios.bin")
 INSTRUCTIONS_PER_SECOND = 50_000_000  # of emulated time; also the TSC's frequency
 HOST_MEMORY_MAX = 2048                # MiB that Bochs holds at once; it swaps the rest itself
+DRIVES = ("ata0-master", "ata0-slave", "ata1-master", "ata1-slave")
 PROMPT = re.compile(rb"<bochs:\d+> $")
 PHYSICAL_PAGE = re.compile(r"maps to physical page (0x[0-9a-f]+)")
 
@@ -33,8 +34,9 @@ memory: guest={memory}, host={host_memory}
 romimage: file={firmware}
 vgaromimage: file={vga_bios}
 {vga}
+{pci}
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
-ata0-master: {disk}
+{drives}
 boot: disk
 {serial}
 log: {directory}/bochs.log
@@ -49,19 +51,48 @@ magic_break: enabled=0
 {devices}"""
 
 
+def _drive(drive):
+    """What a line of the bochsrc says of an IDE drive."""
+    if not drive.cdrom:
+        return f"type=disk, mode=flat, path={drive.image}"
+    if drive.image is None:
+        return 'type=cdrom, path="", status=ejected'
+    return f"type=cdrom, path={drive.image}, status=inserted"
+
+
+def _drives(machine, image):
+    """The lines of all IDE drives."""
+    drives = (Drive(image, machine.cdrom), *machine.drives)
+    if len(drives) > len(DRIVES):
+        raise EmulatorError(f"{len(drives)} drives; an IDE controller has {len(DRIVES)}: "
+                            "the boot medium's and three more")
+    lines = [f"{place}: {_drive(drive)}" for place, drive in zip(DRIVES, drives)]
+    if len(drives) > 2:
+        lines.insert(2, "ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15")
+    return "\n".join(lines)
+
+
+def _pci(machine, directory):
+    """The lines of the PCI slots and of the card in one of them."""
+    cards = ["cirrus"] * machine.gop + ["e1000"] * bool(machine.mac)
+    slots = "".join(f", slot{number}={card}" for number, card in enumerate(cards, 1))
+    lines = [f"pci: enabled=1, chipset=i440fx{slots}"]
+    if machine.mac:
+        script = directory / "slirp.conf"
+        script.write_text("# slirp config\n", encoding="ascii")  # Bochs wants this first line
+        lines.append(f"e1000: enabled=1, mac={machine.mac}, ethmod=slirp, script={script}")
+    return "\n".join(lines)
+
+
 def configuration(machine, directory, image, ports):
-    """The text of the bochsrc for a machine."""
-    if machine.gop:
-        display, vga = "sdl2", ("vga: extension=cirrus\n"
-                                "pci: enabled=1, chipset=i440fx, slot1=cirrus")
-    else:
-        display, vga = 'rfb, options="timeout=0"', "pci: enabled=1, chipset=i440fx"
-    disk = (f"type=cdrom, path={image}, status=inserted" if machine.cdrom
-            else f"type=disk, mode=flat, path={image}")
+    """The text of the bochsrc for a machine, and the files that it names in `directory`."""
+    display, vga = (("sdl2", "vga: extension=cirrus") if machine.gop
+                    else ('rfb, options="timeout=0"', ""))
     serial = "\n".join(f"com{n}: enabled=1, mode=socket-client, dev=127.0.0.1:{port}"
                        for n, port in enumerate(ports, 1))
     return TEMPLATE.format(
-        display=display, vga=vga, disk=disk, serial=serial, directory=directory,
+        display=display, vga=vga, pci=_pci(machine, directory),
+        drives=_drives(machine, image), serial=serial, directory=directory,
         model=machine.cpu_model or CPU_MODEL, cpus=machine.cpus, memory=machine.memory,
         host_memory=min(machine.memory, HOST_MEMORY_MAX), ips=INSTRUCTIONS_PER_SECOND,
         firmware=FIRMWARE, vga_bios=VGA_BIOS,

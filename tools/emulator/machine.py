@@ -19,6 +19,13 @@ class EmulatorError(Exception):
 
 
 @dataclass
+class Drive:
+    """An IDE drive beside the boot medium.  The machine writes to the file itself, not to a copy."""
+    image: Path = None          # of a CD drive, None: no medium
+    cdrom: bool = False
+
+
+@dataclass
 class Machine:
     """A machine that boots `image` through UEFI.  Its serial ports are COM1, COM2, ..."""
     image: Path
@@ -31,6 +38,8 @@ class Machine:
     gop: bool = False           # with a framebuffer (QEMU always has one)
     debugger: bool = False      # QEMU: open the monitor (Bochs: always there)
     chipset: str = "q35"        # of QEMU: q35 or pc
+    drives: tuple = ()          # up to 3 of Drive: the first channel's second one, then the other channel's
+    mac: str = ""               # address of an e1000 with user networking: the host is 10.0.2.2
     devices: tuple = ()         # QEMU: further arguments; Bochs: further lines of its bochsrc
 
 

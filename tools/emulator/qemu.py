@@ -34,6 +34,18 @@ def why_no_nested_vmx():
     return None
 
 
+def _devices(machine):
+    """Arguments for the drives beside the boot medium and the network card."""
+    argv = []
+    for index, drive in enumerate(machine.drives, 1):
+        medium = "cdrom" if drive.cdrom else "disk"
+        file = f",format=raw,file={drive.image}" if drive.image else ""
+        argv += ["-drive", f"if=ide,index={index},media={medium}{file}"]
+    if machine.mac:
+        argv += ["-netdev", "user,id=net", "-device", f"e1000,id=nic,netdev=net,mac={machine.mac}"]
+    return argv
+
+
 def command(machine, directory, image, ports):
     """Copies the firmware's variables and returns (argv, environment)."""
     if not FIRMWARE.exists() or not VARIABLES.exists():
@@ -53,7 +65,7 @@ def command(machine, directory, image, ports):
             "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
             "-drive", f"if=ide,index=0,media={medium},format=raw,file={image}",
             "-device", "VGA", "-display", "none", "-no-reboot",
-            *machine.devices]
+            *_devices(machine), *machine.devices]
     for port in ports[:machine.serial_ports]:
         argv += ["-serial", f"tcp:127.0.0.1:{port}"]
     if machine.debugger:

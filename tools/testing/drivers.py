@@ -81,7 +81,7 @@ def make_disk(path, scratch):
 
 
 def qemu_devices(folder, port):
-    """QEMU's arguments for all virtio devices, their files in `folder`."""
+    """All virtio devices, their files in `folder`."""
     plain = make_disk(folder / "plain.img", True)
     argv = ["-device", "pcie-root-port,id=bridge", "-device", "edu",
             "-drive", f"if=none,id=plain,format=raw,discard=unmap,file={plain}",
@@ -95,7 +95,7 @@ def qemu_devices(folder, port):
         argv += ["-netdev", f"{network.format(port=port)},id=net-{name}",
                  "-device", f"virtio-net-pci,id={name},netdev=net-{name},disable-legacy=on,"
                             f"mac=52:54:00:12:34:{last:02x}{properties}"]
-    return tuple(argv)
+    return {"devices": tuple(argv)}
 
 
 def deaf_peer():
@@ -111,7 +111,7 @@ def deaf_peer():
 class Boot:
     """One boot of drivers.img."""
     name: str
-    make: object                    # makes the devices' files in a folder; Machine.devices
+    make: object                    # makes the devices' files in a folder; fields of the Machine
     devices: int                    # disks and cards that the image has to find
     skips: frozenset = frozenset()  # tests that have no device here
     wishes: dict = None             # what the image may ask the host for: monitor commands
@@ -156,7 +156,7 @@ def boot(report, options, what):
     with machine.RunDirectory(what.name.replace(" ", "-")) as directory:
         target = machine.Machine(options.build / "drivers.img", emulator=what.emulator,
                                  chipset=what.chipset, debugger=True,
-                                 devices=what.make(Path(directory.path)))
+                                 **what.make(Path(directory.path)))
         with session.Session(target, directory) as run:
             ended = follow(run, what.wishes, what.limit)
             judge(report, what, run.text(session.COM1), ended)

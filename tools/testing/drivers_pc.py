@@ -1,13 +1,14 @@
 """drivers.img on a PC's old devices: IDE disks, CD drives and the e1000, of QEMU's pc and of Bochs."""
 import struct
 
+from emulator.machine import Drive
+
 from . import host
 from .drivers import MONITOR, Boot, boot, make_disk, virtio
 
 CD_SECTORS = 500
 CD_WORDS = 2048 // 8
 MAC = "52:54:00:12:34:56"
-NETWORK = ("-netdev", "user,id=net", "-device", f"e1000,id=nic,netdev=net,mac={MAC}")
 
 # Of q35, of virtio, of hosts that grow a disk; of QEMU's edu device; of a card whose frames nobody takes.
 NEVER = frozenset({"pci_scan_by_ecam_is_the_same", "disk_read_only", "disk_grows", "nic_timeout",
@@ -36,32 +37,29 @@ def scratch(folder):
 
 def qemu_with_cds(folder):
     """A CD drive whose medium is taken out at run time, and one without."""
-    return (*scratch(folder), *NETWORK,
-            "-drive", f"if=none,id=ejects,media=cdrom,format=raw,file={make_cd(folder / 'cd.iso')}",
-            "-device", "ide-cd,id=ejecting,drive=ejects,bus=ide.1,unit=0,serial=ejects",
-            "-device", "ide-cd,bus=ide.1,unit=1")
+    return {"mac": MAC, "devices": (
+        *scratch(folder),
+        "-drive", f"if=none,id=ejects,media=cdrom,format=raw,file={make_cd(folder / 'cd.iso')}",
+        "-device", "ide-cd,id=ejecting,drive=ejects,bus=ide.1,unit=0,serial=ejects",
+        "-device", "ide-cd,bus=ide.1,unit=1")}
 
 
 def qemu_with_faults(folder):
     """A disk with sectors that cannot be read, and one that takes a second for a request."""
     file = make_disk(folder / "errors.img", False)
-    return (*scratch(folder), *NETWORK,
-            *ide(1, 0, "driver=raw,file.driver=blkdebug,file.inject-error.0.event=read_aio,"
-                       "file.inject-error.0.sector=64,file.inject-error.0.errno=5,"
-                       f"file.image.driver=file,file.image.filename={file}", "errors"),
-            *ide(1, 1, "driver=null-co,size=16777216,latency-ns=1000000000,read-zeroes=on",
-                 "slow"))
+    return {"mac": MAC, "devices": (
+        *scratch(folder),
+        *ide(1, 0, "driver=raw,file.driver=blkdebug,file.inject-error.0.event=read_aio,"
+                   "file.inject-error.0.sector=64,file.inject-error.0.errno=5,"
+                   f"file.image.driver=file,file.image.filename={file}", "errors"),
+        *ide(1, 1, "driver=null-co,size=16777216,latency-ns=1000000000,read-zeroes=on", "slow"))}
 
 
 def bochs(folder):
-    """Lines of the bochsrc."""
-    (folder / "slirp.conf").write_text("# slirp config\n", encoding="ascii")
-    return ("pci: enabled=1, chipset=i440fx, slot1=e1000",
-            f"e1000: enabled=1, mac={MAC}, ethmod=slirp, script={folder / 'slirp.conf'}",
-            f"ata0-slave: type=disk, mode=flat, path={make_disk(folder / 'scratch.img', True)}",
-            "ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15",
-            f"ata1-master: type=cdrom, path={make_cd(folder / 'cd.iso')}, status=inserted",
-            'ata1-slave: type=cdrom, path="", status=ejected')
+    """A disk, a CD and an empty CD drive."""
+    return {"mac": MAC, "drives": (Drive(make_disk(folder / "scratch.img", True)),
+                                   Drive(make_cd(folder / "cd.iso"), cdrom=True),
+                                   Drive(cdrom=True))}
 
 
 WISHES = {**MONITOR, "ejected": "eject -f ejects", "inserted": "change ejects {folder}/cd.iso raw"}

@@ -193,6 +193,11 @@ void vcpu_ask(struct vcpu *v, u64 bits)
         vcpu_wake(v);
 }
 
+void cpu_ask(u32 cpu, u64 what)
+{
+    fake_cpu.asked |= cpu == 0 ? what : 0;
+}
+
 void vcpu_end_turn_by(struct vcpu *v)
 {
     fake_cpu.ended_turn = v;

@@ -20,6 +20,7 @@ struct fake_cpu {
     u64 console_deadline;
     struct vcpu *woken; /* the last one that another CPU would have been told of */
     u32 wakes;
+    u64 asked; /* of the boot CPU, cpu_ask() */
     u32 invepts;
     const struct vcpu *ended_turn;
     u32 calls; /* of the control partition, on one CPU */

@@ -1,5 +1,6 @@
 /* vmm/hc_served.c: what the control partition may ask for a guest, and all that it may not. */
 #include "tools/unit/fake_control.h"
+#include "vmm/cpu_share.h"
 
 static void test_partition(void **state)
 {
@@ -36,6 +37,25 @@ static void test_admit(void **state)
     vm.paused = 1; /* by somebody else */
     assert_int_equal(call(HC_admit, PARTITION, 0, 0, 0), ABI_OK);
     assert_int_equal(vm.paused, 1);
+}
+
+/* Over, and its memory waits for the control partition. */
+static void test_release(void **state)
+{
+    const struct abi_partition *p = control_ram(SCRAP);
+
+    (void)state;
+    fake_cpu.asked = 0;
+    assert_int_equal(call(HC_release, PARTITION, 0, 0, 0), ABI_EINVAL); /* it runs */
+    assert_int_equal(call(HC_release, NOBODY, 0, 0, 0), ABI_ENOENT);
+    assert_int_equal(vm.released, 0);
+    vm.release_by = 1;
+    assert_int_equal(call(HC_partition, PARTITION, SCRAP, 0, 0), ABI_OK);
+    assert_int_equal(p->state, ABI_PARTITION_ENDS);
+    assert_int_equal(fake_cpu.asked, 0);
+    assert_int_equal(call(HC_release, PARTITION, 0, 0, 0), ABI_OK);
+    assert_int_equal(vm.released, 1);
+    assert_int_equal(fake_cpu.asked, CPU_CONTROL);
 }
 
 static void test_nobody_else_is_served(void **state)
@@ -202,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_partition, both_new),
         cmocka_unit_test_setup(test_admit, both_new),
+        cmocka_unit_test_setup(test_release, both_new),
         cmocka_unit_test_setup(test_nobody_else_is_served, both_new),
         cmocka_unit_test_setup(test_claims, both_new),
         cmocka_unit_test_setup(test_claims_are_bounded, both_new),

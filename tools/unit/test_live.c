@@ -21,7 +21,6 @@ static struct {
     u32 covers[OUTLETS];
     char said[4096];
     u32 said_len;
-    u64 asked;
     u32 drawn[OUTLETS];
     char title[OUTLETS][100];
     u64 wake;
@@ -70,12 +69,6 @@ u32 console_say(u32 n, const char *text, u32 len)
 u32 console_covers(u32 n)
 {
     return console.covers[n];
-}
-
-void cpu_ask(u32 cpu, u64 what)
-{
-    assert_int_equal(cpu, 0);
-    console.asked |= what;
 }
 
 static void poll(u64 now)
@@ -288,7 +281,7 @@ static void test_monitor(void **state)
     type("list\rmore", 2 * tsc_hz);
     assert_string_equal(monitor_line(), "list");
     assert_int_equal(console.typed_at[1], 5); /* one after the other */
-    assert_true(console.asked & CPU_MONITOR);
+    assert_true(fake_cpu.asked & CPU_MONITOR);
     monitor_say("it is %s", "so");
     monitor_next_line();
     poll(3 * tsc_hz);
@@ -299,10 +292,10 @@ static void test_monitor(void **state)
     console_cover(1, true);
     poll(3 * tsc_hz);
     assert_non_null(strstr(console.said, "it is so\r\nlintel> more"));
-    console.asked = 0;
+    fake_cpu.asked = 0;
     type("\x1c", 4 * tsc_hz);
     assert_false(monitor_is_open() || console.covered[1] || console.covered[OUTLET_SCREEN]);
-    assert_true(console.asked & CPU_CONTROL);
+    assert_true(fake_cpu.asked & CPU_CONTROL);
     type("b", 5 * tsc_hz);
     gets("b");
     type("\x1c\x1c", 6 * tsc_hz);

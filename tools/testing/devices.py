@@ -1,0 +1,86 @@
+"""The control partition finds the machine's disks and network cards, of Bochs."""
+import re
+import subprocess
+from pathlib import Path
+
+from emulator import lintel, machine, session
+
+from . import host
+from .machines import DEBUG_EXIT_PORT, logs
+
+TIMEOUT = 120
+MAC = "52:54:00:12:34:56"
+DISK_MIB = 24
+PARTITIONS = (("system", 16, "ef00"), ("data", 4, "8300"))  # name, MiB, type
+
+# What the log says of a device; the first disk is the one that was booted.
+DISK = r"^[^\n]*control: ide(\d): disk [^\n]*, (\d+) MiB, sectors of 512 bytes, at ata(\d)\.(\d)\r?$"
+CD = r"^[^\n]*control: ide(\d): CD drive [^\n]* at ata(\d)\.(\d), no medium\r?$"
+CARD = r"^[^\n]*control: net(\d): e1000 8086:100e, MAC ([0-9a-f:]+), link (up|down)\r?$"
+LIFE = r"^[^\n]*control: life (\d+), "
+
+
+def make_disk(path):
+    """A disk with a GUID partition table."""
+    with open(path, "wb") as file:
+        file.truncate(DISK_MIB << 20)
+    argv = ["/usr/sbin/sgdisk"]
+    for number, (name, mib, kind) in enumerate(PARTITIONS, start=1):
+        argv += ["-n", f"{number}:0:+{mib}M", "-t", f"{number}:{kind}", "-c", f"{number}:{name}"]
+    subprocess.run([*argv, str(path)], check=True, stdout=subprocess.DEVNULL)
+    return path
+
+
+def attached(folder):
+    """Lines of the bochsrc: a second disk, a CD drive without a medium, a card."""
+    (folder / "slirp.conf").write_text("# slirp config\n", encoding="ascii")
+    return ("pci: enabled=1, chipset=i440fx, slot1=e1000",
+            f"e1000: enabled=1, mac={MAC}, ethmod=slirp, script={folder / 'slirp.conf'}",
+            f"ata0-slave: type=disk, mode=flat, path={make_disk(folder / 'second.img')}",
+            "ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15",
+            'ata1-master: type=cdrom, path="", status=ejected')
+
+
+def boot(report, options, name, lines, judge):
+    """Boots a control partition and one small guest; `lines` makes the devices, in a folder."""
+    volume = lintel.Volume()
+    volume.add_control(options.build / "control.elf")
+    volume.add(lintel.Guest("small", Path(options.build) / "guest_tests" / "cpuid.flat", "32M",
+                            debug_exit=DEBUG_EXIT_PORT))
+    with machine.RunDirectory(name.replace(" ", "-")) as directory:
+        image = volume.make_image(directory.path / "lintel.img", options.build)
+        target = machine.Machine(image, devices=lines(directory.path))
+        with session.Session(target, directory, console=lintel.GuestConsole()) as run:
+            outcome = lintel.wait_for_end(run, TIMEOUT)
+            log = lintel.strip_controls(run.text(session.COM1))
+            report.add(f"{name}: ends", outcome.status == 0, outcome.text, logs(run))
+            report.add(f"{name}: one life", re.findall(LIFE, log, re.MULTILINE) == ["0"], log=log)
+            judge(report, name, log)
+
+
+def all_of_them(report, name, log):
+    """The disks by channel and drive, the card with its address."""
+    disks = re.findall(DISK, log, re.MULTILINE)
+    report.add(f"{name}: disks", [(d[0], d[2], d[3]) for d in disks] ==
+               [("0", "0", "0"), ("1", "0", "1")] and disks[1][1] == str(DISK_MIB), f"{disks}", log)
+    drives = re.findall(CD, log, re.MULTILINE)
+    report.add(f"{name}: a CD drive", drives == [("2", "1", "0")], f"{drives}", log)
+    cards = re.findall(CARD, log, re.MULTILINE)
+    report.add(f"{name}: a card", cards == [("0", MAC, "up")], f"{cards}", log)
+
+
+def only_the_first(report, name, log):
+    """What is not there is not found, and nothing is refused."""
+    disks = re.findall(DISK, log, re.MULTILINE)
+    report.add(f"{name}: the boot disk alone", [d[0] for d in disks] == ["0"] and
+               not re.search(CD, log, re.MULTILINE) and not re.search(CARD, log, re.MULTILINE),
+               f"{disks}", log)
+    report.add(f"{name}: nothing is refused", "not used" not in log and "control: warning" not in log,
+               log=log)
+
+
+def devices(report, options):
+    """The control partition's devices: disks and a card on Bochs, and a machine without."""
+    if host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
+        boot(report, options, "devices", attached, all_of_them)
+        boot(report, options, "no devices", lambda _: (), only_the_first)
