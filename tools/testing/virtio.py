@@ -72,9 +72,9 @@ def with_hostile(options, seed):
     """A hostile guest and its victim on one CPU, and at one switch."""
     return together.Scenario(f"virtio, hostile {seed}", [
         guest(options, "virtio_hostile", "hostile",
-              (("disk", "memory:2M"), ("disk", "memory:2M"), ("net", "inner"), ("net", "inner")),
+              (("disk", "memory:1M"), ("disk", "memory:1M"), ("net", "inner"), ("net", "inner")),
               seed=seed, rounds=ROUNDS),
-        guest(options, "virtio_victim", "victim", (("disk", "memory:4M"),), seed=seed, ticks=TICKS)],
+        guest(options, "virtio_victim", "victim", (("disk", "memory:2M"),), seed=seed, ticks=TICKS)],
                              control=True)
 
 
