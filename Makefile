@@ -130,18 +130,23 @@ $(O)/hv.debug.elf: $(HV_OBJ) linker.ld
 	@$(CC) $(HV_FLAGS) -nostdlib -static -no-pie -T linker.ld -o $@ $(HV_OBJ) \
 	    -Wl,--build-id=none,-z,max-page-size=4096,-z,noexecstack,--fatal-warnings,-Map=$(O)/hv.map
 
-# UEFI programs: the objects, then EFI_LD's libraries.
+# UEFI programs: the objects, then EFI_LD's libraries; out of that, the file.
 EFI_LD := -nostdlib -znocombreloc --build-id=none -z noexecstack -T /usr/lib/elf_x86_64_efi.lds -shared -Bsymbolic \
           -L/usr/lib /usr/lib/crt0-efi-x86_64.o
+define MAKE_EFI
+@echo "  EFI  $@"
+@objcopy -j .text -j .sdata -j .data -j .dynamic -j .rodata -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' \
+    -j .reloc --target efi-app-x86_64 --subsystem=10 $< $@
+endef
 $(O)/BOOTX64.so: $(BOOT_OBJ)
 	@$(LD) $(EFI_LD) $(BOOT_OBJ) -o $@ -lefi -lgnuefi
 
 $(O)/BOOTX64.EFI: $(O)/BOOTX64.so
 $(O)/drivers.efi: $(O)/drivers.so
+$(O)/bare/%.efi: $(O)/bare/%.so
+	$(MAKE_EFI)
 $(O)/BOOTX64.EFI $(O)/drivers.efi:
-	@echo "  EFI  $@"
-	@objcopy -j .text -j .sdata -j .data -j .dynamic -j .rodata -j .dynsym -j .rel -j .rela -j '.rel.*' -j '.rela.*' \
-	    -j .reloc --target efi-app-x86_64 --subsystem=10 $< $@
+	$(MAKE_EFI)
 
 include control/control.mk
 

@@ -11,8 +11,9 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import (bench, consoles, devices, drivers_pc, four, host, lab, linux_devices, linux_smp, live, lives,
-                     machines, monitor, replay, scenarios_qemu, smp, together, xen)
+from testing import (bench, consoles, devices, drivers_pc, four, host, lab, linux_devices, linux_smp,
+                     live, lives, machines, monitor, replay, scenarios_qemu, smp, together, virtio,
+                     xen)
 from testing.report import Report
 
 STEPS = {
@@ -28,6 +29,7 @@ STEPS = {
     "drivers": drivers_pc.drivers,
     "devices": devices.devices,
     "scenarios": scenarios_qemu.on_qemu,
+    "virtio": virtio.virtio,
     "lab": lab.lab,
     "live": live.live,
     "smp": smp.smp,

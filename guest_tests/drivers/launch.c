@@ -1,4 +1,5 @@
-/* drivers.efi: takes the machine from the firmware and starts the image of the driver tests on it.
+/* drivers.efi: takes the machine from the firmware and starts the image of the driver tests on it;
+ * bare/NAME.efi is the same with a test guest's image.
  * That is a flat image (include/abi/flat.h), which this program carries; it runs on the bare
  * machine, with all interrupts off, the firmware's page tables, and a command line that says where
  * it may take memory for DMA.  UEFI Specification, "Boot Services". */

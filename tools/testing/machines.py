@@ -107,7 +107,20 @@ class Row:
     on: str = ""            # KEY,...: keys of lintel.conf that are turned on, beside stats
     keys: str = ""          # KEY=VALUE,...: other keys of lintel.conf
     served: str = ""        # by the control partition: devices, memory
+    disk: str = ""          # TEXT;...: virtio disks, as the key of lintel.conf
+    net: str = ""           # TEXT;...: virtio network cards
     says: str = ""          # regular expression that Lintel's log must contain
+
+    @property
+    def devices(self):
+        """(disk or net, text) of each."""
+        return tuple((kind, text) for kind, texts in (("disk", self.disk), ("net", self.net))
+                     for text in filter(None, texts.split(";")))
+
+    @property
+    def controlled(self):
+        """Whether it needs a control partition."""
+        return bool(self.served or self.devices)
 
 
 def read_guest_list(images):
@@ -141,7 +154,7 @@ def guest_of(row, folder):
                         row.memory, cmdline=row.cmdline, vcpus=row.vcpus, modules=modules,
                         on_reboot=row.on_reboot, debug_exit=DEBUG_EXIT_PORT,
                         switches=("stats", *filter(None, row.on.split(","))),
-                        keys=keys_of(row))
+                        keys=keys_of(row), devices=row.devices)
 
 
 def judge_trace(report, name, log):
@@ -190,8 +203,8 @@ def log_sections(log):
 def boots_of(rows):
     """(name, CPUs, rows) of each boot: rows for as many CPUs share boots, in the list's order, and
     those with a control partition have boots of their own."""
-    for cpus, served in sorted({(row.cpus, bool(row.served)) for row in rows}):
-        group = [row for row in rows if (row.cpus, bool(row.served)) == (cpus, served)]
+    for cpus, served in sorted({(row.cpus, row.controlled) for row in rows}):
+        group = [row for row in rows if (row.cpus, row.controlled) == (cpus, served)]
         machine_name = (f"{cpus}-cpus-" if cpus > 1 else "") + ("served-" if served else "")
         for number, start in enumerate(range(0, len(group), GUESTS_A_BOOT), start=1):
             yield (f"guest-tests-{machine_name}{number}", cpus,
@@ -201,7 +214,7 @@ def boots_of(rows):
 def run_rows(report, options, name, rows, seen, cpus=1, timeout=GUESTS_TIMEOUT):
     """Boots once with these test guests, one after another; `seen` gets what they showed."""
     guests = [guest_of(row, options.build / "guest_tests") for row in rows]
-    served = any(row.served for row in rows)
+    served = any(row.controlled for row in rows)
 
     def judge(run, outcome):
         log = lintel.strip_controls(run.text(session.COM1))

@@ -41,6 +41,7 @@ class Scenario:
     cpus: int = 1
     consoles: tuple = (session.COM2, session.COM3, session.COM4)  # the guests', in turns
     run: str = "together"  # or one-by-one
+    control: bool = False  # with a control partition
 
 
 def guest(options, image, name, keys=None, **words):
@@ -115,7 +116,8 @@ def judge(report, scenario, run, outcome):
     wrong = [text for text in COUNTERS.findall(log) if text != "ok"]
     report.add(f"{scenario.name}: counters", not wrong, "; ".join(wrong), log)
     audits = len(AUDIT_LINE.findall(log))
-    report.add(f"{scenario.name}: audits", audits == 2 * len(scenario.guests) + 1, f"{audits}", log)
+    report.add(f"{scenario.name}: audits", audits == 2 * (len(scenario.guests) + scenario.control) + 1,
+               f"{audits}", log)
     judge_memory(report, scenario.name, log)
     report.add(f"{scenario.name}: ends", outcome.status in (0, 1), outcome.text, logs(run))
 
@@ -123,6 +125,8 @@ def judge(report, scenario, run, outcome):
 def boot(report, options, scenario, judge_it=judge, log_level="info"):
     """One boot of a scenario."""
     volume = lintel.Volume(log_level, run=scenario.run)
+    if scenario.control:
+        volume.add_control(options.build / "control.elf")
     for number, one in enumerate(scenario.guests):
         if one.console != "none":
             one.console = f"com{2 + number % len(scenario.consoles)}"
