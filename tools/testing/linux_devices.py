@@ -53,6 +53,7 @@ def boot(report, options, name, directory, guests, hardware, judge):
     """Boots the guests together with the control partition; judge(guest, text) for each of them."""
     volume = lintel.Volume(run="together")
     volume.add_control(options.build / "control.elf")
+    volume.lines.append("control_memory = 64M")
     for number, guest in enumerate(guests):
         guest.console = f"com{2 + number}"
         volume.add(guest)
@@ -103,7 +104,7 @@ def disk(report, options):
     with machine.RunDirectory("disk") as directory:
         folder = Path(directory.path)
         drive = make_drive(folder)
-        guest = linux(options, "linux", scenarios.disk_words(*DISKS), 
+        guest = linux(options, "linux", scenarios.disk_words(*DISKS),
                       devices=tuple(("disk", text) for text in DISKS.values()))
         boot(report, options, "disk", directory, [guest], Hardware((machine.Drive(drive),)),
              lambda _, text: scenarios.judge_disks(report, "disk", text, DISKS))
