@@ -18,6 +18,7 @@ DISK = r"^[^\n]*control: ide(\d): disk [^\n]*, (\d+) MiB, sectors of 512 bytes, 
 CD = r"^[^\n]*control: ide(\d): CD drive [^\n]* at ata(\d)\.(\d), no medium\r?$"
 CARD = r"^[^\n]*control: net(\d): e1000 8086:100e, MAC ([0-9a-f:]+), link (up|down)\r?$"
 LIFE = r"^[^\n]*control: life (\d+), "
+STOPPED = r"control partition: bus mastering of (\d+) devices switched off\r?$"
 DEATHS = 5  # in guest_tests/t_forward.c
 
 
@@ -92,6 +93,9 @@ def again_and_again(report, name, log):
     report.add(f"{name}: found by each life", len(lives) == DEATHS + 1 and
                all(found_by(life) == [2, 1, 1] for life in lives),
                f"{[found_by(life) for life in lives]}", log)
+    stopped = re.findall(STOPPED, log, re.MULTILINE)
+    report.add(f"{name}: DMA ends before the memory is another's", len(stopped) == DEATHS + 1 and
+               all(int(count) >= 2 for count in stopped), f"{stopped}", log)
 
 
 def devices(report, options):
