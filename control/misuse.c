@@ -99,7 +99,7 @@ static u32 taken_wrongly(u32 partition)
     n += accepts(HC_irq_bind, 24, 9, 0, 0);
     n += accepts(HC_irq_bind, 10, ABI_EVENTS, 0, 0);
     n += accepts(HC_irq_bind, 10, 9, 3, 0);
-    n += accepts(HC_irq_done, 0, 0, 0, 0); /* not bound by anybody */
+    n += accepts(HC_irq_done, 0, 0, 0, 0);      /* not bound by anybody */
     n += accepts(HC_grant, 0, PAGE_SIZE, 0, 0); /* a guest's call */
     n += accepts(HC_ledger_begin, 0, 0, 0, 0);
     n += accepts(HYPERCALLS, 0, 0, 0, 0);
