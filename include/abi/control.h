@@ -39,7 +39,7 @@ struct abi_info {
     /* The control partition's: not 0: it looks at `pending` and `requests` by itself, and is not
      * woken.  Takes effect at the next event. */
     u32 polling;
-    u32 reserved;
+    u32 may_poll; /* 1: the configuration asks it to, since it has a CPU of its own */
     /* Bit p: event port p.  The microkernel sets bits of `pending`, the control partition clears
      * them; an event whose bit is set already is the same event.  A bit of `mask` keeps its event
      * from ending a wait, not from being pending. */
