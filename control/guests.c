@@ -3,35 +3,48 @@
 #include "control/loop.h"
 #include "control/rt.h"
 #include "control/scratch_device.h"
+#include "control/served/served.h"
 
 #define GUESTS_MAX 256u
 
 static struct {
-    u32 life; /* 0: not served */
+    u32 life;              /* 0: not served */
+    struct served *served; /* a guest with devices; NULL: the test device */
     struct scratch_device scratch;
 } guests[GUESTS_MAX];
 
 static void let_go(u32 n)
 {
-    if (guests[n].life)
+    if (guests[n].served)
+        served_close(guests[n].served);
+    else if (guests[n].life)
         scratch_detach(&guests[n].scratch);
+    guests[n].served = NULL;
     guests[n].life = 0;
 }
 
-static void take(u32 n, const struct abi_partition *p)
+static void take_scratch(u32 n, const struct abi_partition *p)
 {
     const i64 result = scratch_attach(&guests[n].scratch, n);
 
     if (result != ABI_OK)
         say("guest %s: its devices cannot be claimed: error %lld", p->name, (long long)result);
+}
+
+static void take(u32 n, const struct abi_partition *p)
+{
     guests[n].life = p->life;
+    if (p->devices[0])
+        guests[n].served = served_open(n, p);
+    else
+        take_scratch(n, p);
     if (p->state == ABI_PARTITION_NEW)
         (void)abi_admit(n);
 }
 
 static void look(u32 n)
 {
-    struct abi_partition p = {0};
+    static struct abi_partition p; /* too large for the stack */
     bool lives;
 
     if (abi_partition(n, rt_physical(&p)) != ABI_OK)
@@ -55,7 +68,9 @@ static void on_access(u32 slot, const struct abi_request *r)
 {
     const u32 n = r->partition;
 
-    if (n < GUESTS_MAX && guests[n].life && scratch_owns(r))
+    if (n < GUESTS_MAX && guests[n].served)
+        served_access(guests[n].served, slot, r);
+    else if (n < GUESTS_MAX && guests[n].life && scratch_owns(r))
         scratch_serve(&guests[n].scratch, slot, r);
     else
         loop_reply(slot, r->sequence, ~0ull);
@@ -63,6 +78,7 @@ static void on_access(u32 slot, const struct abi_request *r)
 
 void guests_init(void)
 {
+    served_init();
     loop_on_event(ABI_EVENT_PARTITIONS, on_partitions, NULL);
     loop_on_request(on_access);
 }

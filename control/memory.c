@@ -50,7 +50,18 @@ static void forbid_execution(void)
 void memory_init(void)
 {
     forbid_execution();
-    pages_init(&pages, info->image + info->image_bytes, info->memory + info->memory_bytes);
+    pages_init(&pages, info->image + info->image_bytes,
+               info->memory + info->memory_bytes - MEMORY_KEPT);
+}
+
+/* Much of it takes long. */
+static void clear(u8 *at, u64 len)
+{
+    for (; len > LARGE_PAGE_SIZE; at += LARGE_PAGE_SIZE, len -= LARGE_PAGE_SIZE) {
+        memset(at, 0, LARGE_PAGE_SIZE);
+        rt_alive();
+    }
+    memset(at, 0, len);
 }
 
 void *memory_pages(u32 count)
@@ -58,14 +69,24 @@ void *memory_pages(u32 count)
     void *const first = (void *)pages_take(&pages, count);
 
     if (first)
-        memset(first, 0, count * PAGE_SIZE);
+        clear(first, count * PAGE_SIZE);
     return first;
+}
+
+u64 memory_free(void)
+{
+    return pages.free * PAGE_SIZE;
 }
 
 void memory_pages_free(void *first, u32 count)
 {
     if (pages_give_back(&pages, (u64)first, count) != OK)
         die("pages are given back that were not given out");
+}
+
+void *memory_kept(void)
+{
+    return (void *)(info->memory + info->memory_bytes - MEMORY_KEPT);
 }
 
 /* The table that an entry leads to; made if there is none. */
@@ -85,14 +106,17 @@ err_t memory_window(u64 first, u64 bytes, bool device)
 {
     const u64 flags = PRESENT | WRITABLE | NX | (device ? UNCACHED : 0);
 
-    for (u64 at = first; at < first + bytes; at += PAGE_SIZE) {
+    for (u64 at = first, page; at < first + bytes; at += page) {
+        const u64 left = first + bytes - at;
+        const bool large = IS_ALIGNED(at, LARGE_PAGE_SIZE) && left >= LARGE_PAGE_SIZE;
         u64 *table = top_table();
 
-        for (u64 span = 512 * GiB; span > PAGE_SIZE && table; span /= ENTRIES)
+        page = large ? LARGE_PAGE_SIZE : PAGE_SIZE;
+        for (u64 span = 512 * GiB; span > page && table; span /= ENTRIES)
             table = descend(table, at / span % ENTRIES);
         if (!table)
             return E_NOMEM;
-        table[at / PAGE_SIZE % ENTRIES] = at | flags;
+        table[at / page % ENTRIES] = at | flags | (large ? LARGE : 0);
     }
     flush();
     return OK;

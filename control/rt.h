@@ -16,7 +16,7 @@ void rt_init(volatile struct abi_info *at);
 u64 rt_physical(const volatile void *p);
 
 /* One line of Lintel's log, cut off at 199 characters. */
-void say(const char *format, ...) PRINTF_LIKE(1, 2);
+NOINLINE void say(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* TSC. */
 u64 time_now(void);
@@ -29,4 +29,4 @@ void rt_alive(void);
 u64 rt_missed(void);
 
 /* Says why, and ends: the microkernel starts the control partition anew. */
-NORETURN void die(const char *why);
+NOINLINE NORETURN void die(const char *why);

@@ -11,8 +11,9 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import (bench, consoles, devices, drivers_pc, four, host, lab, linux_smp, live, lives,
-                     machines, monitor, replay, scenarios_qemu, smp, together, virtio, xen)
+from testing import (bench, consoles, devices, drivers_pc, four, host, lab, linux_devices, linux_smp, live, lives,
+                     machines, monitor, replay, scenarios_qemu, smp, together, virtio,
+                     xen)
 from testing.report import Report
 
 STEPS = {
@@ -34,6 +35,9 @@ STEPS = {
     "smp": smp.smp,
     "consoles": consoles.consoles,
     "monitor": monitor.monitor,
+    "disk": linux_devices.disk,
+    "network": linux_devices.network,
+    "switch": linux_devices.switch,
     "together": together.together,
     "four": four.four,
     "four-soak": four.soak,

@@ -189,7 +189,7 @@ static bool step_write(struct cache *c, struct cache_job *job)
         cache_copy(c, r, b, sectors, FROM_REQUEST);
         cache_map_dirty(&c->map, b, sectors, io_now(c->disk.env));
         *cache_changed_at(c, number) = ++c->changes;
-        job->copied += (u32)__builtin_popcount(sectors);
+        job->copied += cache_count(sectors);
     }
     finish(c, job, IO_DONE);
     return true;
@@ -333,7 +333,10 @@ static u64 poll(struct disk *d)
     go_on(c);
     if (c->done.first || ((c->refused.first || c->held.first) && !c->asked && !cache_writes(c)))
         return 0; /* nobody else will call */
-    return MIN(next, cache_write_background(c));
+
+    const u64 later = cache_write_background(c);
+
+    return MIN(next, later);
 }
 
 static void interrupts(struct disk *d, bool on)

@@ -25,7 +25,7 @@ struct piece {
 static struct piece piece_of(const struct cache *c, const struct disk_request *r,
                              const struct cache_block *b, u8 run)
 {
-    const u32 first = (u32)__builtin_ctz(run), sectors = (u32)__builtin_popcount(run);
+    const u32 first = (u32)__builtin_ctz(run), sectors = cache_count(run);
     const u64 sector = (b->number << c->sector_shift) + first;
 
     return (struct piece){(u64)first * c->disk.sector_size,

@@ -28,6 +28,17 @@ static inline u8 cache_run_of(u8 sectors)
     return (u8)(sectors & ~(sectors + lowest));
 }
 
+/* How many bits are set.  The compiler's own would be a function of its library, which control.elf
+ * does not have. */
+static inline u32 cache_count(u8 sectors)
+{
+    u32 n = 0;
+
+    for (u32 i = 0; i < 8; i++)
+        n += sectors >> i & 1;
+    return n;
+}
+
 u8 *cache_data(const struct cache *c, const struct cache_block *b);
 /* Copies sectors, all of which the request covers, between it and the block's memory. */
 enum cache_copy { TO_REQUEST, FROM_REQUEST };

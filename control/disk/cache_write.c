@@ -27,7 +27,7 @@ static void add(struct cache_writer *w, struct cache_block *b, u8 sectors)
     struct cache *const c = w->cache;
     const u64 offset =
         (u64)(b - c->map.block) * CACHE_BLOCK + (u64)__builtin_ctz(sectors) * c->disk.sector_size;
-    const u32 count = (u32)__builtin_popcount(sectors);
+    const u32 count = cache_count(sectors);
 
     w->segment[w->blocks] = (struct io_segment){(u8 *)c->memory.at + offset, c->memory.bus + offset,
                                                 count * c->disk.sector_size};

@@ -2,7 +2,6 @@
 whether it went well.  What the guest says is held against what is computed here, and disks are looked at
 with the workstation's own tools."""
 import hashlib
-import itertools
 import re
 import subprocess
 
@@ -10,18 +9,21 @@ from emulator.lintel import strip_controls
 
 from .machines import CHECK_LINE
 
-FILES = (1, 4096, 1048577, 4194304)  # bytes; SIZES there
-TRANSFER = 10485760                  # bytes; TRANSFER there
+FILES = (1, 4096, 262145, 2097152)  # bytes, SIZES there
+TRANSFER = 10485760                 # bytes, as there
+BLOCK = 65536                       # bytes, as there
 DISK_LINE = re.compile(r"^LINTEL-DISK (\S+) data-(\d+) ([0-9a-f]{64})$", re.MULTILINE)
 PEER_LINE = re.compile(r"^ok peer: (\d+) bytes from (\S+), sum ([0-9a-f]{64})$", re.MULTILINE)
 TOOL_TIMEOUT = 60
 
 
 def content(seed, size):
-    """The text of a file: numbers from `seed` on, one a line, cut at `size` bytes."""
-    lines = (b"%d\n" % number for number in itertools.count(seed))
-    shortest = len(b"%d\n" % seed)
-    return b"".join(itertools.islice(lines, size // shortest + 1))[:size]
+    """The text of a file: blocks of numbers from `seed` on, one a line, each block behind a line with
+    the seed and its own number; cut at `size` bytes."""
+    numbers = range(seed, seed + BLOCK)
+    block = "".join(f"{number}\n" for number in numbers)[:BLOCK]
+    blocks = range(-(-size // BLOCK))
+    return "".join(f"{seed} {number}\n{block}" for number in blocks).encode()[:size]
 
 
 def sum_of(data):

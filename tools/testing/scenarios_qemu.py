@@ -19,7 +19,7 @@ PEERS = ("10.77.0.1", "10.77.0.2")
 def start(options, words, *devices):
     """Boots and runs to the power-off; (exit status, what the console said)."""
     return run(["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", "q35",
-                "-accel", "tcg", "-cpu", "max", "-m", "192", "-display", "none", "-serial", "stdio",
+                "-accel", "tcg", "-cpu", "max", "-m", "128", "-display", "none", "-serial", "stdio",
                 "-kernel", str(options.guests / KERNEL),
                 "-initrd", str(options.build / INITRAMFS),
                 "-append", f"console=ttyS0 quiet {words}", *devices], TIMEOUT)

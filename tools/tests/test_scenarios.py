@@ -1,12 +1,17 @@
 """What guests are to find: the text of their files, and the file that they fetch."""
 import random
+import re
 import subprocess
+import tempfile
 import unittest
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from testing import scenarios, web
 from testing.report import Report
+
+SCENARIO = Path(__file__).resolve().parents[1] / "guest_init" / "scenario"
 
 
 class Quiet(Report):
@@ -23,13 +28,30 @@ class Quiet(Report):
 class Content(unittest.TestCase):
     """The same as the guest's."""
 
-    def test_as_seq_makes_it(self):
-        """Numbers of growing length, cut anywhere."""
-        for seed, size in ((1, 1), (1, 5000), (9, 2), (4096, 4096), (99999, 70001)):
-            shell = f"busybox seq {seed} 99999999 | head -c {size}"
-            made = subprocess.run(["sh", "-c", shell], capture_output=True, check=True).stdout
-            self.assertEqual(scenarios.content(seed, size), made)
-            self.assertEqual(len(made), size)
+    def test_as_the_guest_makes_it(self):
+        """By its own function: one block and several, cut anywhere."""
+        script = SCENARIO.read_text(encoding="utf-8")
+        function = re.search(r"^content\(\) \{\n.*?^\}$", script, re.MULTILINE | re.DOTALL)[0]
+        block = re.search(r"^BLOCK=\d+$", script, re.MULTILINE)[0]
+        with tempfile.TemporaryDirectory() as folder:
+            function = function.replace("/tmp/", f"{folder}/")
+            for seed, size in ((1, 1), (1, 5000), (2, 65537), (4096, 200001)):
+                shell = f"{block}\n{function}\ncontent {seed} {size}"
+                made = subprocess.run(["busybox", "sh", "-c", shell], capture_output=True,
+                                      check=True).stdout
+                self.assertEqual(scenarios.content(seed, size), made)
+                self.assertEqual(len(made), size)
+
+    def test_sizes(self):
+        """The guest's are those that are expected."""
+        script = SCENARIO.read_text(encoding="utf-8")
+        self.assertIn(f'SIZES="{" ".join(map(str, scenarios.FILES))}"', script)
+        self.assertIn(f"TRANSFER={scenarios.TRANSFER} ", script)
+
+    def test_no_two_sectors_are_the_same(self):
+        """A sector at another's place is seen."""
+        data = scenarios.content(7, 300 * 512)
+        self.assertEqual(len({data[at:at + 512] for at in range(0, len(data), 512)}), 300)
 
 
 class Verdicts(unittest.TestCase):

@@ -243,6 +243,18 @@ static inline void load_drain(struct load *l)
         (void)disk_poll(l->disk);
 }
 
+/* Requests, `turns` times a few, and then their ends. */
+static inline void load_run(struct load *l, u32 turns)
+{
+    for (u32 i = 0; i < turns; i++) {
+        for (u32 some = random_below(&l->random, 4); some; some--)
+            load_submit(l);
+        disk_kick(l->disk, 0);
+        (void)disk_poll(l->disk);
+    }
+    load_drain(l);
+}
+
 /* All requests are done. */
 static inline void load_close(struct load *l)
 {

@@ -13,17 +13,6 @@
 static const struct extent scattered[] = {{700, 100}, {10, 3}, {300, 1}, {301, 200}, {20, 77}};
 #define SECTORS 381u
 
-static void run(struct load *l, u32 turns)
-{
-    for (u32 i = 0; i < turns; i++) {
-        for (u32 some = random_below(&l->random, 4); some; some--)
-            load_submit(l);
-        disk_kick(l->disk, 0);
-        (void)disk_poll(l->disk);
-    }
-    load_drain(l);
-}
-
 static void test_load(void **state)
 {
     struct model_disk *const m = model_open(1024, 512, 1);
@@ -41,7 +30,7 @@ static void test_load(void **state)
     struct load *const l = load_open(&e->disk, 2);
 
     l->discards = true;
-    run(l, 3000);
+    load_run(l, 3000);
     assert_int_equal(l->wrong, 0);
     assert_true(l->reads > 1000 && l->writes > 1000 && l->flushes > 100);
     for (u32 x = 0; x < ARRAY_LEN(scattered); x++)
@@ -75,7 +64,7 @@ static void test_errors(void **state)
     struct load *const l = load_open(&e->disk, 4);
 
     l->allow_errors = true;
-    run(l, 1000);
+    load_run(l, 1000);
     assert_true(l->errors > 100);
     assert_int_equal(e->disk.counts.errors, l->errors);
     assert_int_equal(l->wrong, 0);
@@ -102,7 +91,7 @@ static void test_memory(void **state)
     struct load *const l = load_open(&m.disk, 5);
 
     l->discards = true;
-    run(l, 2000);
+    load_run(l, 2000);
     assert_int_equal(l->wrong, 0);
     assert_int_equal(l->flushes, 0); /* there is no volatile cache */
     for (u32 s = 0; s < SECTORS; s++)

@@ -1,0 +1,126 @@
+/* See bus.h. */
+#include "control/served/bus.h"
+#include "control/pci/host_bridge.h"
+#include "control/rt.h"
+#include "control/virtio/pci.h"
+
+#define PORT_FIRST 0xcf8u
+#define PORT_LAST  0xcffu
+
+static const struct abi_range ranges[] = {
+    {PORT_FIRST, PORT_LAST, ABI_PORTS, 0},
+    {ABI_PCI_MEMORY, ABI_PCI_MEMORY_LAST, ABI_MEMORY, 0},
+    {ABI_PCI_ECAM, ABI_PCI_ECAM_LAST, ABI_MEMORY, 0},
+};
+
+/* ------------------------------------------------------------ what the bus asks for */
+
+static void message(void *ctx, u32 address, u32 data)
+{
+    const struct served_bus *const b = ctx;
+
+    (void)abi_msi(b->partition, address, data);
+}
+
+/* Slots share lines. */
+static void line(void *ctx, u8 slot, bool pulled)
+{
+    struct served_bus *const b = ctx;
+    u32 level = 0;
+
+    b->pulled = pulled ? b->pulled | BIT32(slot) : b->pulled & ~BIT32(slot);
+    for (u32 i = 0; i < PCI_SLOTS; i++)
+        if (ABI_PCI_LINE(i) == ABI_PCI_LINE(slot))
+            level |= b->pulled >> i & 1;
+    (void)abi_line(b->partition, ABI_PCI_LINE(slot), level);
+}
+
+static void mapped(void *ctx, struct pci_device *d, unsigned bar, bool now)
+{
+    const struct served_bus *const b = ctx;
+
+    if (bar == VIRTIO_PCI_BAR && b->device[d->slot])
+        device_bells(b->device[d->slot], d->bar[bar].at + VIRTIO_PCI_NOTIFY_AT, now);
+}
+
+static void say_of(void *ctx, const struct pci_device *d, const char *text)
+{
+    const struct served_bus *const b = ctx;
+
+    say("guest %s: %s: %s", b->guest, d->name, text);
+}
+
+/* ------------------------------------------------------------ the bus */
+
+void bus_init(struct served_bus *b, u32 partition, const char *guest)
+{
+    static const struct pci_host host = {message, line, mapped, say_of};
+    static const struct pci_window windows[PCI_WINDOWS] = {{ABI_PCI_MEMORY, ABI_PCI_MEMORY_LAST}};
+
+    b->partition = partition;
+    b->guest = guest;
+    pci_bus_init(&b->pci, &host, b, windows);
+    host_bridge_init(&b->bridge);
+    (void)pci_bus_add(&b->pci, &b->bridge, 0);
+}
+
+err_t bus_add(struct served_bus *b, struct served_device *d)
+{
+    for (u8 slot = 1; slot < PCI_SLOTS; slot++) {
+        if (b->device[slot])
+            continue;
+        b->device[slot] = d;
+        return pci_bus_add(&b->pci, &d->v->pci, slot);
+    }
+    return E_NOMEM;
+}
+
+i64 bus_claim(const struct served_bus *b)
+{
+    for (u32 i = 0; i < ARRAY_LEN(ranges); i++) {
+        const i64 result = abi_claim(b->partition, rt_physical(&ranges[i]));
+
+        if (result != ABI_OK)
+            return result;
+    }
+    return ABI_OK;
+}
+
+static void port_access(struct served_bus *b, const struct abi_request *r, u64 *value)
+{
+    if (r->bytes > 4)
+        return;
+    if (r->write)
+        pci_bus_port_write(&b->pci, (u16)r->address, r->bytes, (u32)*value);
+    else
+        *value = pci_bus_port_read(&b->pci, (u16)r->address, r->bytes);
+}
+
+/* 8 bytes are two times 4. */
+static void ecam_access(struct served_bus *b, const struct abi_request *r, u64 *value)
+{
+    const u32 at = (u32)(r->address - ABI_PCI_ECAM), width = MIN(r->bytes, (u8)4);
+
+    if (r->address % r->bytes != 0)
+        return;
+    if (!r->write)
+        *value = 0;
+    for (u32 done = 0; done < r->bytes; done += width) {
+        if (r->write)
+            pci_bus_ecam_write(&b->pci, at + done, width, (u32)(*value >> 8 * done));
+        else
+            *value |= (u64)pci_bus_ecam_read(&b->pci, at + done, width) << 8 * done;
+    }
+}
+
+void bus_access(struct served_bus *b, const struct abi_request *r, u64 *value)
+{
+    if (r->space == ABI_PORTS)
+        port_access(b, r, value);
+    else if (r->address >= ABI_PCI_ECAM)
+        ecam_access(b, r, value);
+    else if (r->write)
+        (void)pci_bus_memory_write(&b->pci, r->address, r->bytes, *value);
+    else
+        (void)pci_bus_memory_read(&b->pci, r->address, r->bytes, value);
+}

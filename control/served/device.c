@@ -1,0 +1,76 @@
+/* See device.h. */
+#include "control/served/device.h"
+#include "control/loop.h"
+#include "control/rt.h"
+#include "control/served/work.h"
+#include "control/virtio/pci.h"
+
+#define BELL_BYTES 4u
+
+static void on_ring(void *ctx)
+{
+    const struct served_bell *const b = ctx;
+
+    virtio_kick(b->device->v, b->queue);
+}
+
+static void take_ports(struct served_device *d)
+{
+    for (u16 queue = 0; queue < MIN(d->v->queues, KEPT_QUEUES); queue++) {
+        struct served_bell *const b = &d->bell[queue];
+
+        *b = (struct served_bell){.device = d, .queue = queue, .port = loop_free_port()};
+        if (b->port)
+            loop_on_event(b->port, on_ring, b);
+    }
+}
+
+void device_bells(const struct served_device *d, u64 at, bool now)
+{
+    for (u16 queue = 0; queue < ARRAY_LEN(d->bell); queue++) {
+        const struct abi_doorbell bell = {.address = at + (u64)queue * BELL_BYTES,
+                                          .space = ABI_MEMORY,
+                                          .port = d->bell[queue].port};
+
+        if (!bell.port)
+            continue;
+        if (now)
+            (void)abi_doorbell(d->partition, rt_physical(&bell));
+        else
+            (void)abi_undoorbell(d->partition, rt_physical(&bell));
+    }
+}
+
+/* What the last program has kept of it, if there was one. */
+static void go_on(struct served_device *d)
+{
+    const err_t err = virtio_restore(d->v, &d->kept->kept);
+
+    if (err == E_INVAL)
+        say("partition %u: %s: what was kept of it makes no sense; it begins anew", d->partition,
+            d->name);
+}
+
+void device_begin(struct served_device *d, u32 life, u32 index)
+{
+    take_ports(d);
+    work_add(d);
+    if (d->v->queues > KEPT_QUEUES)
+        return;
+    d->kept = kept_get(d->partition, life, index);
+    if (!d->kept) {
+        say("partition %u: %s: no room to keep its state over a crash", d->partition, d->name);
+        return;
+    }
+    virtio_use_journals(d->v, d->kept->journal);
+    go_on(d);
+}
+
+void device_end(struct served_device *d)
+{
+    for (u32 queue = 0; queue < ARRAY_LEN(d->bell); queue++)
+        if (d->bell[queue].port)
+            loop_on_event(d->bell[queue].port, NULL, NULL);
+    work_remove(d);
+    d->close(d);
+}

@@ -1,0 +1,31 @@
+/* One virtio device of a guest: its queues' doorbells, and what outlives this program. */
+#pragma once
+#include "control/served/kept.h"
+#include "control/virtio/device.h"
+
+struct served_device;
+
+/* A queue's doorbell, an event port of ours; without one, the guest's write is a forwarded access.
+ */
+struct served_bell {
+    struct served_device *device;
+    u16 queue;
+    u32 port; /* 0: none */
+};
+
+struct served_device {
+    struct served_device *next; /* of all guests' */
+    u32 partition;
+    char name[16];
+    struct virtio_device *v;
+    /* The guest has ended: its back end lets go of the guest's memory, then all of it is freed. */
+    void (*close)(struct served_device *d);
+    struct kept_device *kept; /* NULL: nothing is */
+    struct served_bell bell[KEPT_QUEUES];
+};
+
+/* Puts it among those that are worked for; its virtio device stands on a bus. */
+void device_begin(struct served_device *d, u32 life, u32 index);
+void device_end(struct served_device *d);
+/* Its notify area begins, or ceases, to be at this gpa. */
+void device_bells(const struct served_device *d, u64 at, bool now);

@@ -1,0 +1,8 @@
+/* A guest's disk: a virtio-blk in front of what its configuration names. */
+#pragma once
+#include "control/served/device.h"
+
+/* `text`: control/disk/backing.h; `guest`: its name, for people.  NULL: it cannot be, and the log
+ * says why. */
+struct served_device *disk_open(const char *text, const char *guest, const struct grant *grant,
+                                u32 number, u32 vcpus);

@@ -1,0 +1,105 @@
+/* See lan.h. */
+#include "control/served/lan.h"
+#include "control/machine/machine.h"
+#include "control/memory.h"
+#include "control/net/uplink.h"
+#include "control/rt.h"
+#include "lib/fmt.h"
+#include "lib/mem.h"
+
+#define CARD "net0"
+
+struct lan {
+    char name[16];
+    bool has_card;
+    struct virtio_net_wire wire;
+    struct net_switch sw;
+    struct uplink uplink;
+};
+
+static struct lan *lans[LANS];
+
+static u64 now(void)
+{
+    return io_now(machine_env());
+}
+
+static enum net_verdict send(const struct virtio_net_wire *wire, struct net_port *port,
+                             const struct net_frame *frame)
+{
+    return switch_send(&CONTAINER_OF(wire, struct lan, wire)->sw, port, frame, now());
+}
+
+static void ready(const struct virtio_net_wire *wire, struct net_port *port)
+{
+    switch_ready(&CONTAINER_OF(wire, struct lan, wire)->sw, port);
+}
+
+static void take_card(struct lan *lan)
+{
+    struct nic *const nic = machine_nic(CARD);
+    err_t err;
+
+    if (!nic) {
+        say("switch %s: this machine has no network card: guests reach each other alone",
+            lan->name);
+        return;
+    }
+    err = uplink_open(&lan->uplink, &lan->sw, nic, false);
+    lan->has_card = err == OK;
+    if (err != OK)
+        say("switch %s: its card %s cannot be used: error %d", lan->name, nic->name, err);
+}
+
+struct lan *lan_open(const char *name)
+{
+    struct lan *lan = NULL;
+    u32 free = LANS;
+
+    for (u32 i = 0; i < LANS; i++) {
+        if (!lans[i])
+            free = i;
+        else if (strcmp(lans[i]->name, name) == 0)
+            return lans[i];
+    }
+    if (free < LANS)
+        lan = memory_pages(ALIGN_UP(sizeof(*lan), PAGE_SIZE) / PAGE_SIZE);
+    if (!lan)
+        return NULL;
+    lans[free] = lan;
+    (void)fmt_buf(lan->name, sizeof(lan->name), "%s", name);
+    lan->wire = (struct virtio_net_wire){.send = send, .ready = ready};
+    switch_init(&lan->sw);
+    if (strcmp(name, LAN_WITH_CARD) == 0)
+        take_card(lan);
+    return lan;
+}
+
+err_t lan_attach(struct lan *lan, struct net_port *port)
+{
+    return switch_attach(&lan->sw, port);
+}
+
+void lan_detach(struct lan *lan, struct net_port *port)
+{
+    switch_detach(&lan->sw, port);
+}
+
+const struct virtio_net_wire *lan_wire(const struct lan *lan)
+{
+    return &lan->wire;
+}
+
+u64 lan_poll(void)
+{
+    u64 next = IO_NEVER;
+
+    for (u32 i = 0; i < LANS; i++) {
+        if (!lans[i])
+            continue;
+        if (lans[i]->has_card)
+            next = MIN(next, uplink_poll(&lans[i]->uplink));
+        next = MIN(next, switch_poll(&lans[i]->sw, now()));
+    }
+    return next;
+}

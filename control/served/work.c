@@ -1,0 +1,82 @@
+/* See work.h. */
+#include "control/served/work.h"
+#include "control/disk/backing.h"
+#include "control/loop.h"
+#include "control/machine/machine.h"
+#include "control/served/lan.h"
+
+/* Rounds of work in one turn of the event loop, so that nothing else waits for a busy device. */
+#define ROUNDS 4u
+
+static struct served_device *devices;
+
+void work_add(struct served_device *d)
+{
+    d->next = devices;
+    devices = d;
+}
+
+void work_remove(struct served_device *d)
+{
+    struct served_device **at = &devices;
+
+    while (*at && *at != d)
+        at = &(*at)->next;
+    if (*at)
+        *at = d->next;
+}
+
+static bool is_due(const struct virtio_device *v)
+{
+    return (v->kicked | v->given | v->polled) != 0;
+}
+
+/* One round for each device that has something to do.  True: there may be more, or its disk may be
+ * done already. */
+static bool work(void)
+{
+    bool any = false;
+
+    for (struct served_device *d = devices; d; d = d->next) {
+        if (!is_due(d->v))
+            continue;
+        any |= d->v->kicked || d->v->given;
+        (void)virtio_work(d->v);
+    }
+    return any;
+}
+
+static u64 poll_back_ends(void)
+{
+    const u64 disks = backing_poll(), networks = lan_poll();
+
+    return MIN(disks, networks);
+}
+
+static void keep(void)
+{
+    for (struct served_device *d = devices; d; d = d->next)
+        if (d->kept)
+            virtio_keep(d->v, &d->kept->kept);
+}
+
+/* TSC until which nobody needs a turn. */
+static u64 turn(void)
+{
+    u64 next = poll_back_ends();
+
+    for (u32 round = 0; work(); round++) {
+        next = poll_back_ends();
+        if (round < ROUNDS)
+            continue;
+        next = 0;
+        break;
+    }
+    keep();
+    return env_tsc(next);
+}
+
+void work_init(void)
+{
+    loop_on_turn(turn);
+}
