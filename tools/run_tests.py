@@ -11,8 +11,8 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import (bench, consoles, devices, drivers_pc, four, host, lab, linux_devices, linux_smp, live, lives,
-                     machines, monitor, replay, scenarios_qemu, smp, together, virtio,
+from testing import (bench, consoles, devices, drivers_pc, four, host, lab, linux_devices, linux_smp,
+                     live, lives, machines, monitor, replay, scenarios_qemu, smp, together, virtio,
                      xen)
 from testing.report import Report
 

@@ -4,6 +4,7 @@
 #include "arch/x86_64/log.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/tsc.h"
+#include "drivers/platform/pci.h"
 #include "lib/mem.h"
 #include "vmm/audit.h"
 #include "vmm/bootinfo.h"
@@ -149,6 +150,7 @@ void control_look_after(void)
     device_irq_drop_all();
     if (!control.stopping)
         log_error("control partition died: %s; life %u ends", reasons[vm->end], control.life);
+    log_info("control partition: bus mastering of %u devices switched off", pci_stop_masters());
     vm_disconnect(vm, false);
     if (control.stopping)
         stats_report(vm->vcpu[0], false);

@@ -56,8 +56,7 @@ class Guest:
     switches: tuple = ()       # keys that are turned on, like stats
     keys: dict = field(default_factory=dict)  # any others: name -> value
     cpu: str = ""              # the machine's CPUs that it may run on; empty: any
-    disks: tuple = ()          # virtio disks and network cards, as lintel.conf's `disk` and
-    nets: tuple = ()           # `net` describe them
+    devices: tuple = ()        # what the control partition serves: (disk or net, text)
 
 
 def quote(text):
@@ -122,8 +121,7 @@ class Volume:
             self.lines.append(f"debug_exit = 0x{guest.debug_exit:x}")
         self.lines += [f"{key} = on" for key in guest.switches]
         self.lines += [f"{key} = {value}" for key, value in guest.keys.items()]
-        self.lines += [f"disk = {text}" for text in guest.disks]
-        self.lines += [f"net = {text}" for text in guest.nets]
+        self.lines += [f"{kind} = {text}" for kind, text in guest.devices]
 
     def configuration(self):
         return "\n".join(self.lines) + "\n"

@@ -18,6 +18,8 @@ DISK = r"^[^\n]*control: ide(\d): disk [^\n]*, (\d+) MiB, sectors of 512 bytes, 
 CD = r"^[^\n]*control: ide(\d): CD drive [^\n]* at ata(\d)\.(\d), no medium\r?$"
 CARD = r"^[^\n]*control: net(\d): e1000 8086:100e, MAC ([0-9a-f:]+), link (up|down)\r?$"
 LIFE = r"^[^\n]*control: life (\d+), "
+STOPPED = r"control partition: bus mastering of (\d+) devices switched off\r?$"
+DEATHS_LEAST = 5  # of guest_tests/t_forward.c
 
 
 def make_disk(path):
@@ -41,25 +43,25 @@ def attached(folder):
             'ata1-master: type=cdrom, path="", status=ejected')
 
 
-def boot(report, options, name, lines, judge):
-    """Boots a control partition and one small guest; `lines` makes the devices, in a folder."""
+def boot(report, options, name, lines, judge, image="cpuid", **keys):
+    """Boots a control partition and one guest; `lines` makes the devices, in a folder."""
     volume = lintel.Volume()
     volume.add_control(options.build / "control.elf")
-    volume.add(lintel.Guest("small", Path(options.build) / "guest_tests" / "cpuid.flat", "32M",
-                            debug_exit=DEBUG_EXIT_PORT))
+    volume.add(lintel.Guest("guest", Path(options.build) / "guest_tests" / f"{image}.flat", "32M",
+                            debug_exit=DEBUG_EXIT_PORT, keys=keys))
     with machine.RunDirectory(name.replace(" ", "-")) as directory:
-        image = volume.make_image(directory.path / "lintel.img", options.build)
-        target = machine.Machine(image, devices=lines(directory.path))
+        disk = volume.make_image(directory.path / "lintel.img", options.build)
+        target = machine.Machine(disk, devices=lines(directory.path))
         with session.Session(target, directory, console=lintel.GuestConsole()) as run:
             outcome = lintel.wait_for_end(run, TIMEOUT)
             log = lintel.strip_controls(run.text(session.COM1))
             report.add(f"{name}: ends", outcome.status == 0, outcome.text, logs(run))
-            report.add(f"{name}: one life", re.findall(LIFE, log, re.MULTILINE) == ["0"], log=log)
             judge(report, name, log)
 
 
 def all_of_them(report, name, log):
-    """The disks by channel and drive, the card with its address."""
+    """One life; the disks by channel and drive, the card with its address."""
+    report.add(f"{name}: one life", re.findall(LIFE, log, re.MULTILINE) == ["0"], log=log)
     disks = re.findall(DISK, log, re.MULTILINE)
     report.add(f"{name}: disks", [(d[0], d[2], d[3]) for d in disks] ==
                [("0", "0", "0"), ("1", "0", "1")] and disks[1][1] == str(DISK_MIB), f"{disks}", log)
@@ -79,8 +81,29 @@ def only_the_first(report, name, log):
                log=log)
 
 
+def found_by(life):
+    """What a part of the log says that was found."""
+    patterns = (DISK, CD, CARD)
+    return [len(re.findall(pattern, life, re.MULTILINE)) for pattern in patterns]
+
+
+def again_and_again(report, name, log):
+    """Each life of the control partition finds what the first one has found."""
+    deaths = log.count("control partition died: ")
+    lives = re.split(LIFE, log, flags=re.MULTILINE)[2::2]
+    report.add(f"{name}: found by each life", deaths >= DEATHS_LEAST and
+               len(lives) == deaths + 1 and
+               all(found_by(life) == [2, 1, 1] for life in lives),
+               f"{[found_by(life) for life in lives]}", log)
+    stopped = re.findall(STOPPED, log, re.MULTILINE)
+    report.add(f"{name}: DMA ends before the memory is another's", len(stopped) == deaths + 1 and
+               all(int(count) >= 2 for count in stopped), f"{stopped}", log)
+
+
 def devices(report, options):
-    """The control partition's devices: disks and a card on Bochs, and a machine without."""
+    """The control partition's devices: disks and a card on Bochs, a machine without, several lives."""
     if host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
         boot(report, options, "devices", attached, all_of_them)
         boot(report, options, "no devices", lambda _: (), only_the_first)
+        boot(report, options, "devices after deaths", attached, again_and_again, "forward",
+             served="devices")

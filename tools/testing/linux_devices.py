@@ -53,6 +53,7 @@ def boot(report, options, name, directory, guests, hardware, judge):
     """Boots the guests together with the control partition; judge(guest, text) for each of them."""
     volume = lintel.Volume(run="together")
     volume.add_control(options.build / "control.elf")
+    volume.lines.append("control_memory = 64M")
     for number, guest in enumerate(guests):
         guest.console = f"com{2 + number}"
         volume.add(guest)
@@ -103,7 +104,8 @@ def disk(report, options):
     with machine.RunDirectory("disk") as directory:
         folder = Path(directory.path)
         drive = make_drive(folder)
-        guest = linux(options, "linux", scenarios.disk_words(*DISKS), disks=tuple(DISKS.values()))
+        guest = linux(options, "linux", scenarios.disk_words(*DISKS),
+                      devices=tuple(("disk", text) for text in DISKS.values()))
         boot(report, options, "disk", directory, [guest], Hardware((machine.Drive(drive),)),
              lambda _, text: scenarios.judge_disks(report, "disk", text, DISKS))
         scenarios.judge_image(report, "disk, partition", drive, ROOT_OFFSET)
@@ -117,7 +119,7 @@ def network(report, options):
     if not built(report, options):
         return
     with machine.RunDirectory("network") as directory, web.Server("network", SERVED_BYTES) as server:
-        guest = linux(options, "linux", scenarios.net_words(server), nets=("lan",))
+        guest = linux(options, "linux", scenarios.net_words(server), devices=(("net", "lan"),))
         boot(report, options, "network", directory, [guest], Hardware(mac=MAC),
              lambda _, text: scenarios.judge_net(report, "network", text, server))
 
@@ -127,7 +129,7 @@ def switch(report, options):
     if not built(report, options):
         return
     guests = [linux(options, f"linux{own}", scenarios.peer_words(PEERS[own], PEERS[1 - own]),
-                    nets=("inside",)) for own in (0, 1)]
+                    devices=(("net", "inside"),)) for own in (0, 1)]
     peer_of = {guest.name: peer for guest, peer in zip(guests, reversed(PEERS))}
     with machine.RunDirectory("switch") as directory:
         boot(report, options, "switch", directory, guests, Hardware(),

@@ -112,9 +112,15 @@ class Row:
     says: str = ""          # regular expression that Lintel's log must contain
 
     @property
+    def devices(self):
+        """(disk or net, text) of each."""
+        return tuple((kind, text) for kind, texts in (("disk", self.disk), ("net", self.net))
+                     for text in filter(None, texts.split(";")))
+
+    @property
     def controlled(self):
         """Whether it needs a control partition."""
-        return bool(self.served or self.disk or self.net)
+        return bool(self.served or self.devices)
 
 
 def read_guest_list(images):
@@ -138,11 +144,6 @@ def keys_of(row):
     return {**keys, "served": row.served} if row.served else keys
 
 
-def texts_of(column):
-    """What lintel.conf says of several devices."""
-    return tuple(filter(None, column.split(";")))
-
-
 def guest_of(row, folder):
     """The row's guest, its files in `folder`."""
     modules = []
@@ -153,8 +154,7 @@ def guest_of(row, folder):
                         row.memory, cmdline=row.cmdline, vcpus=row.vcpus, modules=modules,
                         on_reboot=row.on_reboot, debug_exit=DEBUG_EXIT_PORT,
                         switches=("stats", *filter(None, row.on.split(","))),
-                        keys=keys_of(row), disks=texts_of(row.disk),
-                        nets=texts_of(row.net))
+                        keys=keys_of(row), devices=row.devices)
 
 
 def judge_trace(report, name, log):

@@ -61,19 +61,20 @@ def on_qemu(report, options, image, skips):
 
 # ---------------------------------------------------------------- under Lintel
 
-def guest(options, image, name, disks, nets=(), **words):
-    """A guest with these devices, and words on its command line."""
+def guest(options, image, name, devices, **words):
+    """A guest with these devices and words on its command line."""
     one = together.guest(options, image, name, {"memory": "32M"}, **words)
-    one.disks, one.nets = disks, nets
+    one.devices = devices
     return one
 
 
 def with_hostile(options, seed):
     """A hostile guest and its victim on one CPU, and at one switch."""
     return together.Scenario(f"virtio, hostile {seed}", [
-        guest(options, "virtio_hostile", "hostile", ("memory:1M",) * 2, ("inner",) * 2, seed=seed,
-              rounds=ROUNDS),
-        guest(options, "virtio_victim", "victim", ("memory:2M",), seed=seed, ticks=TICKS)],
+        guest(options, "virtio_hostile", "hostile",
+              (("disk", "memory:1M"), ("disk", "memory:1M"), ("net", "inner"), ("net", "inner")),
+              seed=seed, rounds=ROUNDS),
+        guest(options, "virtio_victim", "victim", (("disk", "memory:2M"),), seed=seed, ticks=TICKS)],
                              control=True)
 
 
