@@ -91,6 +91,7 @@ const struct key config_keys[] = {
     { "control",    GLOBAL(control),    .type = TYPE_PATH, .room = CONFIG_PATH_MAX },
     { "control_memory", GLOBAL(control_memory), .type = TYPE_SIZE, RANGE(16 * MiB, 8 * MiB, GiB, LARGE_PAGE_SIZE) },
     { "control_cpu", GLOBAL(control_cpus), .type = TYPE_CPUS },
+    { "control_poll", GLOBAL(control_poll), CHOICE(switches, CONFIG_OFF) },
     { "memory",     GUEST(memory),      .type = TYPE_SIZE, REQUIRED, RANGE(0, 4 * MiB, 1024 * GiB, LARGE_PAGE_SIZE) },
     { "vcpus",      GUEST(vcpus),       COUNT(1, 1, CONFIG_VCPUS_MAX) },
     { "cpu",        GUEST(cpus),        .type = TYPE_CPUS },

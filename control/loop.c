@@ -174,6 +174,11 @@ static u64 take_turns(void)
 
 /* ------------------------------------------------------------ the loop */
 
+bool loop_polls(void)
+{
+    return info->polling;
+}
+
 void loop_poll(bool on)
 {
     info->polling = on;

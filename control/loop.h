@@ -33,5 +33,6 @@ void loop_forget(event_handler *handler, const void *ctx);
 /* Looks by itself for what comes, and is never woken: for a control partition with a CPU of its
  * own. */
 void loop_poll(bool on);
+bool loop_polls(void);
 
 NORETURN void loop_run(void);

@@ -17,5 +17,6 @@ void control_main(volatile struct abi_info *at)
         (unsigned long long)info->memory);
     machine_init();
     guests_init();
+    loop_poll(info->may_poll);
     loop_run();
 }

@@ -114,11 +114,11 @@ struct config {
     u32 log_level; /* enum config_log_level */
     u32 on_end;    /* enum config_on_end */
     u32 guest_count;
-    u32 lab;         /* enum config_lab; ON: there may be no guest */
-    u32 mitigations; /* enum config_mitigations */
-    u32 run;         /* enum config_run */
-    u32 slice;       /* of a processor's time, milliseconds */
-    u32 reserved;
+    u32 lab;                       /* enum config_lab; ON: there may be no guest */
+    u32 mitigations;               /* enum config_mitigations */
+    u32 run;                       /* enum config_run */
+    u32 slice;                     /* of a processor's time, milliseconds */
+    u32 control_poll;              /* enum config_switch: the control partition looks by itself */
     u64 control_memory;            /* bytes, a multiple of 2 MiB */
     u64 control_cpus;              /* as a guest's `cpus` */
     char control[CONFIG_PATH_MAX]; /* the control partition's program; empty: there is none */

@@ -81,6 +81,7 @@ static void fill_info(const struct vm *vm, struct abi_info *info)
         .slots = ram->gpa.v + CONTROL_SLOTS_AT,
         .tsc_hz = tsc_hz,
         .life = control.life,
+        .may_poll = bootinfo()->config.control_poll,
         .partitions = PARTITIONS,
         .pending[0] = BIT(ABI_EVENT_PARTITIONS), /* those that are there already */
     };

@@ -3,7 +3,6 @@
 #include "control/disk/backing_source.h"
 #include "control/disk/bounce.h"
 #include "control/disk/cache.h"
-#include "control/loop.h"
 #include "control/memory.h"
 #include "lib/fmt.h"
 #include "lib/mem.h"
@@ -27,6 +26,7 @@ struct backing {
 };
 
 static struct backing *backings[BACKINGS_MAX];
+static u32 backings_used; /* entries that were ever used: all that has to be looked at */
 
 /* ------------------------------------------------------------ who has what */
 
@@ -51,7 +51,7 @@ static bool writes(const struct backing_source *s)
 /* One that has sectors of this source, and one of the two writes; NULL: none. */
 static const struct backing *rival(const struct backing_source *s)
 {
-    for (u32 i = 0; i < BACKINGS_MAX; i++)
+    for (u32 i = 0; i < backings_used; i++)
         if (backings[i] && (writes(s) || writes(&backings[i]->source)) &&
             overlaps(s, &backings[i]->source))
             return backings[i];
@@ -166,11 +166,6 @@ static err_t open_with(struct backing *b, const char *text, char *why, size_t wh
     return E_NOMEM;
 }
 
-static u64 on_turn(void)
-{
-    return env_tsc(backing_poll());
-}
-
 static err_t open_text(const char *text, const char *owner, struct backing **slot, char *why,
                        size_t why_size)
 {
@@ -194,16 +189,6 @@ static err_t open_text(const char *text, const char *owner, struct backing **slo
     return err;
 }
 
-/* The loop polls them from now on. */
-static void poll_each_turn(void)
-{
-    static bool does;
-
-    if (!does)
-        loop_on_turn(on_turn);
-    does = true;
-}
-
 err_t backing_open(const char *text, const char *owner, struct disk **disk, char *why,
                    size_t why_size)
 {
@@ -223,7 +208,7 @@ err_t backing_open(const char *text, const char *owner, struct disk **disk, char
         return err;
     if (why[len] == '\0')
         why[0] = '\0';
-    poll_each_turn();
+    backings_used = MAX(backings_used, (u32)(slot - backings) + 1);
     *disk = (*slot)->disk;
     return OK;
 }
@@ -251,7 +236,7 @@ static void flush(struct disk *disk)
 
 void backing_close(struct disk *disk)
 {
-    for (u32 i = 0; i < BACKINGS_MAX; i++) {
+    for (u32 i = 0; i < backings_used; i++) {
         struct backing *const b = backings[i];
 
         if (!b || b->disk != disk)
@@ -272,7 +257,7 @@ u64 backing_poll(void)
 {
     u64 next = IO_NEVER;
 
-    for (u32 i = 0; i < BACKINGS_MAX; i++)
+    for (u32 i = 0; i < backings_used; i++)
         if (backings[i]) {
             const u64 wanted = disk_poll(backings[i]->disk);
 

@@ -18,6 +18,6 @@ err_t backing_open(const char *text, const char *owner, struct disk **disk, char
 void backing_close(struct disk *disk);
 
 /* Polls the disks: tells what is done, writes back.  When to call it again at the latest, in
- * microseconds of io_now(), or IO_NEVER.  The loop calls it each turn while a disk is open; beside
- * that, call it after submitting. */
+ * microseconds of io_now(), or IO_NEVER.  To be called in each turn of the
+ * loop, and after submitting. */
 u64 backing_poll(void);

@@ -45,6 +45,7 @@ static void resume_waiting(struct net_switch *s, u32 number)
     u32 waiting = s->slot[number].waiting;
 
     s->slot[number].waiting = 0;
+    s->waited_for &= ~BIT32(number);
     for (; waiting; waiting &= waiting - 1) {
         struct net_port *const port = s->slot[__builtin_ctz(waiting)].port;
 
@@ -81,11 +82,10 @@ u64 switch_poll(struct net_switch *s, u64 now)
 {
     u64 next = IO_NEVER;
 
-    for (u32 i = 0; i < SWITCH_PORTS; i++) {
+    for (u32 left = s->waited_for; left; left &= left - 1) {
+        const u32 i = (u32)__builtin_ctz(left);
         const u64 end = s->slot[i].full_since + SWITCH_STALL_US;
 
-        if (!s->slot[i].waiting)
-            continue;
         if (now >= end)
             resume_waiting(s, i);
         else
@@ -215,6 +215,7 @@ static bool hand_on(struct transit *t, u32 number)
         return true;
     if (!t->from->uplink && t->now - slot->full_since < SWITCH_STALL_US) {
         slot->waiting |= BIT32(t->from->number);
+        t->s->waited_for |= BIT32(number);
         return false;
     }
     slot->port->counters.out_dropped++;

@@ -31,6 +31,7 @@ struct switch_slot {
 
 struct net_switch {
     struct switch_slot slot[SWITCH_PORTS];
+    u32 waited_for; /* one bit a slot: somebody may wait for room there */
     struct mac_table macs;
 
     /* The frame that is handed on: its beginning, then the sender's memory; with its checksum. */

@@ -22,17 +22,24 @@ static void message(void *ctx, u32 address, u32 data)
     (void)abi_msi(b->partition, address, data);
 }
 
-/* Slots share lines. */
+/* Slots share lines.  A line is low while one of them pulls: a driver sets its I/O APIC up for that
+ * (PCI Local Bus Specification 3.0, "Interrupt Pins": level sensitive, asserted low). */
+static void set_line(const struct served_bus *b, u32 line)
+{
+    u32 level = 1;
+
+    for (u32 slot = 0; slot < PCI_SLOTS; slot++)
+        if (ABI_PCI_LINE(slot) == line && (b->pulled >> slot & 1))
+            level = 0;
+    (void)abi_line(b->partition, line, level);
+}
+
 static void line(void *ctx, u8 slot, bool pulled)
 {
     struct served_bus *const b = ctx;
-    u32 level = 0;
 
     b->pulled = pulled ? b->pulled | BIT32(slot) : b->pulled & ~BIT32(slot);
-    for (u32 i = 0; i < PCI_SLOTS; i++)
-        if (ABI_PCI_LINE(i) == ABI_PCI_LINE(slot))
-            level |= b->pulled >> i & 1;
-    (void)abi_line(b->partition, ABI_PCI_LINE(slot), level);
+    set_line(b, ABI_PCI_LINE(slot));
 }
 
 static void mapped(void *ctx, struct pci_device *d, unsigned bar, bool now)
@@ -91,6 +98,8 @@ i64 bus_claim(const struct served_bus *b)
         if (result != ABI_OK)
             return result;
     }
+    for (u32 slot = 0; slot < PCI_SLOTS; slot++) /* each line, some more than once */
+        set_line(b, ABI_PCI_LINE(slot));
     return ABI_OK;
 }
 

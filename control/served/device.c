@@ -55,6 +55,8 @@ void device_begin(struct served_device *d, u32 life, u32 index)
 {
     take_ports(d);
     work_add(d);
+    for (u16 queue = 0; loop_polls() && queue < d->v->queues; queue++)
+        virtio_poll_queue(d->v, queue, true);
     if (d->v->queues > KEPT_QUEUES)
         return;
     d->kept = kept_get(d->partition, life, index);

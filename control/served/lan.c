@@ -18,6 +18,7 @@ struct lan {
 };
 
 static struct lan *lans[LANS];
+static u32 lan_count;
 
 static u64 now(void)
 {
@@ -54,19 +55,15 @@ static void take_card(struct lan *lan)
 struct lan *lan_open(const char *name)
 {
     struct lan *lan = NULL;
-    u32 free = LANS;
 
-    for (u32 i = 0; i < LANS; i++) {
-        if (!lans[i])
-            free = i;
-        else if (strcmp(lans[i]->name, name) == 0)
+    for (u32 i = 0; i < lan_count; i++)
+        if (strcmp(lans[i]->name, name) == 0)
             return lans[i];
-    }
-    if (free < LANS)
+    if (lan_count < LANS)
         lan = memory_pages(ALIGN_UP(sizeof(*lan), PAGE_SIZE) / PAGE_SIZE);
     if (!lan)
         return NULL;
-    lans[free] = lan;
+    lans[lan_count++] = lan;
     (void)fmt_buf(lan->name, sizeof(lan->name), "%s", name);
     lan->wire = (struct virtio_net_wire){.send = send, .ready = ready};
     switch_init(&lan->sw);
@@ -94,12 +91,17 @@ u64 lan_poll(void)
 {
     u64 next = IO_NEVER;
 
-    for (u32 i = 0; i < LANS; i++) {
-        if (!lans[i])
+    for (u32 i = 0; i < lan_count; i++) {
+        struct lan *const lan = lans[i];
+        u64 wanted = IO_NEVER;
+
+        if (lan->has_card)
+            wanted = uplink_poll(&lan->uplink);
+        next = MIN(next, wanted);
+        if (!lan->sw.waited_for) /* the usual case: the clock is not asked */
             continue;
-        if (lans[i]->has_card)
-            next = MIN(next, uplink_poll(&lans[i]->uplink));
-        next = MIN(next, switch_poll(&lans[i]->sw, now()));
+        wanted = switch_poll(&lan->sw, now());
+        next = MIN(next, wanted);
     }
     return next;
 }

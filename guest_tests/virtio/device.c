@@ -71,7 +71,7 @@ bool virtio_find(struct virtio_device *v, u32 type, u32 nth)
     if (v->pci == PCI_NONE)
         return false;
     pci_command(v->pci, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, PCI_COMMAND_NO_INTX);
-    if (!EXPECT_TRUE(virtio_locate(v)))
+    if (!EXPECT_TRUE(virtio_locate(v)) || !EXPECT_TRUE(virtio_reset(v)))
         return false;
     if (v->msix != 0)
         virtio_msix_control(v, 0);

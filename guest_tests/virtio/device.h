@@ -19,7 +19,7 @@ struct virtio_device {
     u64 features; /* negotiated */
 };
 
-/* The n-th device of a type: decoding and bus mastering on, no features yet.  False: there is none,
+/* The n-th device of a type: decoding and bus mastering on, reset.  False: there is none,
  * or it lacks something that it has to have; the latter fails the test. */
 bool virtio_find(struct virtio_device *v, u32 type, u32 nth);
 /* Finds the registers again: a BAR has moved. */

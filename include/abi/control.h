@@ -39,9 +39,11 @@ struct abi_info {
     /* The control partition's: not 0: it looks at `pending` and `requests` by itself, and is not
      * woken.  Takes effect at the next event. */
     u32 polling;
+    u32 may_poll; /* 1: the configuration asks it to, since it has a CPU of its own */
     /* The control partition's: 1 + the slot whose request it is serving; 0: none.  If it dies over
      * the same request twice, that is not repeated once more. */
     u32 serving;
+    u32 reserved;
     /* Bit p: event port p.  The microkernel sets bits of `pending`, the control partition clears
      * them; an event whose bit is set already is the same event.  A bit of `mask` keeps its event
      * from ending a wait, not from being pending. */

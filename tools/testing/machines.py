@@ -66,15 +66,16 @@ def judge_memory(report, name, log):
 class Boot:
     """One boot of an image with the given guests."""
 
-    def __init__(self, options, name, guests, cpu_model="", cpus=1, control=False):
+    def __init__(self, options, name, guests, cpu_model="", cpus=1, control=False, keys=()):
         self.options, self.name, self.guests = options, name, guests
-        self.cpu_model, self.cpus, self.control = cpu_model, cpus, control
+        self.cpu_model, self.cpus, self.control, self.keys = cpu_model, cpus, control, keys
 
     def run(self, timeout, judge):
         """Boots, waits for Lintel's end, and lets judge(run, outcome) look at it."""
         volume = lintel.Volume()
         if self.control:
             volume.add_control(self.options.build / "control.elf")
+        volume.lines += self.keys
         for guest in self.guests:
             volume.add(guest)
         largest = max(lintel.parse_size(guest.memory) for guest in self.guests)
@@ -87,6 +88,9 @@ class Boot:
 
 
 # ---------------------------------------------------------------- test guests
+
+OWN_CPU = ("control_cpu = 1", "control_poll = on")
+
 
 @dataclass
 class Row:
@@ -109,6 +113,7 @@ class Row:
     served: str = ""        # by the control partition: devices, memory
     disk: str = ""          # TEXT;...: virtio disks, as the key of lintel.conf
     net: str = ""           # TEXT;...: virtio network cards
+    own: str = ""           # yes: the control partition has the machine's CPU 1, and polls
     says: str = ""          # regular expression that Lintel's log must contain
 
     @property
@@ -203,9 +208,13 @@ def log_sections(log):
 def boots_of(rows):
     """(name, CPUs, rows) of each boot: rows for as many CPUs share boots, in the list's order, and
     those with a control partition have boots of their own."""
-    for cpus, served in sorted({(row.cpus, row.controlled) for row in rows}):
-        group = [row for row in rows if (row.cpus, row.controlled) == (cpus, served)]
-        machine_name = (f"{cpus}-cpus-" if cpus > 1 else "") + ("served-" if served else "")
+    def kind(row):
+        return row.cpus, row.controlled, bool(row.own)
+
+    for cpus, served, own in sorted({kind(row) for row in rows}):
+        group = [row for row in rows if kind(row) == (cpus, served, own)]
+        machine_name = ((f"{cpus}-cpus-" if cpus > 1 else "") + ("served-" if served else "") +
+                        ("polled-" if own else ""))
         for number, start in enumerate(range(0, len(group), GUESTS_A_BOOT), start=1):
             yield (f"guest-tests-{machine_name}{number}", cpus,
                    group[start:start + GUESTS_A_BOOT])
@@ -235,7 +244,8 @@ def run_rows(report, options, name, rows, seen, cpus=1, timeout=GUESTS_TIMEOUT):
         report.add(f"{name}, audits of page tables and EPT", audits == 2 * lives + 1,
                    f"{audits}", log)
 
-    Boot(options, name, guests, cpus=cpus, control=served).run(timeout, judge)
+    keys = OWN_CPU if any(row.own for row in rows) else ()
+    Boot(options, name, guests, cpus=cpus, control=served, keys=keys).run(timeout, judge)
 
 
 def guest_rows(report, options):

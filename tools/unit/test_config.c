@@ -63,7 +63,7 @@ static const struct refusal refusals[] = {
      1,
      1,
      {"unknown key 'log'; allowed here: log_level,",
-      "lab, mitigations, run, slice, control, control_memory, control_cpu"}},
+      "lab, mitigations, run, slice, control, control_memory, control_cpu, control_poll"}},
     {"[guest g]\nxyzzy = 1\n",
      2,
      1,

@@ -83,11 +83,12 @@ static void test_all_keys(void **state)
 static void test_control_keys(void **state)
 {
     (void)state;
-    parse("control = control.elf\ncontrol_memory = 1G\ncontrol_cpu = 1,3\n" GUEST
+    parse("control = control.elf\ncontrol_memory = 1G\ncontrol_cpu = 1,3\ncontrol_poll = on\n" GUEST
           "served = memory\n");
     assert_string_equal(config.control, "control.elf");
     assert_int_equal(config.control_memory, GiB);
     assert_int_equal(config.control_cpus, 10);
+    assert_int_equal(config.control_poll, CONFIG_ON);
     assert_int_equal(config.guest[0].served, CONFIG_SERVED_MEMORY);
 }
 
@@ -128,6 +129,7 @@ static void test_defaults(void **state)
     assert_string_equal(config.control, "");
     assert_int_equal(config.control_memory, 16 * MiB);
     assert_int_equal(config.control_cpus, 0);
+    assert_int_equal(config.control_poll, CONFIG_OFF);
 
     const struct config_guest *g = &config.guest[0];
 
