@@ -8,6 +8,7 @@
 
 /* The control partition has to wait for events at least so often, or is taken for dead. */
 #define ALIVE_MS 500u
+#define NEVER    (~0ull)
 
 /* Doorbells on the control partition's own CPU: so long the guest may go on, and ring others. */
 #define SOON_US 20u
@@ -78,10 +79,23 @@ void event_ring(struct vcpu *v, u32 port)
     spin_unlock(&boundary.lock);
 }
 
+static u64 alive_ticks(void)
+{
+    return ALIVE_MS * (tsc_hz / 1000);
+}
+
 static void is_alive(struct vcpu *v, u64 now)
 {
-    v->vm->dies_at = now + ALIVE_MS * (tsc_hz / 1000);
+    v->vm->dies_at = now + alive_ticks();
     v->turn_ends = MIN(v->turn_ends, v->vm->dies_at);
+}
+
+void boundary_runs(const struct vcpu *v, u64 now)
+{
+    u64 *const dies_at = &v->vm->dies_at;
+
+    if (v == READ_ONCE(boundary.control) && *dies_at != NEVER)
+        *dies_at += now - MAX(v->left, *dies_at - alive_ticks());
 }
 
 /* Which words of the info page have something new, once. */
@@ -96,7 +110,7 @@ u64 boundary_wait(struct vcpu *v, u64 until)
     (void)atomic_xchg(&v->away.waits,
                       (u16)WAIT_EVENT); /* before the look: who posts later sees it */
     if (!READ_ONCE(boundary.news) && rdtsc() < until) {
-        v->vm->dies_at = ~0ull;
+        v->vm->dies_at = NEVER;
         vcpu_todo(v, TODO_WAIT);
         return 0;
     }

@@ -67,6 +67,9 @@ err_t boundary_reply(u32 slot, u32 sequence, u64 value);
 /* The control partition waits, at the latest until this TSC value.  Not 0: it need not, there is
  * something new. */
 u64 boundary_wait(struct vcpu *v, u64 until);
+/* v gets its CPU.  If it is the control partition, the time in which it wanted to run and could not
+ * is not counted when it is asked for signs of life: Lintel itself may need long for its log. */
+void boundary_runs(const struct vcpu *v, u64 now);
 /* Its wait is over, whatever for. */
 void boundary_goes_on(struct vcpu *v, u64 now);
 /* Whether what the control partition waits for has come: then it goes on. */

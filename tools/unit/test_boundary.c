@@ -164,6 +164,27 @@ static void test_replies(void **state)
     assert_int_equal(call(HC_reply, 0, BIT(32) | (s->sequence ^ 77), 1, 0), ABI_EINVAL);
 }
 
+/* The time for a sign of life stands still while it has no CPU, from the last sign on. */
+static void test_signs_of_life(void **state)
+{
+    const u64 each = 500 * (tsc_hz / 1000), now = 10 * each;
+
+    (void)state;
+    boundary_goes_on(&control_vcpu, now);
+    assert_int_equal(control_vm.dies_at, now + each);
+    control_vcpu.left = now - 7 * each; /* it has waited before */
+    boundary_runs(&control_vcpu, now + 2 * each);
+    assert_int_equal(control_vm.dies_at, now + 3 * each);
+    control_vcpu.left = now + 2 * each + 5; /* it had run for 5 ticks */
+    boundary_runs(&control_vcpu, now + 6 * each);
+    assert_int_equal(control_vm.dies_at, now + 7 * each - 5);
+    boundary_runs(v, now + 9 * each); /* a guest */
+    assert_int_equal(control_vm.dies_at, now + 7 * each - 5);
+    control_vm.dies_at = ~0ull;
+    boundary_runs(&control_vcpu, now + 9 * each);
+    assert_int_equal(control_vm.dies_at, ~0ull);
+}
+
 static void test_sequences_differ(void **state)
 {
     u32 first;
@@ -307,6 +328,7 @@ int main(void)
         cmocka_unit_test_setup(test_wait, both_new),
         cmocka_unit_test_setup(test_wait_for_its_time, both_new),
         cmocka_unit_test_setup(test_replies, both_new),
+        cmocka_unit_test_setup(test_signs_of_life, both_new),
         cmocka_unit_test_setup(test_sequences_differ, both_new),
         cmocka_unit_test_setup(test_end, both_new),
         cmocka_unit_test_setup(test_death, both_new),
