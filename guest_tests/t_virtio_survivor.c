@@ -260,6 +260,8 @@ static bool find_devices(void)
         return false;
     open_interrupts();
     has_net = net_start(&net, 0, 0, VIRTIO_MSI_NO_VECTOR);
+    if (has_net)
+        pci_command(net.v.pci, PCI_COMMAND_NO_INTX, 0); /* it is looked at now and then */
     return start_disk();
 }
 
