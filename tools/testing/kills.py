@@ -14,7 +14,7 @@ from .machines import logs
 TIMEOUT = 1500
 HZ = 50_000_000            # of Bochs' TSC
 LATE = 2 * HZ              # I/O goes on within two seconds
-EACH = HZ                  # ticks from one death to the next, on the average
+EACH = HZ * 3 // 2         # ticks from one death to the next, on the average
 START, LINGER = HZ // 2, HZ
 PART_MIB = 4
 DISK_BYTES = 256 * 4096    # of each partition that the guests use
