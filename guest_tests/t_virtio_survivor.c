@@ -11,21 +11,20 @@
 #include "guest_tests/rt/nap.h"
 #include "guest_tests/virtio/blk.h"
 #include "guest_tests/virtio/net.h"
+#include "guest_tests/virtio/pattern.h"
 
-#define BLOCK_BYTES   4096u
-#define BLOCK_SECTORS (BLOCK_BYTES / VIRTIO_BLK_SECTOR)
-#define BLOCKS        256u
-#define DEPTH         8u
-#define VECTOR        0x61u
-#define LINES         0x90u /* the vector of the first of eight lines */
-#define LINE_FIRST    16u
-#define LINES_MAX     8u
-#define PATIENCE      4000u /* ms until a request, or its interrupt, is called lost */
-#define RESET_EACH    600u  /* requests */
-#define FLUSH_EACH    12u
-#define FRAME_EACH    2u /* ms */
-#define FRAME_BYTES   600u
-#define NAP_MS        5u
+#define BLOCKS      256u
+#define DEPTH       8u
+#define VECTOR      0x61u
+#define LINES       0x90u /* the vector of the first of eight lines */
+#define LINE_FIRST  16u
+#define LINES_MAX   8u
+#define PATIENCE    4000u /* ms until a request, or its interrupt, is called lost */
+#define RESET_EACH  600u  /* requests */
+#define FLUSH_EACH  12u
+#define FRAME_EACH  2u /* ms */
+#define FRAME_BYTES 600u
+#define NAP_MS      5u
 
 static struct blk disk;
 static struct net net;
@@ -37,21 +36,13 @@ static struct slot {
     bool busy;
     u32 type, block, time;
 } slot[DEPTH];
-static u64 words[DEPTH][BLOCK_BYTES / 8] __attribute__((aligned(4096)));
+static u64 words[DEPTH][BLOCK_WORDS] __attribute__((aligned(4096)));
 static u8 slot_of[QUEUE_SIZE];
 static u32 written_as[BLOCKS]; /* what each block was written as last; 0: never */
 static u32 under_way, resets, times;
 static u64 ended, flushes, last_end, longest;
 static u64 next_frame, last_frame, longest_frame;
 static volatile u64 interrupts;
-
-/* Each word of each block of each time is another one; zeros before the first. */
-static u64 word_of(u32 block, u32 time, u32 i)
-{
-    const u64 x = ((u64)time << 32 | block << 16 | i) * 0x9e3779b97f4a7c15ull;
-
-    return time ? x ^ x >> 29 : 0;
-}
 
 /* ---- interrupts ---- */
 
@@ -115,8 +106,7 @@ static bool ask_something(u32 n)
     if (r >> 40 & 1)
         return ask(n, VIRTIO_BLK_T_IN);
     s->time = ++times;
-    for (u32 w = 0; w < BLOCK_BYTES / 8; w++)
-        words[n][w] = word_of(s->block, s->time, w);
+    block_fill(words[n], s->block, s->time);
     return ask(n, VIRTIO_BLK_T_OUT);
 }
 
@@ -124,8 +114,8 @@ static bool is_right(u32 n)
 {
     const u32 block = slot[n].block;
 
-    for (u32 w = 0; w < BLOCK_BYTES / 8; w++)
-        if (words[n][w] != word_of(block, written_as[block], w)) {
+    for (u32 w = 0; w < BLOCK_WORDS; w++)
+        if (words[n][w] != block_word(block, written_as[block], w)) {
             FAIL("block %u, word %u: 0x%llx; it was written the %u. time", block, w,
                  (unsigned long long)words[n][w], written_as[block]);
             return false;
@@ -296,8 +286,7 @@ GUEST_TEST(whole_disk)
         good = EXPECT_EQ(blk_read(&disk, (u64)block * BLOCK_SECTORS, words[0], BLOCK_BYTES),
                          VIRTIO_BLK_S_OK) &&
                is_right(0);
-        for (u32 w = 0; w < BLOCK_BYTES / 8; w++)
-            sum = sum * 31 + word_of(block, written_as[block], w);
+        sum = block_sum(sum, block, written_as[block]);
     }
     say("LINTEL-SURVIVOR requests=%llu flushes=%llu resets=%u longest=%llu sent=%u received=%u "
         "silence=%llu disk=0x%llx\n",
