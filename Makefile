@@ -150,7 +150,7 @@ $(O)/BOOTX64.EFI $(O)/drivers.efi:
 
 include control/control.mk
 
--include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/guests -prune -o -type f -name '*.d' -print 2>/dev/null)
 
 .PHONY: clean help
 clean: ## remove build/

@@ -1,13 +1,16 @@
 /* The memory functions that the compiler calls by name.  String instructions: fast on every
- * CPU with VMX, and no vector registers. */
+ * CPU with VMX, and no vector registers.  Eight bytes at a time, then the rest: an emulator counts
+ * each step. */
 #include "lib/mem.h"
 #include "lib/types.h"
 
 void *memcpy(void *restrict dst, const void *restrict src, size_t len)
 {
     void *d = dst;
+    size_t words = len / 8, rest = len % 8;
 
-    __asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(len) : : "memory");
+    __asm__ volatile("rep movsq" : "+D"(d), "+S"(src), "+c"(words) : : "memory");
+    __asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(rest) : : "memory");
     return dst;
 }
 
@@ -27,8 +30,11 @@ void *memmove(void *dst, const void *src, size_t len)
 void *memset(void *dst, int byte, size_t len)
 {
     void *d = dst;
+    size_t words = len / 8, rest = len % 8;
+    const u64 eight = (u8)byte * 0x0101010101010101ull;
 
-    __asm__ volatile("rep stosb" : "+D"(d), "+c"(len) : "a"(byte) : "memory");
+    __asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(eight) : "memory");
+    __asm__ volatile("rep stosb" : "+D"(d), "+c"(rest) : "a"(eight) : "memory");
     return dst;
 }
 
