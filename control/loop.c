@@ -82,7 +82,9 @@ static void take_requests(u32 word)
     for (u64 bits = atomic_xchg(&info->requests[word], 0); bits; bits &= bits - 1) {
         const u32 slot = word * 64 + (u32)__builtin_ctzll(bits);
 
+        info->serving = slot + 1;
         on_request(slot, &slots[slot]);
+        info->serving = 0;
     }
 }
 

@@ -123,12 +123,27 @@ static i64 map_granted(struct scratch_device *d)
 static i64 exchange(struct scratch_device *d)
 {
     volatile u64 *const theirs = (volatile u64 *)window(d);
-    const u64 value = *theirs;
-    u64 ours;
+    u64 value, ours;
 
+    if (!d->mapped)
+        return ABI_ENOENT; /* by an earlier life, maybe */
+    value = *theirs;
     memcpy(&ours, d->regs.storage, sizeof(ours));
     memcpy(d->regs.storage, &value, sizeof(value));
     *theirs = ours;
+    return ABI_OK;
+}
+
+/* The guest is not to wait for the next life: it would find the same command there. */
+static i64 die_of(u32 slot, u32 sequence, u32 what, u32 argument)
+{
+    (void)abi_reply(slot, sequence, 0);
+    switch (what) {
+    case SCRATCH_DO_crash: misuse_crash(); break;
+    case SCRATCH_DO_spin: misuse_spin();
+    case SCRATCH_DO_smash: misuse_smash(argument); break;
+    default: return misuse_reach();
+    }
     return ABI_OK;
 }
 
@@ -151,16 +166,16 @@ static i64 command(struct scratch_device *d, u32 slot, u32 sequence, u32 what, b
         return abi_reply(slot, sequence, 0);
     case SCRATCH_DO_wrong: return misuse_replies(slot, sequence);
     case SCRATCH_DO_misuse: return misuse_calls(d->partition);
-    case SCRATCH_DO_crash: misuse_crash(); return ABI_OK;
-    case SCRATCH_DO_spin: misuse_spin();
-    case SCRATCH_DO_smash: misuse_smash(argument); return ABI_OK;
+    case SCRATCH_DO_crash:
+    case SCRATCH_DO_spin:
+    case SCRATCH_DO_smash:
+    case SCRATCH_DO_reach: *answered = true; return die_of(slot, sequence, what & 0xff, argument);
     case SCRATCH_DO_map: return map_granted(d);
     case SCRATCH_DO_exchange: return exchange(d);
     case SCRATCH_DO_unmap: return abi_unmap(window(d));
     case SCRATCH_DO_flood: misuse_flood(); return ABI_OK;
     case SCRATCH_DO_rtc: return rtc_test_start(&d->regs.result);
     case SCRATCH_DO_poll: loop_poll(argument); return ABI_OK;
-    case SCRATCH_DO_reach: return misuse_reach();
     default: return ABI_ENOSYS;
     }
 }

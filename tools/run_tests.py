@@ -11,8 +11,8 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import (bench, consoles, devices, drivers_pc, four, host, lab, linux_devices, linux_smp,
-                     live, lives, machines, monitor, replay, scenarios_qemu, smp, together, virtio,
+from testing import (bench, consoles, devices, drivers_pc, four, host, kills, lab, linux_devices,
+                     linux_smp, live, lives, machines, monitor, replay, scenarios_qemu, smp, together, virtio,
                      xen)
 from testing.report import Report
 
@@ -30,6 +30,7 @@ STEPS = {
     "devices": devices.devices,
     "scenarios": scenarios_qemu.on_qemu,
     "virtio": virtio.virtio,
+    "kills": kills.kills,
     "lab": lab.lab,
     "live": live.live,
     "smp": smp.smp,
@@ -43,6 +44,7 @@ STEPS = {
     "four-soak": four.soak,
     "lives": lives.some,
     "lives-soak": lives.thousand,
+    "kills-soak": kills.soak,
     "linux": machines.linux,
     "linux-smp": linux_smp.linux_smp,
     "lab-models": lab.models,

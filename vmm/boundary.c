@@ -8,9 +8,13 @@
 
 /* The control partition has to wait for events at least so often, or is taken for dead. */
 #define ALIVE_MS 500u
+#define NEVER    (~0ull)
 
 /* Doorbells on the control partition's own CPU: so long the guest may go on, and ring others. */
 #define SOON_US 20u
+
+/* A request that was being served at so many deaths is not repeated: it may be what kills. */
+#define DEADLY 2u
 
 struct boundary boundary;
 
@@ -75,10 +79,23 @@ void event_ring(struct vcpu *v, u32 port)
     spin_unlock(&boundary.lock);
 }
 
+static u64 alive_ticks(void)
+{
+    return ALIVE_MS * (tsc_hz / 1000);
+}
+
 static void is_alive(struct vcpu *v, u64 now)
 {
-    v->vm->dies_at = now + ALIVE_MS * (tsc_hz / 1000);
+    v->vm->dies_at = now + alive_ticks();
     v->turn_ends = MIN(v->turn_ends, v->vm->dies_at);
+}
+
+void boundary_runs(const struct vcpu *v, u64 now)
+{
+    u64 *const dies_at = &v->vm->dies_at;
+
+    if (v == READ_ONCE(boundary.control) && *dies_at != NEVER)
+        *dies_at += now - MAX(v->left, *dies_at - alive_ticks());
 }
 
 /* Which words of the info page have something new, once. */
@@ -93,7 +110,7 @@ u64 boundary_wait(struct vcpu *v, u64 until)
     (void)atomic_xchg(&v->away.waits,
                       (u16)WAIT_EVENT); /* before the look: who posts later sees it */
     if (!READ_ONCE(boundary.news) && rdtsc() < until) {
-        v->vm->dies_at = ~0ull;
+        v->vm->dies_at = NEVER;
         vcpu_todo(v, TODO_WAIT);
         return 0;
     }
@@ -133,13 +150,13 @@ static void answer(u32 slot, u64 value)
     vcpu_ask(v, TODO_WAKE);
 }
 
-/* With the lock. */
-static void put_request(struct vcpu *v, u32 n)
+/* With the lock.  The request of the virtual CPU that waits there is shown. */
+static void show_request(u32 n)
 {
+    const struct vcpu *v = boundary.slot[n].v;
     const struct forwarded_access *a = &v->forward.at;
     struct abi_request *r = &boundary.slots[n];
 
-    boundary.slot[n].v = v;
     r->sequence = ++boundary.slot[n].sequence;
     r->partition = (u16)(v->vm->id + 1);
     r->vcpu = (u8)v->id;
@@ -148,10 +165,19 @@ static void put_request(struct vcpu *v, u32 n)
     r->value = a->value;
     r->bytes = (u8)a->bytes;
     r->write = a->write;
-    v->forward.replied = 0;
-    v->away.waits = WAIT_REPLY;
     (void)atomic_or(&boundary.info->requests[n / 64], BIT(n % 64));
     (void)atomic_or(&boundary.news, BIT(ABI_NEWS_REQUESTS + n / 64));
+}
+
+/* With the lock. */
+static void put_request(struct vcpu *v, u32 n)
+{
+    boundary.slot[n].v = v;
+    boundary.slot[n].deaths = 0;
+    v->forward.replied = 0;
+    v->away.waits = WAIT_REPLY;
+    if (boundary.control)
+        show_request(n);
 }
 
 /* With the lock.  It waits on this CPU. */
@@ -164,19 +190,20 @@ static bool is_at_hand(const struct vcpu *v)
 
 bool boundary_request(struct vcpu *v, struct vcpu **at_hand)
 {
-    bool up;
+    bool served;
 
     spin_lock(&boundary.lock);
-    up = boundary.control != NULL;
-    if (up) {
+    served = !boundary.over;
+    if (served)
         put_request(v, v->vm->served.slot + v->id);
+    if (served && boundary.control) {
         if (at_hand && is_at_hand(v))
             *at_hand = boundary.control;
         else
             wake();
     }
     spin_unlock(&boundary.lock);
-    return up;
+    return served;
 }
 
 bool boundary_takes(struct vcpu *v, u32 slot, u64 sequence)
@@ -215,6 +242,10 @@ void boundary_open(struct vcpu *control, struct abi_info *info, struct abi_reque
     boundary.info = info;
     boundary.slots = slots;
     boundary.news = ABI_NEWS_ALL;
+    boundary.over = false;
+    for (u32 i = 0; i < ABI_SLOTS; i++)
+        if (boundary.slot[i].v)
+            show_request(i);
     spin_unlock(&boundary.lock);
 }
 
@@ -223,12 +254,21 @@ bool boundary_is_open(void)
     return READ_ONCE(boundary.control) != NULL;
 }
 
-void boundary_close(void)
+/* With the lock.  Whether it has ended over this slot's request, and not for the first time. */
+static bool is_deadly(u32 slot)
+{
+    if (READ_ONCE(boundary.info->serving) != slot + 1)
+        return false;
+    return ++boundary.slot[slot].deaths == DEADLY;
+}
+
+void boundary_close(bool for_good)
 {
     spin_lock(&boundary.lock);
     boundary.control = NULL;
+    boundary.over = for_good;
     for (u32 i = 0; i < ABI_SLOTS; i++)
-        if (boundary.slot[i].v)
+        if (boundary.slot[i].v && (for_good || is_deadly(i)))
             answer(i, ~0ull);
     spin_unlock(&boundary.lock);
 }

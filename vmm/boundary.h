@@ -21,6 +21,7 @@ enum wait_kind {
 struct boundary {
     struct spinlock lock;
     struct vcpu *control;  /* NULL: it is down */
+    bool over;             /*   and does not come back */
     struct abi_info *info; /* both in its memory: hostile */
     struct abi_request *slots;
     u64 news; /* what the next wait ends with: words of the info page, ABI_NEWS_*; atomic */
@@ -28,16 +29,19 @@ struct boundary {
     struct {
         struct vcpu *v; /* waits for this slot's reply; NULL: nobody does */
         u32 sequence;
+        u32 deaths; /* at which the request that waits was being served */
     } slot[ABI_SLOTS];
 };
 extern struct boundary boundary;
 
-/* It is there, and gets events from now on; `info` is filled. */
+/* It is there, and gets events from now on, and first the requests that have waited for it; `info`
+ * is filled. */
 void boundary_open(struct vcpu *control, struct abi_info *info, struct abi_request *slots);
 /* Whether it is there. */
 bool boundary_is_open(void);
-/* It is gone: what waits for it gets ones. */
-void boundary_close(void);
+/* It is gone.  What waits for it goes on waiting for its next life, but for a request that it was
+ * serving, and has been before at a death: that gets ones.  For good: all do, now and later. */
+void boundary_close(bool for_good);
 
 /* An event for the control partition.  From anywhere, with no lock that comes behind
  * boundary.lock. */
@@ -51,7 +55,8 @@ err_t boundary_enter(struct vm *vm);
 /* The guest is about to be destroyed: nothing of it waits any more. */
 void boundary_leave(struct vm *vm);
 
-/* The request that v->forward.at describes.  False: the control partition is down.  *at_hand, if it
+/* The request that v->forward.at describes; if the control partition is down, for its next life.
+ * False: there will be none.  *at_hand, if it
  * is not NULL: it waits on this CPU, and is the caller's to run or to wake; else it is woken. */
 bool boundary_request(struct vcpu *v, struct vcpu **at_hand);
 /* v's own CPU has a reply to this slot: true, if it is the one that v waits for. */
@@ -62,6 +67,9 @@ err_t boundary_reply(u32 slot, u32 sequence, u64 value);
 /* The control partition waits, at the latest until this TSC value.  Not 0: it need not, there is
  * something new. */
 u64 boundary_wait(struct vcpu *v, u64 until);
+/* v gets its CPU.  If it is the control partition, the time in which it wanted to run and could not
+ * is not counted when it is asked for signs of life: Lintel itself may need long for its log. */
+void boundary_runs(const struct vcpu *v, u64 now);
 /* Its wait is over, whatever for. */
 void boundary_goes_on(struct vcpu *v, u64 now);
 /* Whether what the control partition waits for has come: then it goes on. */

@@ -111,6 +111,7 @@ static void make(u64 at)
     if (!vm || vm_create(vm, VM_CONTROL, &config) != OK) {
         hostmem_pages_free(vm, sizeof(*vm));
         log_error("control partition: it cannot be made; nothing is served");
+        boundary_close(true);
         return;
     }
     control.vm = vm;
@@ -146,7 +147,7 @@ void control_look_after(void)
 
     if (!vm || load_acquire(&vm->attached) != 0)
         return;
-    boundary_close();
+    boundary_close(control.stopping);
     grant_drop_all();
     device_irq_drop_all();
     if (!control.stopping)

@@ -4,6 +4,7 @@
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/smp.h"
 #include "lib/atomic.h"
+#include "vmm/boundary.h"
 #include "vmm/cpu_share.h"
 #include "vmm/run.h"
 #include "vmm/vcpu_load.h"
@@ -173,6 +174,7 @@ static void take_up(struct cpu_share *c, struct vcpu *v)
 
     const u64 now = rdtsc();
 
+    boundary_runs(v, now);
     v->turn_ends = MIN(c->due, v->vm->dies_at);
     if (now >= v->vm->dies_at)
         vm_end(v->vm, VM_END_EXPIRED, 0);

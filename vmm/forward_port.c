@@ -57,7 +57,7 @@ bool forward_port(struct vcpu *v, const struct exit *x, enum verdict *verdict)
         keep(f, x);
         vcpu_todo(v, TODO_WAIT);
         *verdict = RESUME;
-    } else if (in) { /* answered, or the control partition is down */
+    } else if (in) { /* answered, or nothing is served any more */
         put_rax(v, bytes, value);
     }
     return true;

@@ -59,6 +59,13 @@ static void say_of(void *ctx, const struct pci_device *d, const char *text)
 
 /* ------------------------------------------------------------ the bus */
 
+/* An earlier life may have left some pulled. */
+static void let_lines_go(u32 partition)
+{
+    for (u32 slot = 0; slot < ABI_PCI_LINES; slot++)
+        (void)abi_line(partition, ABI_PCI_LINE(slot), 0);
+}
+
 void bus_init(struct served_bus *b, u32 partition, const char *guest)
 {
     static const struct pci_host host = {message, line, mapped, say_of};
@@ -69,6 +76,7 @@ void bus_init(struct served_bus *b, u32 partition, const char *guest)
     pci_bus_init(&b->pci, &host, b, windows);
     host_bridge_init(&b->bridge);
     (void)pci_bus_add(&b->pci, &b->bridge, 0);
+    let_lines_go(partition);
 }
 
 err_t bus_add(struct served_bus *b, struct served_device *d)

@@ -15,7 +15,7 @@
 
 #define ABI_INFO_MAGIC  0x4c4f52544e4f4354ull
 #define ABI_VERSION     1u
-#define ABI_REVISION    3u
+#define ABI_REVISION    4u
 #define ABI_EVENTS      256u /* event ports */
 #define ABI_SLOTS       256u /* request slots, one for each virtual CPU of a served guest */
 #define ABI_DEVICES_MAX 512u /* bytes of text about a guest's devices */
@@ -40,6 +40,10 @@ struct abi_info {
      * woken.  Takes effect at the next event. */
     u32 polling;
     u32 may_poll; /* 1: the configuration asks it to, since it has a CPU of its own */
+    /* The control partition's: 1 + the slot whose request it is serving; 0: none.  If it dies over
+     * the same request twice, that is not repeated once more. */
+    u32 serving;
+    u32 reserved;
     /* Bit p: event port p.  The microkernel sets bits of `pending`, the control partition clears
      * them; an event whose bit is set already is the same event.  A bit of `mask` keeps its event
      * from ending a wait, not from being pending. */
@@ -89,7 +93,8 @@ struct abi_range {
 #define ABI_PCI_ECAM        0xf0000000ull
 #define ABI_PCI_ECAM_LAST   0xf00fffffull
 #define ABI_PCI_SLOTS       32u
-#define ABI_PCI_LINE(slot)  (16u + (slot) % 8u)
+#define ABI_PCI_LINES       8u
+#define ABI_PCI_LINE(slot)  (16u + (slot) % ABI_PCI_LINES)
 
 /* A write of `bytes` bytes to exactly this address, of this value if has_value says so. */
 struct abi_doorbell {

@@ -164,6 +164,27 @@ static void test_replies(void **state)
     assert_int_equal(call(HC_reply, 0, BIT(32) | (s->sequence ^ 77), 1, 0), ABI_EINVAL);
 }
 
+/* The time for a sign of life stands still while it has no CPU, from the last sign on. */
+static void test_signs_of_life(void **state)
+{
+    const u64 each = 500 * (tsc_hz / 1000), now = 10 * each;
+
+    (void)state;
+    boundary_goes_on(&control_vcpu, now);
+    assert_int_equal(control_vm.dies_at, now + each);
+    control_vcpu.left = now - 7 * each; /* it has waited before */
+    boundary_runs(&control_vcpu, now + 2 * each);
+    assert_int_equal(control_vm.dies_at, now + 3 * each);
+    control_vcpu.left = now + 2 * each + 5; /* it had run for 5 ticks */
+    boundary_runs(&control_vcpu, now + 6 * each);
+    assert_int_equal(control_vm.dies_at, now + 7 * each - 5);
+    boundary_runs(v, now + 9 * each); /* a guest */
+    assert_int_equal(control_vm.dies_at, now + 7 * each - 5);
+    control_vm.dies_at = ~0ull;
+    boundary_runs(&control_vcpu, now + 9 * each);
+    assert_int_equal(control_vm.dies_at, ~0ull);
+}
+
 static void test_sequences_differ(void **state)
 {
     u32 first;
@@ -177,17 +198,85 @@ static void test_sequences_differ(void **state)
     assert_int_equal(boundary_reply(0, first, 0), E_NOENT);
 }
 
-static void test_death(void **state)
+static void test_end(void **state)
 {
     (void)state;
     request(0xd0000000);
-    boundary_close();
+    boundary_close(true);
     assert_true(v->forward.replied);
     assert_int_equal(v->forward.value, ~0ull);
     v->forward.at = (struct forwarded_access){.space = ABI_PORTS, .bytes = 1};
-    assert_false(boundary_request(v, NULL)); /* it is down */
+    assert_false(boundary_request(v, NULL));
     event_post(9);
     assert_false(is_pending(9));
+}
+
+/* The info page and the slots are new; what was in them is not believed. */
+static void next_life(void)
+{
+    memset(info, 0, sizeof(*info));
+    memset(slots, 0xee, sizeof(*slots));
+    boundary_open(&control_vcpu, info, slots);
+}
+
+/* A request outlives the death, whether it was looked at or not; one reply belongs to it. */
+static void test_death(void **state)
+{
+    u32 sequence;
+
+    (void)state;
+    request(0xd0000000);
+    sequence = slots[0].sequence;
+    info->requests[0] = 0;
+    boundary_close(false);
+    assert_false(v->forward.replied);
+    next_life();
+    assert_int_equal(info->requests[0], 1);
+    assert_int_equal(slots[0].address, 0xd0000000);
+    assert_int_not_equal(slots[0].sequence, sequence);
+    assert_int_equal(boundary_reply(0, sequence, 1), E_NOENT);
+    assert_int_equal(boundary_reply(0, slots[0].sequence, 5), OK);
+    assert_int_equal(v->forward.value, 5);
+}
+
+static void test_request_while_down(void **state)
+{
+    struct vcpu *at_hand = NULL;
+
+    (void)state;
+    boundary_close(false);
+    v->forward.at = (struct forwarded_access){.space = ABI_PORTS, .address = 0x500, .bytes = 4};
+    assert_true(boundary_request(v, &at_hand));
+    assert_null(at_hand);
+    assert_int_equal(v->away.waits, WAIT_REPLY);
+    assert_int_equal(info->requests[0], 0);
+    next_life();
+    assert_int_equal(info->requests[0], 1);
+    assert_int_equal(slots[0].address, 0x500);
+}
+
+/* It dies over a request once, over another one's, and over the first one again. */
+static void test_deadly_request(void **state)
+{
+    (void)state;
+    request(0xd0000000);
+    info->serving = 1;
+    boundary_close(false);
+    next_life();
+    info->serving = 2;
+    boundary_close(false);
+    assert_false(v->forward.replied);
+    next_life();
+    info->serving = 1;
+    boundary_close(false);
+    assert_true(v->forward.replied);
+    assert_int_equal(v->forward.value, ~0ull);
+    next_life();
+    assert_int_equal(info->requests[0], 0);
+    request(0xd0000000); /* the next one is innocent */
+    info->serving = 1;
+    boundary_close(false);
+    assert_false(v->forward.replied);
 }
 
 static void test_guest_leaves(void **state)
@@ -239,8 +328,12 @@ int main(void)
         cmocka_unit_test_setup(test_wait, both_new),
         cmocka_unit_test_setup(test_wait_for_its_time, both_new),
         cmocka_unit_test_setup(test_replies, both_new),
+        cmocka_unit_test_setup(test_signs_of_life, both_new),
         cmocka_unit_test_setup(test_sequences_differ, both_new),
+        cmocka_unit_test_setup(test_end, both_new),
         cmocka_unit_test_setup(test_death, both_new),
+        cmocka_unit_test_setup(test_request_while_down, both_new),
+        cmocka_unit_test_setup(test_deadly_request, both_new),
         cmocka_unit_test_setup(test_guest_leaves, both_new),
         cmocka_unit_test_setup(test_slots, both_new),
     };

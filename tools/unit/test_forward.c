@@ -209,7 +209,7 @@ static void test_log_is_of_one_exit(void **state)
 static void test_down(void **state)
 {
     (void)state;
-    boundary_close();
+    boundary_close(true);
     r[RAX] = 0;
     io(0x500, 4, true);
     assert_int_equal(on_io(v, &x), NEXT);

@@ -1,0 +1,133 @@
+"""The control partition is killed again and again (guest_tests/t_killer.c) while guests go on with their
+disks and networks (t_virtio_survivor.c): nothing that they were told is done may be lost."""
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import mkdisk
+from emulator import lintel, machine, session
+
+from . import host, together
+from .machines import logs
+
+TIMEOUT = 1500
+HZ = 50_000_000            # of Bochs' TSC
+LATE = 2 * HZ              # I/O goes on within two seconds
+EACH = HZ                  # ticks from one death to the next, on the average
+START, LINGER = HZ // 2, HZ
+PART_MIB = 4
+DISK_BYTES = 256 * 4096    # of each partition that the guests use
+PARTS = {"first": "ide1:first", "second": "ide1:second,cache=none", "third": "ide1:third,cache=writethrough"}
+KILLS = re.compile(r"^LINTEL-KILLS null=(\d+) smashed=(\d+) endless=(\d+) slowest=(\d+)\r?$", re.MULTILINE)
+SURVIVED = re.compile(r"^LINTEL-SURVIVOR requests=(\d+) flushes=(\d+) resets=(\d+) longest=(\d+) sent=(\d+) "
+                      r"received=(\d+) silence=(\d+) disk=0x([0-9a-f]+)\r?$", re.MULTILINE)
+DIED = re.compile(r"control partition died: ")
+WORDS = 64                 # of 64 bits
+
+
+@dataclass
+class Plan:
+    """How often, and on how many CPUs."""
+    name: str
+    kills: int
+    cpus: int
+    seed: int
+
+
+def guests(options, plan):
+    """The killer, and a survivor for each partition of the disk."""
+    ticks = plan.kills * EACH
+    killer = together.guest(options, "killer", "killer", {"memory": "8M", "served": "devices"},
+                            kills=plan.kills, ticks=ticks, seed=plan.seed, start=START, late=LATE)
+    yield killer
+    for number, (name, text) in enumerate(PARTS.items()):
+        one = together.guest(options, "virtio_survivor", name, {"memory": "8M"}, seed=plan.seed + number,
+                             ticks=START + ticks + LINGER, late=LATE, line=number % 2)
+        one.devices = (("disk", text), ("net", "inner"))
+        yield one
+
+
+def sum_of(data):
+    """As t_virtio_survivor.c computes it."""
+    total = 0
+    for (word,) in struct.iter_unpack("<Q", data):
+        total = (total * 31 + word) % (1 << WORDS)
+    return total
+
+
+def on_disk(drive):
+    """name -> the sum of what the guest's partition holds."""
+    sums, offset = {}, 1 << 20
+    with open(drive, "rb") as file:
+        for name in PARTS:
+            file.seek(offset)
+            sums[name] = sum_of(file.read(DISK_BYTES))
+            offset += PART_MIB << 20
+    return sums
+
+
+def judge_survivor(report, name, said, ended, on_medium, log):
+    """It ended well, went on all the time, and its disk holds what it wrote."""
+    found = SURVIVED.search(said)
+    text = found[0].strip() if found else f"{ended}"
+    report.add(name, ended == ("debug-exit", 0) and bool(found), text, said + log)
+    if not found:
+        return
+    requests, _, resets, longest, _, received, silence = (int(number) for number in found.groups()[:-1])
+    report.add(f"{name}: goes on", 0 < longest < LATE and requests > 0 and resets > 0,
+               f"{requests} requests, {resets} resets, {longest / HZ:.2f} s without", said)
+    report.add(f"{name}: frames come", 0 < silence < LATE and received > 0,
+               f"{received} frames, {silence / HZ:.2f} s without", said)
+    report.add(f"{name}: what it flushed is on the disk", on_medium == int(found[8], 16),
+               log=said + log)
+
+
+def judge(report, plan, run, outcome, drive):
+    """So many deaths, in all ways, and nobody has noticed but by the time."""
+    log, name = lintel.strip_controls(run.text(session.COM1)), plan.name
+    ended = {one: (end, int(status)) for one, end, status in lintel.GUEST_LINE.findall(log)}
+    said = together.said_by(run, "killer")
+    killed = KILLS.search(said)
+    ways = [int(way) for way in killed.groups()[:3]] if killed else []
+    report.add(f"{name}: kills", ended.get("killer") == ("debug-exit", 0) and sum(ways) == plan.kills and
+               min(ways) > 0, killed[0].strip() if killed else "", said + logs(run))
+    deaths = len(DIED.findall(log))
+    report.add(f"{name}: deaths", deaths == plan.kills, f"{deaths}", log)
+    sums = on_disk(drive)
+    for one in PARTS:
+        judge_survivor(report, f"{name}: {one}", together.said_by(run, one), ended.get(one), sums[one],
+                       logs(run))
+    report.add(f"{name}: ends", outcome.status == 0, outcome.text, logs(run))
+
+
+def boot(report, options, plan):
+    """One boot."""
+    if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
+        return
+    volume = lintel.Volume(run="together")
+    volume.add_control(options.build / "control.elf")
+    ports = (session.COM2, session.COM3, session.COM4)
+    for number, one in enumerate(guests(options, plan)):
+        one.console = f"com{2 + number % len(ports)}"
+        volume.add(one)
+    with machine.RunDirectory("kills") as directory:
+        drive = Path(directory.path) / "drive.img"
+        mkdisk.make(drive, [mkdisk.Part(name, PART_MIB) for name in PARTS])
+        image = volume.make_image(directory.path / "lintel.img", options.build)
+        target = machine.Machine(image, cpus=plan.cpus, serial_ports=1 + len(ports),
+                                 drives=(machine.Drive(drive),))
+        consoles = [lintel.GuestConsole(port=port) for port in ports]
+        with session.Session(target, directory, console=consoles) as run:
+            outcome = lintel.wait_for_end(run, TIMEOUT)
+            judge(report, plan, run, outcome, drive)
+
+
+def kills(report, options):
+    """The control partition is killed ten times while guests read, write and talk."""
+    boot(report, options, Plan("kills", 10, 1, 1))
+
+
+def soak(report, options):
+    """The same a hundred times, on two CPUs."""
+    boot(report, options, Plan("kills-soak", 100, 2, 2))
