@@ -12,6 +12,7 @@
 #include "vmm/device_irq.h"
 #include "vmm/gmem.h"
 #include "vmm/grant.h"
+#include "vmm/hc_console.h"
 #include "vmm/hostmem.h"
 #include "vmm/partition.h"
 #include "vmm/placement.h"
@@ -147,6 +148,7 @@ void control_look_after(void)
     boundary_close();
     grant_drop_all();
     device_irq_drop_all();
+    hc_console_drop_all();
     if (!control.stopping)
         log_error("control partition died: %s; life %u ends", reasons[vm->end], control.life);
     vm_disconnect(vm, false);
