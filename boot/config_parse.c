@@ -188,7 +188,7 @@ static err_t unknown_key(struct parser *p, struct span word)
 {
     const struct key *near = key_nearest(word);
     const struct shown shown = span_show(word);
-    char list[320] = "";
+    char list[272] = "";
     size_t used = 0;
 
     if (near)
