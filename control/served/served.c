@@ -7,6 +7,8 @@
 #include "control/served/device_text.h"
 #include "control/served/disk.h"
 #include "control/served/network.h"
+#include "control/served/random.h"
+#include "control/served/terminal.h"
 #include "control/served/window.h"
 #include "control/served/work.h"
 #include "lib/mem.h"
@@ -36,6 +38,8 @@ static struct served_device *open_device(const struct served *s, const struct de
     switch (line->kind) {
     case DEVICE_DISK: return disk_open(line->text, s->name, &s->window.grant, number, vcpus);
     case DEVICE_NET: return network_open(line->text, s->name, &s->window.grant, number);
+    case DEVICE_HVC: return terminal_open(line->text, s->name, &s->window.grant);
+    case DEVICE_RNG: return random_open(line->text, s->name, &s->window.grant);
     }
     return NULL;
 }
@@ -51,10 +55,10 @@ static void add(struct served *s, struct served_device *d)
     s->device[s->devices++] = d;
 }
 
-/* Disks first, whatever the order of the lines. */
+/* Disks first, whatever the order of the lines; then the others by kind. */
 static NOINLINE void open_devices(struct served *s, const struct abi_partition *p)
 {
-    static const enum device_kind order[] = {DEVICE_DISK, DEVICE_NET};
+    static const enum device_kind order[] = {DEVICE_DISK, DEVICE_NET, DEVICE_HVC, DEVICE_RNG};
     static struct device_line line; /* too large for the stack */
     err_t err;
 
