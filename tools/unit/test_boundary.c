@@ -1,5 +1,6 @@
 /* vmm/boundary.c: events, requests and replies, waits, and what happens when the control partition
  * dies. */
+#include "arch/x86_64/tsc.h"
 #include "tools/unit/fake_control.h"
 #include "vmm/cpu_share.h"
 
