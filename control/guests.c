@@ -60,8 +60,13 @@ static void look(u32 n)
 
 static void on_partitions(void *ctx UNUSED)
 {
+    static bool again;
+
     for (u32 n = 1; n < info->partitions && n < GUESTS_MAX; n++)
         look(n);
+    if (!again)
+        served_finish_left();
+    again = true;
 }
 
 static void on_access(u32 slot, const struct abi_request *r)

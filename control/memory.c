@@ -4,15 +4,18 @@
 #include "control/rt.h"
 #include "lib/mem.h"
 
-#define ENTRIES  512u
-#define PRESENT  BIT(0)
-#define WRITABLE BIT(1)
-#define UNCACHED (BIT(3) | BIT(4)) /* PWT, PCD: PAT entry 3 */
-#define LARGE    BIT(7)
-#define NX       BIT(63)
-#define ADDRESS  0x000ffffffffff000ull
+#define ENTRIES    512u
+#define PRESENT    BIT(0)
+#define WRITABLE   BIT(1)
+#define UNCACHED   (BIT(3) | BIT(4)) /* PWT, PCD: PAT entry 3 */
+#define LARGE      BIT(7)
+#define NX         BIT(63)
+#define ADDRESS    0x000ffffffffff000ull
+
+#define KEPT_BYTES MiB /* the end of its RAM */
 
 static struct pages pages;
+static struct lasting *lasting;
 
 static u64 *top_table(void)
 {
@@ -51,7 +54,11 @@ void memory_init(void)
 {
     forbid_execution();
     pages_init(&pages, info->image + info->image_bytes,
-               info->memory + info->memory_bytes - MEMORY_KEPT);
+               info->memory + info->memory_bytes - KEPT_BYTES);
+    lasting = (struct lasting *)(info->memory + info->memory_bytes - KEPT_BYTES);
+    if (info->life == 0)
+        memset(lasting, 0, KEPT_BYTES);
+    lasting_begin(lasting, &pages);
 }
 
 /* Much of it takes long. */
@@ -80,13 +87,29 @@ u64 memory_free(void)
 
 void memory_pages_free(void *first, u32 count)
 {
+    lasting_remove(lasting, (u64)first);
     if (pages_give_back(&pages, (u64)first, count) != OK)
         die("pages are given back that were not given out");
 }
 
 void *memory_kept(void)
 {
-    return (void *)(info->memory + info->memory_bytes - MEMORY_KEPT);
+    return lasting + 1;
+}
+
+err_t memory_lasts(const char *name, const void *first, u32 count, u32 word)
+{
+    return lasting_add(lasting, name, (u64)first, count, word);
+}
+
+const struct lasting_entry *memory_lasting(const char *name)
+{
+    return lasting_take(lasting, name);
+}
+
+const struct lasting_entry *memory_left(void)
+{
+    return lasting_left(lasting);
 }
 
 /* The table that an entry leads to; made if there is none. */

@@ -42,16 +42,37 @@ u64 pages_take(struct pages *p, u32 count)
     return 0;
 }
 
-err_t pages_give_back(struct pages *p, u64 address, u32 count)
+static bool are_mine(const struct pages *p, u64 address, u32 count)
 {
     const u64 page = (address - p->first) / PAGE_SIZE;
 
-    if (address < p->first || !IS_ALIGNED(address, PAGE_SIZE) || count == 0 || page >= p->count ||
-        count > p->count - page)
-        return E_RANGE;
+    return address >= p->first && IS_ALIGNED(address, PAGE_SIZE) && count != 0 && page < p->count &&
+           count <= p->count - page;
+}
+
+/* They go from used to free, or the other way round.  False: not all of them are as they were to
+ * be. */
+static bool change(struct pages *p, u64 address, u32 count, bool used)
+{
+    const u32 page = (u32)((address - p->first) / PAGE_SIZE);
+
     for (u32 i = 0; i < count; i++)
-        if (!is_used(p, (u32)page + i))
-            return E_NOENT;
-    mark(p, (u32)page, count, false);
-    return OK;
+        if (is_used(p, page + i) == used)
+            return false;
+    mark(p, page, count, used);
+    return true;
+}
+
+err_t pages_reserve(struct pages *p, u64 address, u32 count)
+{
+    if (!are_mine(p, address, count))
+        return E_RANGE;
+    return change(p, address, count, true) ? OK : E_EXIST;
+}
+
+err_t pages_give_back(struct pages *p, u64 address, u32 count)
+{
+    if (!are_mine(p, address, count))
+        return E_RANGE;
+    return change(p, address, count, false) ? OK : E_NOENT;
 }

@@ -15,6 +15,9 @@ struct pages {
 void pages_init(struct pages *p, u64 first, u64 last);
 /* Address of `count` pages in a row; 0: there are not so many, or count is 0. */
 u64 pages_take(struct pages *p, u32 count);
+/* Takes these pages.  E_RANGE: not pages of this allocator; E_EXIST: not all of them are free.
+ * Nothing is done then. */
+err_t pages_reserve(struct pages *p, u64 address, u32 count);
 /* E_RANGE: not pages of this allocator; E_NOENT: not all of them are given out.  Nothing is done
  * then. */
 err_t pages_give_back(struct pages *p, u64 address, u32 count);

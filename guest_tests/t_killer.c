@@ -1,13 +1,14 @@
 /* A guest that kills the control partition: kills=N times within about ticks=N, in three ways, at
  * pseudo-random moments (seed=N), by commands of its test device (abi/scratch.h); start=N: ticks
- * before the first.  After each it asks the device, which has to answer from the next life, and says
- * how long that took.  late=N: ticks at most, of the longest.  For a guest with `served = devices`. */
+ * before the first; loops=1: by endless loops alone.  After each it asks the device, which has to
+ * answer from the next life, and says how long that took.  late=N: ticks at most, of the longest.
+ * For a guest with `served = devices`. */
 #include "abi/scratch.h"
 #include "guest_tests/rt/cmdline.h"
 #include "guest_tests/rt/nap.h"
 
-#define SMASH_WORDS  20u
-#define SPIN_EACH    4u /* a watchdog takes half a second: one of so many */
+#define SMASH_WORDS 20u
+#define SPIN_EACH   4u /* a watchdog takes half a second: one of so many */
 
 static const struct {
     const char *name;
@@ -58,6 +59,7 @@ GUEST_TEST(kills)
 {
     const u64 kills = cmdline_number("kills=", 3), ticks = cmdline_number("ticks=", 150000000);
     const u64 each = ticks / MAX(kills, 1ull);
+    const bool loops = cmdline_number("loops=", 0) != 0;
     bool good = true;
     u64 next;
 
@@ -67,9 +69,9 @@ GUEST_TEST(kills)
     next = rdtsc() + cmdline_number("start=", 0);
     for (u32 i = 0; i < kills && good; i++, next += each) {
         const u64 r = random_u64();
-        const u32 way = i % SPIN_EACH == SPIN_EACH - 1 ? 2 : (u32)(r & 1);
+        const u32 way = i % SPIN_EACH == SPIN_EACH - 1 || loops ? 2 : (u32)(r & 1);
 
-        sleep_until(next + (r >> 8) % each);
+        sleep_until(next + (r >> 8) % (each / 2)); /* others have time to go on, too */
         good = kill(i, way);
     }
     say("LINTEL-KILLS null=%u smashed=%u endless=%u slowest=%llu\n", count[0], count[1], count[2],

@@ -4,28 +4,19 @@
  * slowest one.  seed=N. */
 #include "guest_tests/rt/cmdline.h"
 #include "guest_tests/virtio/blk.h"
+#include "guest_tests/virtio/pattern.h"
 
-#define BLOCK_BYTES   4096u
-#define BLOCK_SECTORS (BLOCK_BYTES / VIRTIO_BLK_SECTOR)
-#define BLOCKS        256u
-#define DEPTH         8u
-#define VECTOR        0x61u
-#define FLUSH_EACH    16u /* batches */
+#define BLOCKS     256u
+#define DEPTH      8u
+#define VECTOR     0x61u
+#define FLUSH_EACH 16u /* batches */
 
 static struct blk disk;
 static struct blk_request request[DEPTH];
-static u64 words[DEPTH][BLOCK_BYTES / 8] __attribute__((aligned(4096)));
+static u64 words[DEPTH][BLOCK_WORDS] __attribute__((aligned(4096)));
 static u32 written_as[BLOCKS]; /* what each block was written as last; 0: never */
 static u32 block_of[DEPTH];
 static u64 moved, sum, slowest;
-
-/* Each word of each block of each time is another one. */
-static u64 word_of(u32 block, u32 time, u32 i)
-{
-    const u64 x = ((u64)time << 32 | block << 16 | i) * 0x9e3779b97f4a7c15ull;
-
-    return x ^ x >> 29;
-}
 
 static void acknowledge(struct frame *f)
 {
@@ -75,8 +66,7 @@ static bool write_batch(u32 first, u32 time)
 {
     for (u32 i = 0; i < DEPTH; i++) {
         const u32 block = (first + i * (BLOCKS / DEPTH + 1)) % BLOCKS;
-        for (u32 w = 0; w < BLOCK_BYTES / 8; w++)
-            words[i][w] = word_of(block, time, w);
+        block_fill(words[i], block, time);
         written_as[block] = time;
     }
     return batch(VIRTIO_BLK_T_OUT, first);
@@ -88,10 +78,10 @@ static bool read_batch(u32 first)
     if (!batch(VIRTIO_BLK_T_IN, first))
         return false;
     for (u32 i = 0; i < DEPTH; i++)
-        for (u32 w = 0; w < BLOCK_BYTES / 8; w++) {
+        for (u32 w = 0; w < BLOCK_WORDS; w++) {
             sum = sum * 31 + words[i][w];
             if (written_as[block_of[i]] != 0 &&
-                !EXPECT_EQ(words[i][w], word_of(block_of[i], written_as[block_of[i]], w)))
+                !EXPECT_EQ(words[i][w], block_word(block_of[i], written_as[block_of[i]], w)))
                 return false;
         }
     return true;

@@ -2,24 +2,22 @@
 #include "control/disk/backing.h"
 #include "control/disk/backing_source.h"
 #include "control/disk/bounce.h"
-#include "control/disk/cache.h"
+#include "control/disk/cache_room.h"
 #include "control/memory.h"
+#include "control/rt.h"
 #include "lib/fmt.h"
 #include "lib/mem.h"
 
-/* A cache's memory: at most so much, and a part of what is free, so that it is enough for several
- * guests. */
-#define CACHE_BYTES_MAX (16 * MiB)
-#define CACHE_PART      4u
-#define BOUNCE_BYTES    (64 * KiB) /* each of a bounce's buffers: a run of the cache's blocks */
+#define BOUNCE_BYTES (64 * KiB) /* each of a bounce's buffers: a run of the cache's blocks */
 
 struct backing {
     char owner[32];
-    struct disk *disk;  /* the guest's */
-    struct io_dma self; /* this struct */
+    char name[LASTING_NAME]; /* of what outlives this program */
+    struct disk *disk;       /* the guest's */
+    struct io_dma self;      /* this struct */
     struct backing_text text;
     struct io_dma buffers;        /* of the bounce */
-    struct io_dma data, blocks;   /* of the cache */
+    struct io_dma room;           /* of the cache */
     struct backing_source source; /* below the bounce */
     struct bounce_disk bounce;    /* below the cache: guests' memory is nothing for a device */
     struct cache cache;
@@ -60,43 +58,6 @@ static const struct backing *rival(const struct backing_source *s)
 
 /* ------------------------------------------------------------ bounce and cache */
 
-static u32 cache_blocks(const struct disk *below)
-{
-    const u64 of_disk = below->sectors * below->sector_size / CACHE_BLOCK + 1;
-    const u64 of_free = memory_free() / CACHE_PART / CACHE_BLOCK;
-
-    return (u32)MAX(MIN(MIN(of_disk, of_free), CACHE_BYTES_MAX / CACHE_BLOCK), CACHE_BLOCKS_MIN);
-}
-
-static u32 power_of_two(u32 at_most)
-{
-    return 1u << (31 - (u32)__builtin_clz(at_most));
-}
-
-/* Half as many if there are not so many in one piece. */
-static err_t cache_room(struct backing *b, const struct disk *below, struct cache_memory *memory)
-{
-    const struct io_env_ops *const ops = below->env->ops;
-    u32 n = cache_blocks(below);
-
-    while (ops->dma_alloc(below->env, n * CACHE_BLOCK, CACHE_BLOCK, below->bus_last, &b->data) !=
-           OK) {
-        if (n == CACHE_BLOCKS_MIN)
-            return E_NOMEM;
-        n = MAX(n / 2, CACHE_BLOCKS_MIN);
-    }
-    const u32 buckets = power_of_two(n), of_blocks = n * (u32)sizeof(struct cache_block);
-
-    TRY(ops->dma_alloc(below->env, of_blocks + buckets * (u32)sizeof(struct cache_block *),
-                       (u32)PAGE_SIZE, UINT64_MAX, &b->blocks));
-    *memory = (struct cache_memory){{b->data.at, b->data.bus, b->data.len},
-                                    b->blocks.at,
-                                    (struct cache_block **)(void *)((u8 *)b->blocks.at + of_blocks),
-                                    n,
-                                    buckets};
-    return OK;
-}
-
 static err_t add_bounce(struct backing *b)
 {
     struct disk *const below = b->source.top;
@@ -113,7 +74,7 @@ static err_t add_cache(struct backing *b, enum cache_mode mode)
 {
     struct cache_memory memory;
 
-    TRY(cache_room(b, b->source.top, &memory));
+    TRY(cache_room_open(b->name, b->source.top, &b->room, &memory));
     TRY(cache_open(&b->cache, b->disk, mode, &memory));
     b->disk = &b->cache.disk;
     return OK;
@@ -138,11 +99,30 @@ static void release(struct backing *b)
 
     if (b->buffers.at)
         ops->dma_free(machine_env(), &b->buffers);
-    if (b->blocks.at)
-        ops->dma_free(machine_env(), &b->blocks);
-    if (b->data.at)
-        ops->dma_free(machine_env(), &b->data);
+    if (b->room.at)
+        ops->dma_free(machine_env(), &b->room);
     ops->dma_free(machine_env(), &self);
+}
+
+/* A disk in memory goes on with what an earlier life has left of it. */
+static void find_memory(struct backing *b)
+{
+    const struct lasting_entry *const e =
+        b->text.kind == BACKING_MEMORY ? memory_lasting(b->name) : NULL;
+
+    if (e && e->pages == ALIGN_UP(b->text.bytes, PAGE_SIZE) / PAGE_SIZE)
+        b->source.room = (struct io_dma){(void *)e->at, e->at, (u32)b->text.bytes};
+    else if (e)
+        memory_pages_free((void *)e->at, e->pages);
+}
+
+static void keep_memory(const struct backing *b, bool found)
+{
+    const u32 pages = (u32)(ALIGN_UP(b->text.bytes, PAGE_SIZE) / PAGE_SIZE);
+
+    if (b->text.kind == BACKING_MEMORY && !found &&
+        memory_lasts(b->name, b->source.room.at, pages, 0) != OK)
+        say("guest %s: no place is left to keep a disk in memory over a crash", b->owner);
 }
 
 static err_t open_with(struct backing *b, const char *text, char *why, size_t why_size)
@@ -151,7 +131,11 @@ static err_t open_with(struct backing *b, const char *text, char *why, size_t wh
     const struct backing *other;
 
     TRY(backing_parse(text, &b->text, why, why_size));
+    find_memory(b);
+    const bool found = b->source.room.at != NULL;
+
     TRY(backing_source_open(&b->source, t, machine_disk(t->disk), machine_env(), why, why_size));
+    keep_memory(b, found);
     other = rival(&b->source);
     if (other) {
         fmt_buf(why, why_size, "guest %s %s; give each its own, or `ro` to both", other->owner,
@@ -181,6 +165,7 @@ static err_t open_text(const char *text, const char *owner, struct backing **slo
     b = self.at;
     b->self = self;
     fmt_buf(b->owner, sizeof(b->owner), "%s", owner);
+    fmt_buf(b->name, sizeof(b->name), "%s\n%s", owner, text);
     err = open_with(b, text, why, why_size);
     if (err == OK)
         *slot = b;
@@ -251,6 +236,36 @@ void backing_close(struct disk *disk)
         release(b);
         return;
     }
+}
+
+/* The disk of a guest that is no more; its cache, if it can be opened. */
+static void finish(const struct lasting_entry *left)
+{
+    static char name[LASTING_NAME], why[200]; /* too large for the stack */
+    const u64 at = left->at;
+    const u32 pages = left->pages;
+    struct disk *disk = NULL;
+    char *text;
+
+    memcpy(name, left->name, sizeof(name));
+    for (text = name; *text && *text != '\n'; text++)
+        ;
+    if (*text)
+        *text++ = '\0';
+    if (left->word != 0 && backing_open(text, name, &disk, why, sizeof(why)) == OK)
+        backing_close(disk);
+    else if (left->word != 0)
+        say("%s; what was in its cache is lost", why);
+    if (left->at == at) /* nobody has taken it */
+        memory_pages_free((void *)at, pages);
+}
+
+void backing_finish_left(void)
+{
+    const struct lasting_entry *left;
+
+    while ((left = memory_left()) != NULL)
+        finish(left);
 }
 
 u64 backing_poll(void)

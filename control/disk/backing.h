@@ -17,6 +17,10 @@ err_t backing_open(const char *text, const char *owner, struct disk **disk, char
  * done() are called: their memory is needed until this returns. */
 void backing_close(struct disk *disk);
 
+/* Of what an earlier life has left, with nobody to open it again: writes back what the cache holds;
+ * a disk in memory is given up.  When all have been opened that go on. */
+void backing_finish_left(void);
+
 /* Polls the disks: tells what is done, writes back.  When to call it again at the latest, in
  * microseconds of io_now(), or IO_NEVER.  To be called in each turn of the
  * loop, and after submitting. */

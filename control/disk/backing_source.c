@@ -37,7 +37,8 @@ static err_t open_memory(const struct opening *o)
     const u64 bytes = o->t->bytes;
 
     if (bytes > UINT32_MAX ||
-        o->env->ops->dma_alloc(o->env, (u32)bytes, (u32)PAGE_SIZE, UINT64_MAX, &s->room) != OK)
+        (!s->room.at &&
+         o->env->ops->dma_alloc(o->env, (u32)bytes, (u32)PAGE_SIZE, UINT64_MAX, &s->room) != OK))
         return complain(o, E_NOMEM,
                         "the control partition has no %llu KiB in one piece; set control_memory",
                         (unsigned long long)(bytes / KiB));

@@ -8,7 +8,8 @@
 
 #define BACKING_EXTENTS 512u /* pieces of a file */
 
-/* Owner: the caller, who does not move it.  Zeroed before it is opened. */
+/* Owner: the caller, who does not move it.  Zeroed before it is opened, but for `room`, if the
+ * content of a disk in memory is there already. */
 struct backing_source {
     struct disk *top;   /* what is asked for */
     struct disk *whole; /* the machine's; NULL: memory */

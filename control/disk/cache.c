@@ -388,6 +388,17 @@ static void stop(struct disk *d)
     flush_below(c);
 }
 
+static void init_map(struct cache *c, const struct cache_memory *m)
+{
+    const u64 end = ((c->disk.sectors - 1) >> c->sector_shift) + 1;
+
+    if (m->resumed)
+        cache_map_resume(&c->map, m->block, m->blocks, m->bucket, m->buckets, end,
+                         (u8)(BIT32(BIT32(c->sector_shift)) - 1));
+    else
+        cache_map_init(&c->map, m->block, m->blocks, m->bucket, m->buckets);
+}
+
 err_t cache_open(struct cache *c, struct disk *below, enum cache_mode mode,
                  const struct cache_memory *memory)
 {
@@ -406,7 +417,7 @@ err_t cache_open(struct cache *c, struct disk *below, enum cache_mode mode,
                         .sector_shift = shift,
                         .disk = *below,
                         .freed = go_on};
-    cache_map_init(&c->map, memory->block, memory->blocks, memory->bucket, memory->buckets);
+    init_map(c, memory);
     c->disk.ops = &ops;
     c->disk.queues = 1;
     c->disk.depth = CACHE_REQUESTS;

@@ -97,6 +97,9 @@ struct cache_memory {
     struct cache_block **bucket;
     u32 blocks;  /* at least CACHE_BLOCKS_MIN */
     u32 buckets; /* a power of two */
+    /* An earlier program has left it, with a cache of the same disk in it, whenever that was: what
+     * was not written back goes on from there. */
+    bool resumed;
 };
 
 /* E_INVAL: not enough memory, or sectors that are larger than a block. */

@@ -1,5 +1,6 @@
 /* See cache_map.h.  Pure. */
 #include "control/disk/cache_map.h"
+#include "lib/atomic.h"
 
 /* ------------------------------------------------------------ lists, buckets */
 
@@ -54,6 +55,39 @@ void cache_map_init(struct cache_map *m, struct cache_block *block, u32 blocks,
     }
 }
 
+static void name(struct cache_map *m, struct cache_block *b, u64 number)
+{
+    struct cache_block **const bucket = bucket_of(m, number);
+
+    b->number = number;
+    b->named = true;
+    b->valid = 0;
+    b->same_bucket = *bucket;
+    *bucket = b;
+}
+
+void cache_map_resume(struct cache_map *m, struct cache_block *block, u32 blocks,
+                      struct cache_block **bucket, u32 buckets, u64 end, u8 sectors)
+{
+    *m = (struct cache_map){.block = block, .bucket = bucket, .blocks = blocks, .buckets = buckets};
+    list_init(&m->clean);
+    list_init(&m->unwritten);
+    for (u32 i = 0; i < buckets; i++)
+        bucket[i] = NULL;
+    for (u32 i = 0; i < blocks; i++) {
+        struct cache_block *const b = &block[i];
+        const u8 dirty = (b->dirty | b->writing) & sectors;
+        const u64 number = b->number;
+
+        *b = (struct cache_block){0};
+        list_append(&m->clean, b);
+        if (!dirty || number >= end || cache_map_find(m, number))
+            continue;
+        name(m, b, number);
+        cache_map_dirty(m, b, dirty, 0);
+    }
+}
+
 struct cache_block *cache_map_find(const struct cache_map *m, u64 number)
 {
     struct cache_block *b = *bucket_of(m, number);
@@ -66,7 +100,6 @@ struct cache_block *cache_map_find(const struct cache_map *m, u64 number)
 struct cache_block *cache_map_take(struct cache_map *m, u64 number)
 {
     struct cache_block *b = m->clean.head.after;
-    struct cache_block **const bucket = bucket_of(m, number);
 
     while (b != &m->clean.head && b->pins)
         b = b->after;
@@ -74,11 +107,7 @@ struct cache_block *cache_map_take(struct cache_map *m, u64 number)
         return NULL;
     if (b->named)
         unname(m, b);
-    b->number = number;
-    b->named = true;
-    b->valid = 0;
-    b->same_bucket = *bucket;
-    *bucket = b;
+    name(m, b, number);
     cache_map_used(m, b);
     return b;
 }
@@ -100,22 +129,22 @@ void cache_map_dirty(struct cache_map *m, struct cache_block *b, u8 sectors, u64
         list_append(&m->unwritten, b);
     }
     b->valid |= sectors;
-    b->dirty |= sectors;
+    store_release(&b->dirty, b->dirty | sectors); /* after number and content */
 }
 
 void cache_map_write_begin(struct cache_map *m, struct cache_block *b, u8 sectors)
 {
     (void)m;
     list_remove(b);
-    b->writing = sectors;
-    b->dirty &= (u8)~sectors;
+    WRITE_ONCE(b->writing, sectors); /* at no moment is it neither of the two */
+    WRITE_ONCE(b->dirty, b->dirty & (u8)~sectors);
 }
 
 void cache_map_write_end(struct cache_map *m, struct cache_block *b, bool written, u64 now)
 {
     if (!written)
-        b->dirty |= b->writing;
-    b->writing = 0;
+        WRITE_ONCE(b->dirty, b->dirty | b->writing);
+    WRITE_ONCE(b->writing, 0);
     if (b->dirty) {
         b->since = now;
         list_append(&m->unwritten, b);

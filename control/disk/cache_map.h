@@ -34,6 +34,11 @@ struct cache_map {
 /* `buckets` is a power of two.  All memory is the caller's. */
 void cache_map_init(struct cache_map *m, struct cache_block *block, u32 blocks,
                     struct cache_block **bucket, u32 buckets);
+/* The same with blocks that a program before this one has left in the middle of anything: what was
+ * dirty or on its way is dirty.  Numbers are below `end`, sectors are among `sectors`: what is not
+ * so is no block's. */
+void cache_map_resume(struct cache_map *m, struct cache_block *block, u32 blocks,
+                      struct cache_block **bucket, u32 buckets, u64 end, u8 sectors);
 
 /* The block of that number; NULL: not here. */
 struct cache_block *cache_map_find(const struct cache_map *m, u64 number);

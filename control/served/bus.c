@@ -66,14 +66,16 @@ static void let_lines_go(u32 partition)
         (void)abi_line(partition, ABI_PCI_LINE(slot), 0);
 }
 
-void bus_init(struct served_bus *b, u32 partition, const char *guest)
+void bus_init(struct served_bus *b, u32 partition, u32 life, const char *guest)
 {
     static const struct pci_host host = {message, line, mapped, say_of};
     static const struct pci_window windows[PCI_WINDOWS] = {{ABI_PCI_MEMORY, ABI_PCI_MEMORY_LAST}};
 
     b->partition = partition;
     b->guest = guest;
+    b->kept = kept_guest(partition, life);
     pci_bus_init(&b->pci, &host, b, windows);
+    b->pci.address = b->kept->address;
     host_bridge_init(&b->bridge);
     (void)pci_bus_add(&b->pci, &b->bridge, 0);
     let_lines_go(partition);
@@ -107,10 +109,12 @@ static void port_access(struct served_bus *b, const struct abi_request *r, u64 *
 {
     if (r->bytes > 4)
         return;
-    if (r->write)
+    if (r->write) {
         pci_bus_port_write(&b->pci, (u16)r->address, r->bytes, (u32)*value);
-    else
+        b->kept->address = b->pci.address;
+    } else {
         *value = pci_bus_port_read(&b->pci, (u16)r->address, r->bytes);
+    }
 }
 
 /* 8 bytes are two times 4. */

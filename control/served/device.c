@@ -68,6 +68,12 @@ void device_begin(struct served_device *d, u32 life, u32 index)
     go_on(d);
 }
 
+void device_keep(struct served_device *d)
+{
+    if (d->kept)
+        virtio_keep(d->v, &d->kept->kept);
+}
+
 void device_end(struct served_device *d)
 {
     for (u32 queue = 0; queue < ARRAY_LEN(d->bell); queue++)

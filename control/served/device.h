@@ -26,6 +26,8 @@ struct served_device {
 
 /* Puts it among those that are worked for; its virtio device stands on a bus. */
 void device_begin(struct served_device *d, u32 life, u32 index);
+/* What is kept of it is as it is now. */
+void device_keep(struct served_device *d);
 void device_end(struct served_device *d);
 /* Its notify area begins, or ceases, to be at this gpa. */
 void device_bells(const struct served_device *d, u64 at, bool now);

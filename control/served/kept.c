@@ -5,15 +5,31 @@
 #include "lib/atomic.h"
 #include "lib/mem.h"
 
-#define ENTRIES (MEMORY_KEPT / sizeof(struct kept_device))
+#define GUESTS  256u
+#define ENTRIES ((MEMORY_KEPT - GUESTS * sizeof(struct kept_guest)) / sizeof(struct kept_device))
 
+static struct kept_guest *guests;
 static struct kept_device *entries;
 
 void kept_init(void)
 {
-    entries = memory_kept();
-    if (info->life == 0)
-        memset(entries, 0, MEMORY_KEPT);
+    guests = memory_kept();
+    entries = (struct kept_device *)(void *)(guests + GUESTS);
+}
+
+struct kept_guest *kept_guest(u32 partition, u32 life)
+{
+    struct kept_guest *const g = &guests[partition % GUESTS];
+
+    if (g->life != life)
+        *g = (struct kept_guest){.life = life};
+    return g;
+}
+
+static struct kept_device *use(struct kept_device *e)
+{
+    e->user = info->life;
+    return e;
 }
 
 struct kept_device *kept_get(u32 partition, u32 life, u32 index)
@@ -24,7 +40,7 @@ struct kept_device *kept_get(u32 partition, u32 life, u32 index)
         struct kept_device *const e = &entries[i];
 
         if (e->partition == partition && e->life == life && e->index == index)
-            return e;
+            return use(e);
         if (e->partition == 0 && !free)
             free = e;
     }
@@ -34,7 +50,14 @@ struct kept_device *kept_get(u32 partition, u32 life, u32 index)
     free->life = life;
     free->index = index;
     store_release(&free->partition, partition); /* a crash before this: it stays free */
-    return free;
+    return use(free);
+}
+
+void kept_forget_left(void)
+{
+    for (u32 i = 0; i < ENTRIES; i++)
+        if (entries[i].user != info->life)
+            store_release(&entries[i].partition, 0);
 }
 
 void kept_forget(u32 partition, u32 but_life)

@@ -1,5 +1,6 @@
 /* See served.h. */
 #include "control/served/served.h"
+#include "control/disk/backing.h"
 #include "control/loop.h"
 #include "control/memory.h"
 #include "control/rt.h"
@@ -30,6 +31,12 @@ void served_init(void)
 {
     kept_init();
     work_init();
+}
+
+void served_finish_left(void)
+{
+    kept_forget_left();
+    backing_finish_left();
 }
 
 static struct served_device *open_device(const struct served *s, const struct device_line *line,
@@ -96,7 +103,7 @@ struct served *served_open(u32 partition, const struct abi_partition *p)
         memory_pages_free(s, PAGES);
         return NULL;
     }
-    bus_init(&s->bus, partition, s->name);
+    bus_init(&s->bus, partition, p->life, s->name);
     open_devices(s, p);
     kept_forget(partition, p->life);
     for (u32 i = 0; i < s->devices; i++)
@@ -121,5 +128,7 @@ void served_access(struct served *s, u32 slot, const struct abi_request *r)
     u64 value = r->write ? r->value : ~0ull;
 
     bus_access(&s->bus, r, &value);
+    for (u32 i = 0; i < s->devices; i++)
+        device_keep(s->device[i]); /* what the guest believes to be done is not lost */
     loop_reply(slot, r->sequence, value);
 }

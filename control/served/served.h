@@ -9,6 +9,10 @@ struct served;
 /* Before the first: those devices that an earlier life has left go on with their guests. */
 void served_init(void);
 
+/* When all guests that are there have been opened: what an earlier life has left of others comes to
+ * its end. */
+void served_finish_left(void);
+
 /* Makes the bus and its devices, claims what the guest is to find, and maps its memory.  A device
  * that cannot be made is left out, with a line in the log.  NULL: nothing can be served. */
 struct served *served_open(u32 partition, const struct abi_partition *p);

@@ -56,8 +56,7 @@ static u64 poll_back_ends(void)
 static void keep(void)
 {
     for (struct served_device *d = devices; d; d = d->next)
-        if (d->kept)
-            virtio_keep(d->v, &d->kept->kept);
+        device_keep(d);
 }
 
 /* TSC until which nobody needs a turn. */

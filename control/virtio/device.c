@@ -130,6 +130,7 @@ void virtio_resumed(struct virtio_device *v)
     for (u16 queue = 0; queue < v->queues; queue++)
         if (v->queue[queue].enabled)
             interrupt(v, v->queue[queue].vector, VIRTIO_ISR_QUEUE);
+    interrupt(v, v->config_vector, VIRTIO_ISR_CONFIG); /* one may have been under way */
 }
 
 void virtio_enable_queue(struct virtio_device *v, u16 queue)

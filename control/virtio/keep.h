@@ -34,6 +34,7 @@ struct virtio_kept {
  * virtio_work(). */
 void virtio_keep(struct virtio_device *v, struct virtio_kept *kept);
 /* After virtio_*_init(), pci_bus_add() and virtio_use_journals(): goes on where the last program
- * has stopped; its driver notices an interrupt of each queue.  E_NOENT: nothing is kept, the device
+ * has stopped; its driver notices an interrupt of each queue and one about its
+ * configuration.  E_NOENT: nothing is kept, the device
  * is as after power-on; E_INVAL: what is kept is of another device or makes no sense, likewise. */
 err_t virtio_restore(struct virtio_device *v, const struct virtio_kept *kept);

@@ -14,7 +14,7 @@ from .machines import logs
 TIMEOUT = 1500
 HZ = 50_000_000            # of Bochs' TSC
 LATE = 2 * HZ              # I/O goes on within two seconds
-EACH = HZ                  # ticks from one death to the next, on the average
+EACH = HZ * 3 // 2         # ticks from one death to the next, on the average
 START, LINGER = HZ // 2, HZ
 PART_MIB = 4
 DISK_BYTES = 256 * 4096    # of each partition that the guests use
@@ -22,6 +22,7 @@ PARTS = {"first": "ide1:first", "second": "ide1:second,cache=none", "third": "id
 KILLS = re.compile(r"^LINTEL-KILLS null=(\d+) smashed=(\d+) endless=(\d+) slowest=(\d+)\r?$", re.MULTILINE)
 SURVIVED = re.compile(r"^LINTEL-SURVIVOR requests=(\d+) flushes=(\d+) resets=(\d+) longest=(\d+) sent=(\d+) "
                       r"received=(\d+) silence=(\d+) disk=0x([0-9a-f]+)\r?$", re.MULTILINE)
+LEFT = re.compile(r"^LINTEL-LEAVER disk=0x([0-9a-f]+)\r?$", re.MULTILINE)
 DIED = re.compile(r"control partition died: ")
 WORDS = 64                 # of 64 bits
 
@@ -46,6 +47,16 @@ def guests(options, plan):
                              ticks=START + ticks + LINGER, late=LATE, line=number % 2)
         one.devices = (("disk", text), ("net", "inner"))
         yield one
+
+
+def leaving(options):
+    """A guest that ends in the middle of a death: on the other CPU, since an endless loop keeps its own."""
+    keys = {"memory": "8M", "cpu": 1}
+    leaver = together.guest(options, "virtio_leaver", "leaver", keys)
+    leaver.devices, leaver.switches = (("disk", "ide1:first"),), ()
+    yield together.guest(options, "killer", "killer", {**keys, "served": "devices"}, kills=1, ticks=1000,
+                         loops=1, start=2 * HZ, late=LATE)
+    yield leaver
 
 
 def sum_of(data):
@@ -101,14 +112,29 @@ def judge(report, plan, run, outcome, drive):
     report.add(f"{name}: ends", outcome.status == 0, outcome.text, logs(run))
 
 
-def boot(report, options, plan):
+def judge_leaver(report, plan, run, outcome, drive):
+    """It has ended before the control partition was there again, and what it had written is on the disk."""
+    log, said = lintel.strip_controls(run.text(session.COM1)), together.said_by(run, "leaver")
+    found = LEFT.search(said)
+    ended = {one: (end, int(status)) for one, end, status in lintel.GUEST_LINE.findall(log)}
+    report.add(f"{plan.name}: the guest", ended.get("leaver") == ("debug-exit", 0), f"{ended.get('leaver')}",
+               said + logs(run))
+    lives = log.split("control partition died: ")
+    report.add(f"{plan.name}: a death, and it was gone", len(lives) == 2 and "guest leaver: disk0" in lives[0] and
+               "guest leaver: disk0" not in lives[1], log=log)
+    report.add(f"{plan.name}: what it wrote is on the disk",
+               bool(found) and on_disk(drive)["first"] == int(found[1], 16), log=said + log)
+    report.add(f"{plan.name}: ends", outcome.status == 0, outcome.text, logs(run))
+
+
+def boot(report, options, plan, guests_of=None, judge_it=judge):
     """One boot."""
     if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
         return
     volume = lintel.Volume(run="together")
     volume.add_control(options.build / "control.elf")
     ports = (session.COM2, session.COM3, session.COM4)
-    for number, one in enumerate(guests(options, plan)):
+    for number, one in enumerate(guests_of or guests(options, plan)):
         one.console = f"com{2 + number % len(ports)}"
         volume.add(one)
     with machine.RunDirectory("kills") as directory:
@@ -120,12 +146,13 @@ def boot(report, options, plan):
         consoles = [lintel.GuestConsole(port=port) for port in ports]
         with session.Session(target, directory, console=consoles) as run:
             outcome = lintel.wait_for_end(run, TIMEOUT)
-            judge(report, plan, run, outcome, drive)
+            judge_it(report, plan, run, outcome, drive)
 
 
 def kills(report, options):
     """The control partition is killed ten times while guests read, write and talk."""
     boot(report, options, Plan("kills", 10, 1, 1))
+    boot(report, options, Plan("kills, a guest leaves", 1, 2, 1), leaving(options), judge_leaver)
 
 
 def soak(report, options):

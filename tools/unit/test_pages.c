@@ -44,6 +44,21 @@ static void test_returns(void **state)
     assert_int_equal(p.free, COUNT - 15);
 }
 
+static void test_reserve(void **state)
+{
+    (void)state;
+    pages_init(&p, FIRST, FIRST + COUNT * PAGE_SIZE);
+    assert_int_equal(pages_reserve(&p, FIRST + 3 * PAGE_SIZE, 4), OK);
+    assert_int_equal(p.free, COUNT - 4);
+    assert_int_equal(pages_reserve(&p, FIRST + 6 * PAGE_SIZE, 2), E_EXIST);
+    assert_int_equal(pages_reserve(&p, FIRST + 7 * PAGE_SIZE, COUNT - 6), E_RANGE);
+    assert_int_equal(pages_reserve(&p, FIRST + 1, 1), E_RANGE);
+    assert_int_equal(pages_reserve(&p, FIRST, 0), E_RANGE);
+    assert_int_equal(p.free, COUNT - 4);
+    assert_int_equal(pages_take(&p, 4), FIRST + 7 * PAGE_SIZE);
+    assert_int_equal(pages_give_back(&p, FIRST + 3 * PAGE_SIZE, 4), OK);
+}
+
 /* Nothing is given out twice, and all comes back. */
 static void test_random(void **state)
 {
@@ -84,6 +99,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_returns),
+        cmocka_unit_test(test_reserve),
         cmocka_unit_test(test_random),
     };
 

@@ -104,7 +104,7 @@ static void fill(struct disk *below, u8 byte)
 {
     static u8 data[64 * 512];
     const struct cache_memory memory = {
-        {cached, 0, BLOCKS * CACHE_BLOCK}, block, bucket, BLOCKS, ARRAY_LEN(bucket)};
+        {cached, 0, BLOCKS * CACHE_BLOCK}, block, bucket, BLOCKS, ARRAY_LEN(bucket), false};
     const struct io_segment segment = {data, 0, 512};
 
     assert_int_equal(cache_open(&cache, below, CACHE_WRITEBACK, &memory), OK);

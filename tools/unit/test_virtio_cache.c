@@ -64,7 +64,7 @@ static void traffic(enum cache_mode mode)
     static const struct io_env_ops ops = {.now = clock_now};
     static struct io_env env = {.ops = &ops};
     const struct cache_memory room = {
-        {cached, 0x100000, sizeof(cached)}, block, bucket, BLOCKS, BUCKETS};
+        {cached, 0x100000, sizeof(cached)}, block, bucket, BLOCKS, BUCKETS, false};
 
     memset(medium, 0, sizeof(medium));
     memset(model, 0, sizeof(model));
