@@ -106,8 +106,10 @@ struct served *served_open(u32 partition, const struct abi_partition *p)
     bus_init(&s->bus, partition, p->life, s->name);
     open_devices(s, p);
     kept_forget(partition, p->life);
-    for (u32 i = 0; i < s->devices; i++)
+    for (u32 i = 0; i < s->devices; i++) {
         device_begin(s->device[i], p->life, i);
+        work_add(s->device[i]);
+    }
     result = bus_claim(&s->bus);
     if (result != ABI_OK)
         say("guest %s: its PCI bus cannot be claimed: error %lld", s->name, (long long)result);
@@ -116,8 +118,10 @@ struct served *served_open(u32 partition, const struct abi_partition *p)
 
 void served_close(struct served *s)
 {
-    for (u32 i = 0; i < s->devices; i++)
+    for (u32 i = 0; i < s->devices; i++) {
+        work_remove(s->device[i]);
         device_end(s->device[i]);
+    }
     kept_forget(s->partition, 0);
     window_close(&s->window);
     memory_pages_free(s, PAGES);

@@ -11,7 +11,7 @@ from emulator import lintel, machine, session
 from . import host, together
 from .machines import logs
 
-TIMEOUT = 1500
+TIMEOUT = 60               # seconds of a boot, and of each death
 HZ = 50_000_000            # of Bochs' TSC
 LATE = 2 * HZ              # I/O goes on within two seconds
 EACH = HZ * 3 // 2         # ticks from one death to the next, on the average
@@ -145,7 +145,7 @@ def boot(report, options, plan, guests_of=None, judge_it=judge):
                                  drives=(machine.Drive(drive),))
         consoles = [lintel.GuestConsole(port=port) for port in ports]
         with session.Session(target, directory, console=consoles) as run:
-            outcome = lintel.wait_for_end(run, TIMEOUT)
+            outcome = lintel.wait_for_end(run, TIMEOUT * (10 + plan.kills))
             judge_it(report, plan, run, outcome, drive)
 
 

@@ -1,74 +1,8 @@
 /* control/disk/cache.c over a disk that has a volatile cache, answers in any order and may fail:
  * reads are right, and a power cut at any moment loses nothing that the mode promises. */
-#include "control/disk/cache_parts.h"
-#include "control/disk/extents.h"
-#include "tools/unit/disk_load.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include "tools/unit/cache_rig.h"
 
-#include <cmocka.h>
-
-#define SECTORS 2048u
-#define BLOCKS  24u /* small: much is evicted */
-#define BUCKETS 8u
-#define CUTS    500u
-
-struct rig {
-    struct model_disk *model;
-    struct extents_disk file; /* between the two, with odd seeds */
-    struct cache cache;
-    struct load *load;
-    struct cache_block block[BLOCKS];
-    struct cache_block *bucket[BUCKETS];
-    u8 *data;
-};
-
-static struct rig *rig_open(enum cache_mode mode, u32 sector_size, u64 seed)
-{
-    static const struct extent pieces[] = {{0, 50}, {50, 1000}, {1050, SECTORS - 1050}};
-    struct rig *const g = calloc(1, sizeof(*g));
-
-    g->model = model_open(SECTORS, sector_size, seed);
-    g->data = malloc(BLOCKS * CACHE_BLOCK);
-
-    const struct cache_memory memory = {
-        {g->data, 1 * MiB, BLOCKS * CACHE_BLOCK}, g->block, g->bucket, BLOCKS, BUCKETS, false};
-
-    assert_int_equal(
-        extents_disk_open(&g->file, &g->model->disk, "file", pieces, ARRAY_LEN(pieces), false), OK);
-    assert_int_equal(
-        cache_open(&g->cache, seed % 2 ? &g->file.disk : &g->model->disk, mode, &memory), OK);
-    g->load = load_open(&g->cache.disk, seed + 1);
-    g->load->discards = true;
-    return g;
-}
-
-static void rig_close(struct rig *g)
-{
-    load_close(g->load);
-    model_close(g->model);
-    free(g->data);
-    free(g);
-}
-
-static void turn(struct rig *g)
-{
-    const u32 some = random_below(&g->load->random, 4);
-
-    for (u32 i = 0; i < some; i++)
-        load_submit(g->load);
-    disk_kick(&g->cache.disk, 0);
-    (void)disk_poll(&g->cache.disk);
-}
-
-/* Every sector is what was written last. */
-static void require_content(struct rig *g, const u8 *content)
-{
-    for (u32 s = 0; s < SECTORS; s++)
-        assert_true(load_right(g->load, content + (u64)s * g->load->size, s,
-                               g->load->acknowledged[s], false));
-}
+#define CUTS 500u
 
 static void run_model(enum cache_mode mode, u32 sector_size)
 {
@@ -208,100 +142,6 @@ static void test_power_cuts(void **state)
             assert_true(l.cuts > 0);
         else
             assert_int_equal(l.sectors, 0);
-    }
-}
-
-/* ------------------------------------------------------------ the program dies */
-
-static struct cache_memory memory_of(struct rig *g)
-{
-    return (struct cache_memory){{g->data, 1 * MiB, BLOCKS * CACHE_BLOCK},
-                                 g->block,
-                                 g->bucket,
-                                 BLOCKS,
-                                 BUCKETS,
-                                 .resumed = true};
-}
-
-/* The next program finds the memory as it is now; what the disk has got by now it will do.  What
- * nobody was told of may be there or not. */
-static void die(struct rig *g)
-{
-    const enum cache_mode mode = g->cache.mode;
-    struct disk *const below = g->cache.below;
-    const size_t table = g->load->sectors * sizeof(u32);
-    struct cache_block block[BLOCKS];
-    u8 *const data = malloc(BLOCKS * CACHE_BLOCK);
-    u32 *const told = malloc(table), *const promised = malloc(table);
-    const struct cache_memory memory = memory_of(g);
-
-    memcpy(block, g->block, sizeof(block));
-    memcpy(data, g->data, BLOCKS * CACHE_BLOCK);
-    memcpy(told, g->load->acknowledged, table);
-    memcpy(promised, g->load->promised, table);
-    load_drain(g->load);
-    while (cache_writes(&g->cache))
-        (void)disk_poll(below);
-    memcpy(g->block, block, sizeof(block));
-    memcpy(g->data, data, BLOCKS * CACHE_BLOCK);
-    memcpy(g->load->acknowledged, told, table);
-    memcpy(g->load->promised, promised, table);
-    memset(g->bucket, 0xcc, sizeof(g->bucket));
-    assert_int_equal(cache_open(&g->cache, below, mode, &memory), OK);
-    free(data), free(told), free(promised);
-}
-
-static void run_deaths(enum cache_mode mode, u32 sector_size)
-{
-    struct rig *const g = rig_open(mode, sector_size, 900 + mode);
-    u32 dirty = 0;
-
-    for (u32 n = 0; n < 100; n++) {
-        for (u32 i = random_below(&g->load->random, 60); i > 0; i--)
-            turn(g);
-        dirty += g->cache.map.dirty;
-        die(g);
-    }
-    assert_int_equal(dirty > 100, mode == CACHE_WRITEBACK || mode == CACHE_UNSAFE);
-    load_drain(g->load);
-    assert_int_equal(g->load->wrong, 0);
-    disk_stop(&g->cache.disk);
-    require_content(g, g->model->content);
-    require_content(g, g->model->medium);
-    rig_close(g);
-}
-
-static void test_deaths(void **state)
-{
-    (void)state;
-    for (u32 mode = 0; mode < CACHE_MODES; mode++) {
-        run_deaths((enum cache_mode)mode, 512);
-        run_deaths((enum cache_mode)mode, 4096);
-    }
-}
-
-/* Whatever is in the memory, each block of the disk is in one of the cache's at most, and it ends.
- */
-static void test_resumed_nonsense(void **state)
-{
-    (void)state;
-    for (u32 n = 0; n < 100; n++) {
-        struct rig *const g = rig_open(CACHE_WRITEBACK, 512, 400 + n);
-        const struct cache_memory memory = memory_of(g);
-        u8 *const bytes = (u8 *)g->block;
-
-        for (size_t i = 0; i < sizeof(g->block); i++)
-            bytes[i] = (u8)random_below(&g->load->random, 256);
-        for (u32 i = 0; i < BLOCKS; i++)
-            g->block[i].number = random_below(&g->load->random, SECTORS / 6);
-        assert_int_equal(cache_open(&g->cache, g->cache.below, CACHE_WRITEBACK, &memory), OK);
-        assert_true(g->cache.map.dirty <= BLOCKS);
-        for (u32 i = 0; i < BLOCKS; i++)
-            if (g->block[i].named)
-                assert_ptr_equal(cache_map_find(&g->cache.map, g->block[i].number), &g->block[i]);
-        disk_stop(&g->cache.disk);
-        assert_int_equal(g->cache.map.dirty, 0);
-        rig_close(g);
     }
 }
 
@@ -530,7 +370,6 @@ int main(void)
         cmocka_unit_test(test_lost),        cmocka_unit_test(test_many),
         cmocka_unit_test(test_no_spinning), cmocka_unit_test(test_model),
         cmocka_unit_test(test_overlapping), cmocka_unit_test(test_power_cuts),
-        cmocka_unit_test(test_deaths),      cmocka_unit_test(test_resumed_nonsense),
         cmocka_unit_test(test_errors),
     };
 
