@@ -122,6 +122,8 @@ const struct key config_keys[] = {
     { "served",     GUEST(served),      CHOICE(serveds, CONFIG_SERVED_OFF) },
     { "disk",       GUEST(devices),     .type = TYPE_DEVICE, .room = CONFIG_DEVICES_MAX },
     { "net",        GUEST(devices),     .type = TYPE_DEVICE, .room = CONFIG_DEVICES_MAX },
+    { "hvc",        GUEST(devices),     .type = TYPE_DEVICE, .room = CONFIG_DEVICES_MAX, .once = true },
+    { "rng",        GUEST(devices),     .type = TYPE_DEVICE, .room = CONFIG_DEVICES_MAX, .once = true },
     { "module",     GUEST(module),      .type = TYPE_MODULE, .room = CONFIG_PATH_MAX },
 };
 // clang-format on
@@ -169,8 +171,7 @@ struct allowed key_allowed(const struct key *key)
                 key->room - 1);
         break;
     case TYPE_DEVICE:
-        fmt_buf(text, size, "text, of all disks and networks of a guest at most %u bytes",
-                key->room - 1);
+        fmt_buf(text, size, "text, of all devices of a guest at most %u bytes", key->room - 1);
         break;
     case TYPE_TEXT: fmt_buf(text, size, "text of at most %u bytes", key->room - 1); break;
     }

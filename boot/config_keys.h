@@ -3,7 +3,7 @@
 #include "boot/config_text.h"
 #include "config.h"
 
-#define CONFIG_KEYS 41u
+#define CONFIG_KEYS 43u
 
 enum key_scope { SCOPE_GLOBAL, SCOPE_GUEST };
 enum key_type {
@@ -15,14 +15,14 @@ enum key_type {
     TYPE_PATH, /* and these strings */
     TYPE_TEXT,
     TYPE_MODULE,
-    TYPE_DEVICE /* these two may be repeated */
+    TYPE_DEVICE /* these two may be repeated, if it is not `once` */
 };
 
 struct key {
     const char *name;
     enum key_scope scope;
     enum key_type type;
-    bool required;
+    bool required, once;
     u64 initial, min, max, step; /* numbers; a choice's values are its indices */
     const char *unit;            /* of a TYPE_NUMBER, in words; NULL: none */
     const char *const *choices;  /* NULL-terminated */

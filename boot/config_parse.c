@@ -188,7 +188,7 @@ static err_t unknown_key(struct parser *p, struct span word)
 {
     const struct key *near = key_nearest(word);
     const struct shown shown = span_show(word);
-    char list[256] = "";
+    char list[272] = "";
     size_t used = 0;
 
     if (near)
@@ -216,7 +216,7 @@ static err_t find_key(struct parser *p, struct span word, const struct key **fou
         if (key->scope == SCOPE_GUEST && !p->guest)
             return fail(p, word.at, "%s is a key of a guest: put it behind a [guest NAME]",
                         key->name);
-        if (p->seen[i] != 0 && key->type < TYPE_MODULE)
+        if (p->seen[i] != 0 && (key->type < TYPE_MODULE || key->once))
             return fail(p, word.at, "%s is given twice, first in line %u", key->name, p->seen[i]);
         p->seen[i] = p->line_number;
         *found = key;
@@ -289,11 +289,11 @@ static err_t check_devices(struct parser *p)
                 config_keys[i].scope == SCOPE_GUEST;
     if (said && *served != CONFIG_SERVED_MEMORY)
         return fail_at(p, p->guest_line, p->guest_column,
-                       "guest %s has disks or networks: allowed: served = memory, or no 'served'",
+                       "guest %s has devices: allowed: served = memory, or no 'served'",
                        p->guest->name);
     if (p->out->control[0] == 0)
         return fail_at(p, p->guest_line, p->guest_column,
-                       "guest %s has disks or networks: needed: control = control.elf before the "
+                       "guest %s has devices: needed: control = control.elf before the "
                        "first [guest NAME]",
                        p->guest->name);
     *served = CONFIG_SERVED_MEMORY;

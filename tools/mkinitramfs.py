@@ -92,7 +92,7 @@ def add_scenario(archive):
 
 def build(variant, busybox, programs, modules):
     archive = Archive()
-    for name in ("bin", "sbin", "dev", "etc", "proc", "sys", "root", "tmp"):
+    for name in ("bin", "sbin", "dev", "etc", "proc", "sys", "root", "tmp", "mnt"):
         archive.directory(name)
     archive.device("dev/console", 5, 1)
     archive.device("dev/null", 1, 3)

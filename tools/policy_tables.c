@@ -225,9 +225,11 @@ static void put_msrs(void)
 
 static void put_ports(void)
 {
-    static const char *const actions[] = {
-        [IO_REFUSE] = "refuse", [IO_SPARE] = "spare", [IO_SHARED] = "shared",
-        [IO_MODEL] = "model",   [IO_PASS] = "pass"};
+    static const char *const actions[] = {[IO_REFUSE] = "refuse",
+                                          [IO_SPARE] = "spare",
+                                          [IO_SHARED] = "shared",
+                                          [IO_MODEL] = "model",
+                                          [IO_PASS] = "pass"};
     const struct io_row *row;
 
     begin("port", '[');

@@ -14,16 +14,19 @@ from emulator import lintel, machine, qemu, session, terminal
 
 FIRMWARE_SECONDS = {"bochs": 10, "kvm": 3}
 DAY = 86400
+MAC = "52:54:00:4c:69:6e"  # of the machine's network card
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--image", type=Path, default=machine.ROOT / "build" / "lintel.img",
                         help="default %(default)s")
+    parser.add_argument("--drive", type=Path, metavar="FILE",
+                        help="a second disk, which keeps what is written to it")
     parser.add_argument("--emulator", choices=("bochs", "qemu"), default="bochs",
                         help="qemu is QEMU/KVM with nested VMX")
     parser.add_argument("--cpu-model", default="", metavar="M")
-    parser.add_argument("--mem", type=int, default=512, metavar="MIB")
+    parser.add_argument("--mem", type=int, default=640, metavar="MIB")
     return parser.parse_args()
 
 
@@ -42,7 +45,8 @@ def show_firmware_progress(run, seconds):
 def boot(args, emulator):
     screen = terminal.Screen()
     target = machine.Machine(args.image, emulator=emulator, cpu_model=args.cpu_model,
-                             memory=args.mem)
+                             memory=args.mem, mac=MAC,
+                             drives=(machine.Drive(args.drive),) if args.drive else ())
     with (machine.RunDirectory("run") as directory,
           session.Session(target, directory, screen.show, lintel.GuestConsole()) as run,
           terminal.Keyboard(run)):

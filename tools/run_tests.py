@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import (bench, consoles, devices, drivers_pc, four, host, kills, lab, linux_devices,
+from testing import (bench, consoles, devices, drivers_pc, four, host, hvc, kills, lab, linux_devices,
                      linux_smp, live, lives, machines, monitor, replay, scenarios_qemu, smp, together, virtio,
                      xen)
 from testing.report import Report
@@ -35,6 +35,7 @@ STEPS = {
     "live": live.live,
     "smp": smp.smp,
     "consoles": consoles.consoles,
+    "hvc": hvc.hvc,
     "monitor": monitor.monitor,
     "disk": linux_devices.disk,
     "network": linux_devices.network,

@@ -63,9 +63,20 @@ $(O)/lintel.img $(O)/lintel.iso: $(O)/lintel.%: $(VOLUME) tools/mkimage.py tools
 	    --file lintel/hv.elf=$(O)/hv.elf --file lintel/lintel.conf=tools/lintel.conf \
 	    --file lintel/vmlinuz=$(GUEST_KERNEL) --file lintel/initramfs.gz=$(O)/initramfs-run.gz
 
-run: setup ## boot to the guest's shell on Bochs, or EMULATOR=qemu for QEMU/KVM
-	@$(MAKE) --no-print-directory all
-	@$(TOOL) tools/run.py --image $(O)/lintel.img --emulator $(EMULATOR) || test $$? -eq 130 # Ctrl-]
+# With guests that have disks and networks.  The drive is the user's: what the guests write stays.
+$(O)/run.img: $(O)/BOOTX64.EFI $(O)/hv.elf $(O)/control.elf tools/run.conf $(GUEST_KERNEL) $(O)/initramfs-storage.gz tools/mkimage.py tools/gpt.py
+	@echo "  IMG  $@"
+	@$(TOOL) tools/mkimage.py img --out $@ --file EFI/BOOT/BOOTX64.EFI=$(O)/BOOTX64.EFI \
+	    --file lintel/hv.elf=$(O)/hv.elf --file lintel/control.elf=$(O)/control.elf \
+	    --file lintel/lintel.conf=tools/run.conf --file lintel/vmlinuz=$(GUEST_KERNEL) \
+	    --file lintel/initramfs.gz=$(O)/initramfs-storage.gz
+$(O)/run-drive.img: | tools/mkdisk.py
+	@echo "  IMG  $@"
+	@$(TOOL) tools/mkdisk.py --out $@ --partition one=64M --partition two=64M
+
+run: setup ## boot two guests on Bochs and give you a shell in them, or EMULATOR=qemu for QEMU/KVM
+	@$(MAKE) --no-print-directory all $(O)/run.img $(O)/run-drive.img
+	@$(TOOL) tools/run.py --image $(O)/run.img --drive $(O)/run-drive.img --emulator $(EMULATOR) || test $$? -eq 130 # Ctrl-]
 
 usb: all ## write the image to a stick: make usb DEV=/dev/sdX [FORCE=1]
 	@FORCE=$(FORCE) tools/usb.sh "$(DEV)" $(O)/lintel.img
@@ -130,7 +141,7 @@ fuzz-programs: $(FUZZ_C:tools/unit/%.c=$(O)/fuzz/%)
 RUN_TESTS := $(TOOL) tools/run_tests.py --build $(O) --guests $(B)/guests
 
 test: setup ## reproducible build, unit, recorded exits, fuzz, guest tests, refusal without VT-x, drivers, Linux on virtio devices, laboratory, several CPUs and guests, Linux boot, budgets
-	@$(RUN_TESTS) build reproducible unit tools replay fuzz guest refusal drivers devices virtio kills scenarios lab live smp consoles monitor together lives linux linux-smp budgets report
+	@$(RUN_TESTS) build reproducible unit tools replay fuzz guest refusal drivers devices virtio kills scenarios lab live smp consoles hvc monitor together lives linux linux-smp budgets report
 soak: setup ## five CPU models, other kernels, Xen, longer fuzzing, two thousand lives, four guests for long, guests with several processors for long
 	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz guest-soak lives-soak kills-soak four-soak lab-models smp-models models kernels linux-smp-soak reboots xen
 unit: ## host unit tests, by gcc and by clang

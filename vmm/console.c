@@ -4,6 +4,7 @@
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/tsc.h"
 #include "drivers/platform/uart.h"
+#include "vmm/boundary.h"
 #include "vmm/cpu_share.h"
 #include "vmm/outlet.h"
 #include "vmm/record.h"
@@ -56,6 +57,7 @@ static void give(u32 n, struct vm *vm)
         log_to(sink, "LINTEL-CONSOLE log"); /* what follows is the log */
         guest_console_attend(&before->console, reader_at(n), false);
         vcpu_ask(before->vcpu[0], TODO_CONSOLE); /* it may wait for room */
+        console_tell(before);
     }
     sink->paused = vm || log_since[n];
     if (!vm)
@@ -116,19 +118,22 @@ static bool tx_room(void *ctx)
     return record_tx_room(guest_console_room(&vm->console));
 }
 
-static void tx(void *ctx, u8 byte)
+void console_put(struct vm *vm, u8 byte)
 {
-    struct vm *vm = ctx;
-
     guest_console_put(&vm->console, byte);
     if (this_cpu()->id != 0) {
         if (guest_console_wakes(&vm->console))
             cpu_ask(0, CPU_CONSOLE);
-        return;
-    }
-    if (vm->console.attended) /* a few more may come and share the FIFO */
+    } else if (vm->console.attended) { /* a few more may come and share the FIFO */
         console_wake(rdtsc() + tsc_hz * BITS_A_CHAR / BAUD);
-    record_tx(byte, due, deadline);
+    }
+}
+
+static void tx(void *ctx, u8 byte)
+{
+    console_put(ctx, byte);
+    if (this_cpu()->id == 0)
+        record_tx(byte, due, deadline);
 }
 
 static bool is_free_for(u32 n, const struct vm *vm)
@@ -333,7 +338,15 @@ bool console_get(u32 n, u8 *byte)
 
 bool console_typed(struct vm *vm, u8 *byte)
 {
-    return guest_console_get(&vm->console, byte);
+    return !READ_ONCE(vm->console.event) && guest_console_get(&vm->console, byte);
+}
+
+void console_tell(struct vm *vm)
+{
+    const u32 event = guest_console_news(&vm->console);
+
+    if (event)
+        event_post(event);
 }
 
 u32 console_covers(u32 n)

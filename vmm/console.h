@@ -1,7 +1,7 @@
 /* Consoles.  An outlet (vmm/outlet.h) shows the text of one guest, its front; without one it shows
  * Lintel's log.  Other guests that are to use the same outlet wait behind it, and lose what they
  * say beyond GUEST_CONSOLE_SIZE.  The boot CPU alone touches the devices; the functions are for it,
- * but console_typed(). */
+ * but console_typed() and console_put(). */
 #pragma once
 #include "boot_info.h"
 #include "lib/types.h"
@@ -53,5 +53,10 @@ u32 console_say(u32 outlet, const char *text, u32 len);
 
 /* One character typed at a port. */
 bool console_get(u32 outlet, u8 *byte);
-/* One that was typed for the guest.  With its board's lock, on any CPU. */
+/* One that was typed for the guest's COM1.  With its board's lock, on any CPU. */
 bool console_typed(struct vm *vm, u8 *byte);
+/* One of the guest's output, if guest_console_room() or its like says so.  With its board's lock,
+ * on any CPU. */
+void console_put(struct vm *vm, u8 byte);
+/* The control partition's event for this guest's console is posted, if it is due. */
+void console_tell(struct vm *vm);

@@ -9,10 +9,11 @@
 #include "vmm/vm.h"
 #include "vmm/wake.h"
 
-/* Something was typed for it, or it waits for room. */
+/* Something was typed for its COM1, or that waits for room. */
 static bool has_reason(const struct vm *vm)
 {
-    return guest_console_has_typed(&vm->console) || READ_ONCE(vm->board.com1.tx.count);
+    return (guest_console_has_typed(&vm->console) && !READ_ONCE(vm->console.event)) ||
+           READ_ONCE(vm->board.com1.tx.count);
 }
 
 bool console_turn(const struct vcpu *self, u64 now)
@@ -31,6 +32,8 @@ bool console_turn(const struct vcpu *self, u64 now)
     for (u32 n = 0; n < OUTLETS; n++) {
         struct vm *vm = console_front(n);
 
+        if (vm)
+            console_tell(vm);
         if (vm && self && self->vm == vm)
             own = true;
         else if (vm && has_reason(vm))

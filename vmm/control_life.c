@@ -13,6 +13,7 @@
 #include "vmm/device_irq.h"
 #include "vmm/gmem.h"
 #include "vmm/grant.h"
+#include "vmm/hc_console.h"
 #include "vmm/hostmem.h"
 #include "vmm/partition.h"
 #include "vmm/placement.h"
@@ -150,6 +151,7 @@ void control_look_after(void)
     boundary_close(control.stopping);
     grant_drop_all();
     device_irq_drop_all();
+    hc_console_drop_all();
     if (!control.stopping)
         log_error("control partition died: %s; life %u ends", reasons[vm->end], control.life);
     log_info("control partition: bus mastering of %u devices switched off", pci_stop_masters());

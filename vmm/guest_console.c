@@ -23,9 +23,17 @@ bool guest_console_room(const struct guest_console *g)
     const u32 attended = load_acquire(&g->attended);
 
     for (u32 r = 0; r < READERS; r++)
-        if ((attended >> r & 1) && g->head - load_acquire(&g->tail[r]) >= HOLDS)
+        if ((attended >> r & 1) && READ_ONCE(g->head) - load_acquire(&g->tail[r]) >= HOLDS)
             return false;
     return true;
+}
+
+bool guest_console_is_full(struct guest_console *g)
+{
+    if (guest_console_room(g))
+        return false;
+    (void)atomic_xchg(&g->full, 1u); /* before the second look: who makes room later sees it */
+    return !guest_console_room(g);
 }
 
 void guest_console_put(struct guest_console *g, u8 byte)
@@ -122,4 +130,20 @@ bool guest_console_type(struct guest_console *g, u8 byte)
 bool guest_console_has_typed(const struct guest_console *g)
 {
     return g->typed_head != load_acquire(&g->typed_tail);
+}
+
+/* `full` is taken back before the event goes out: who finds no room meanwhile is told once more. */
+u32 guest_console_news(struct guest_console *g)
+{
+    const u32 event = READ_ONCE(g->event), typed = g->typed_head;
+    bool news = typed != g->told;
+
+    if (!event)
+        return 0;
+    g->told = typed;
+    if (READ_ONCE(g->full) && guest_console_room(g)) {
+        WRITE_ONCE(g->full, 0);
+        news = true;
+    }
+    return news ? event : 0;
 }

@@ -1,7 +1,8 @@
 /* The two queues of a guest's console: what it has sent, and what was typed for it.  Pure.
- * Who sends holds the lock of the guest's board, on any CPU; who reads is the boot CPU.  Typed
- * characters go the other way.  Up to READERS readers look at the same output, each at its own
- * pace: one at a serial port, one at the screen.  Lifetime: the guest's. */
+ * Who sends -- the guest's COM1, or the control partition for it -- holds the lock of the guest's
+ * board, on any CPU; who reads is the boot CPU.  Typed characters go the other way.  Up to READERS
+ * readers look at the same output, each at its own pace: one at a serial port, one at the screen.
+ * Lifetime: the guest's. */
 #pragma once
 #include "lib/types.h"
 
@@ -16,6 +17,9 @@ struct guest_console {
     u32 attended;               /* bit n: reader n takes all; nothing is to be overwritten */
     u32 outlet[READERS];        /* vmm/console.c's: where the reader is */
     u32 typed_head, typed_tail; /* counters; modulo GUEST_CONSOLE_TYPED in typed[] */
+    u32 event; /* of the control partition, which takes what is typed; 0: COM1 does */
+    u32 told;  /* typed_head when the readers' side posted it last */
+    u32 full;  /* who sends for that event has found no room; atomic */
     u8 typed[GUEST_CONSOLE_TYPED];
     u8 ring[GUEST_CONSOLE_SIZE];
 };
@@ -25,6 +29,8 @@ void guest_console_init(struct guest_console *g);
 /* ---- the guest's side */
 /* Room for a byte, without loss to a reader that attends. */
 bool guest_console_room(const struct guest_console *g);
+/* The same for who is told of room by guest_console_news(). */
+bool guest_console_is_full(struct guest_console *g);
 /* Without room, or with no reader, the oldest byte is lost. */
 void guest_console_put(struct guest_console *g, u8 byte);
 /* After guest_console_put(), on another CPU than the readers': one of them may have gone to sleep
@@ -46,3 +52,6 @@ bool guest_console_can_type(const struct guest_console *g);
 /* False: no room. */
 bool guest_console_type(struct guest_console *g, u8 byte);
 bool guest_console_has_typed(const struct guest_console *g);
+/* The event that is to be posted now: more was typed, or there is room again for who has found
+ * none.  0: none. */
+u32 guest_console_news(struct guest_console *g);

@@ -11,20 +11,6 @@
 #include "vmm/vcpu_irq.h"
 #include "vmm/wake.h"
 
-static struct vm *lock_served(u64 number, i64 *refusal)
-{
-    u32 life;
-    struct vm *vm = partition_lock(number, &life);
-
-    *refusal = ABI_ENOENT;
-    if (vm && vm->served.slot == SERVED_NONE) {
-        partition_unlock();
-        *refusal = ABI_EPERM;
-        return NULL;
-    }
-    return vm;
-}
-
 /* ------------------------------------------------------------ partitions */
 
 _Static_assert((u32)ABI_SERVED_DEVICES == CONFIG_SERVED_DEVICES &&
@@ -71,7 +57,7 @@ i64 hc_partition(struct vcpu *v, const struct hc_args *args)
 i64 hc_admit(struct vcpu *v, const struct hc_args *args)
 {
     i64 refusal;
-    struct vm *vm = lock_served(args->a[0], &refusal);
+    struct vm *vm = partition_lock_served(args->a[0], &refusal);
 
     (void)v;
     if (!vm)
@@ -88,7 +74,7 @@ i64 hc_admit(struct vcpu *v, const struct hc_args *args)
 i64 hc_release(struct vcpu *v, const struct hc_args *args)
 {
     i64 result;
-    struct vm *vm = lock_served(args->a[0], &result);
+    struct vm *vm = partition_lock_served(args->a[0], &result);
 
     (void)v;
     if (!vm)
@@ -181,7 +167,7 @@ i64 hc_claim(struct vcpu *v, const struct hc_args *args)
 {
     struct abi_range r;
     i64 result = read_range(v, args, &r);
-    struct vm *vm = result == ABI_OK ? lock_served(args->a[0], &result) : NULL;
+    struct vm *vm = result == ABI_OK ? partition_lock_served(args->a[0], &result) : NULL;
 
     if (!vm)
         return result;
@@ -197,7 +183,7 @@ i64 hc_unclaim(struct vcpu *v, const struct hc_args *args)
 {
     struct abi_range r;
     i64 result = read_range(v, args, &r);
-    struct vm *vm = result == ABI_OK ? lock_served(args->a[0], &result) : NULL;
+    struct vm *vm = result == ABI_OK ? partition_lock_served(args->a[0], &result) : NULL;
     struct served_range *found;
 
     if (!vm)
@@ -264,7 +250,7 @@ i64 hc_doorbell(struct vcpu *v, const struct hc_args *args)
 {
     struct abi_doorbell d;
     i64 result = read_doorbell(v, args, &d);
-    struct vm *vm = result == ABI_OK ? lock_served(args->a[0], &result) : NULL;
+    struct vm *vm = result == ABI_OK ? partition_lock_served(args->a[0], &result) : NULL;
 
     if (!vm)
         return result;
@@ -277,7 +263,7 @@ i64 hc_undoorbell(struct vcpu *v, const struct hc_args *args)
 {
     struct abi_doorbell d;
     i64 result = read_doorbell(v, args, &d);
-    struct vm *vm = result == ABI_OK ? lock_served(args->a[0], &result) : NULL;
+    struct vm *vm = result == ABI_OK ? partition_lock_served(args->a[0], &result) : NULL;
     struct served_bell *found;
 
     if (!vm)
@@ -300,7 +286,7 @@ i64 hc_line(struct vcpu *v, const struct hc_args *args)
     (void)v;
     if (line >= IOAPIC_PINS || !(BOARD_FREE_LINES >> line & 1) || level > 1)
         return ABI_EINVAL;
-    vm = lock_served(args->a[0], &refusal);
+    vm = partition_lock_served(args->a[0], &refusal);
     if (!vm)
         return refusal;
     if (level)
@@ -344,7 +330,7 @@ i64 hc_msi(struct vcpu *v, const struct hc_args *args)
     (void)v;
     if (!message_of(args->a[1], args->a[2], &m))
         return ABI_EINVAL;
-    vm = lock_served(args->a[0], &refusal);
+    vm = partition_lock_served(args->a[0], &refusal);
     if (!vm)
         return refusal;
     vm_send_message(vm, &m);

@@ -1,5 +1,6 @@
 /* See partition.h. */
 #include "vmm/partition.h"
+#include "abi/errors.h"
 #include "vmm/boundary.h"
 
 static struct {
@@ -38,6 +39,20 @@ struct vm *partition_lock(u64 number, u32 *life)
     }
     spin_unlock(&partitions.lock);
     return NULL;
+}
+
+struct vm *partition_lock_served(u64 number, i64 *refusal)
+{
+    u32 life;
+    struct vm *vm = partition_lock(number, &life);
+
+    *refusal = ABI_ENOENT;
+    if (vm && vm->served.slot == SERVED_NONE) {
+        partition_unlock();
+        *refusal = ABI_EPERM;
+        return NULL;
+    }
+    return vm;
 }
 
 void partition_unlock(void)

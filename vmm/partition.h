@@ -12,4 +12,6 @@ void partition_add(struct vm *vm);
 void partition_remove(struct vm *vm);
 /* A guest, which stays while the lock is held; NULL: there is none, and the lock is not held. */
 struct vm *partition_lock(u64 number, u32 *life);
+/* The same for one that is served; NULL: *refusal is the hypercall's result. */
+struct vm *partition_lock_served(u64 number, i64 *refusal);
 void partition_unlock(void);

@@ -42,7 +42,7 @@ struct vm {
     u32 id;
     const struct config_guest *config;
     struct ept ept;
-    struct spinlock lock; /* of the board; only taken if there are several vCPUs */
+    struct spinlock lock; /* of the board; only taken if v->shares_board */
     u32 extents;
     struct vm_extent extent[VM_EXTENTS_MAX];
     struct board board;

@@ -6,6 +6,8 @@
 
 #define SECTOR 512u
 #define DEPTH  128u
+/* Of one request: a longer one takes turns with other work. */
+#define SECTORS_MAX (MiB / SECTOR)
 
 static struct memory_disk *memory_of(struct disk *d)
 {
@@ -81,10 +83,10 @@ err_t memory_disk_open(struct memory_disk *m, struct io_env *env, const char *na
                             .depth = DEPTH,
                             .segments_max = UINT32_MAX,
                             .segment_bytes_max = UINT32_MAX,
-                            .sectors_max = UINT32_MAX,
-                            .discard_sectors_max = UINT32_MAX,
+                            .sectors_max = SECTORS_MAX,
+                            .discard_sectors_max = SECTORS_MAX,
                             .discard_align = 1,
-                            .zeroes_sectors_max = UINT32_MAX,
+                            .zeroes_sectors_max = SECTORS_MAX,
                             .segment_align = 1,
                             .bus_last = UINT64_MAX,
                             .timeout_us = DISK_TIMEOUT_US};

@@ -2,7 +2,6 @@
 #include "control/served/device.h"
 #include "control/loop.h"
 #include "control/rt.h"
-#include "control/served/work.h"
 #include "control/virtio/pci.h"
 
 #define BELL_BYTES 4u
@@ -54,7 +53,6 @@ static void go_on(struct served_device *d)
 void device_begin(struct served_device *d, u32 life, u32 index)
 {
     take_ports(d);
-    work_add(d);
     for (u16 queue = 0; loop_polls() && queue < d->v->queues; queue++)
         virtio_poll_queue(d->v, queue, true);
     if (d->v->queues > KEPT_QUEUES)
@@ -73,6 +71,5 @@ void device_end(struct served_device *d)
     for (u32 queue = 0; queue < ARRAY_LEN(d->bell); queue++)
         if (d->bell[queue].port)
             loop_on_event(d->bell[queue].port, NULL, NULL);
-    work_remove(d);
     d->close(d);
 }

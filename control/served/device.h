@@ -24,7 +24,7 @@ struct served_device {
     struct served_bell bell[KEPT_QUEUES];
 };
 
-/* Puts it among those that are worked for; its virtio device stands on a bus. */
+/* Its virtio device stands on a bus. */
 void device_begin(struct served_device *d, u32 life, u32 index);
 /* What is kept of it is as it is now. */
 static inline void device_keep(const struct served_device *d)

@@ -2,7 +2,8 @@
 #include "control/served/device_text.h"
 #include "lib/mem.h"
 
-static const char *const kinds[] = {[DEVICE_DISK] = "disk ", [DEVICE_NET] = "net "};
+static const char *const kinds[] = {
+    [DEVICE_DISK] = "disk ", [DEVICE_NET] = "net ", [DEVICE_HVC] = "hvc ", [DEVICE_RNG] = "rng "};
 
 static bool begins_with(const char *text, size_t len, const char *word)
 {
@@ -35,6 +36,14 @@ err_t device_line_next(const char **at, struct device_line *line)
     memcpy(line->text, begin + head, len);
     line->text[len] = '\0';
     return err;
+}
+
+err_t switch_text_parse(const char *text, const char **why)
+{
+    if (strcmp(text, "on") == 0)
+        return OK;
+    *why = "allowed: on; or leave the line out";
+    return E_INVAL;
 }
 
 /* ------------------------------------------------------------ networks */

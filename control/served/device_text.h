@@ -1,5 +1,5 @@
 /* What a guest's configuration says of its devices (abi/control.h, struct abi_partition): for each
- * a line, "disk TEXT" or "net TEXT".  Pure. */
+ * a line, "disk TEXT", "net TEXT", "hvc on" or "rng on".  Pure. */
 #pragma once
 #include "control/net/port.h"
 #include "lib/types.h"
@@ -7,7 +7,7 @@
 #define DEVICE_TEXT_MAX 192u /* bytes of a line's text, terminator included */
 #define LAN_NAME_MAX    16u
 
-enum device_kind { DEVICE_DISK, DEVICE_NET };
+enum device_kind { DEVICE_DISK, DEVICE_NET, DEVICE_HVC, DEVICE_RNG };
 
 struct device_line {
     enum device_kind kind;
@@ -17,6 +17,9 @@ struct device_line {
 /* The line at *at, which moves behind it.  E_NOENT: there are no more; E_INVAL: it is of no known
  * kind or too long, with its beginning in line->text; the next one may be good. */
 err_t device_line_next(const char **at, struct device_line *line);
+
+/* Of a device that there is or is not.  E_INVAL: not "on"; *why says what is allowed. */
+err_t switch_text_parse(const char *text, const char **why);
 
 struct net_text {
     char lan[LAN_NAME_MAX];

@@ -8,6 +8,8 @@
 #include "control/served/device_text.h"
 #include "control/served/disk.h"
 #include "control/served/network.h"
+#include "control/served/random.h"
+#include "control/served/terminal.h"
 #include "control/served/window.h"
 #include "control/served/work.h"
 #include "lib/mem.h"
@@ -43,6 +45,8 @@ static struct served_device *open_device(const struct served *s, const struct de
     switch (line->kind) {
     case DEVICE_DISK: return disk_open(line->text, s->name, &s->window.grant, number, vcpus);
     case DEVICE_NET: return network_open(line->text, s->name, &s->window.grant, number);
+    case DEVICE_HVC: return terminal_open(line->text, s->name, &s->window.grant);
+    case DEVICE_RNG: return random_open(line->text, s->name, &s->window.grant);
     }
     return NULL;
 }
@@ -58,10 +62,10 @@ static void add(struct served *s, struct served_device *d)
     s->device[s->devices++] = d;
 }
 
-/* Disks first, whatever the order of the lines. */
+/* Disks first, whatever the order of the lines; then the others by kind. */
 static NOINLINE void open_devices(struct served *s, const struct abi_partition *p)
 {
-    static const enum device_kind order[] = {DEVICE_DISK, DEVICE_NET};
+    static const enum device_kind order[] = {DEVICE_DISK, DEVICE_NET, DEVICE_HVC, DEVICE_RNG};
     static struct device_line line; /* too large for the stack */
     err_t err;
 
@@ -102,8 +106,10 @@ struct served *served_open(u32 partition, const struct abi_partition *p)
     bus_init(&s->bus, partition, p->life, s->name);
     open_devices(s, p);
     kept_forget(partition, p->life);
-    for (u32 i = 0; i < s->devices; i++)
+    for (u32 i = 0; i < s->devices; i++) {
         device_begin(s->device[i], p->life, i);
+        work_add(s->device[i]);
+    }
     result = bus_claim(&s->bus);
     if (result != ABI_OK)
         say("guest %s: its PCI bus cannot be claimed: error %lld", s->name, (long long)result);
@@ -112,8 +118,10 @@ struct served *served_open(u32 partition, const struct abi_partition *p)
 
 void served_close(struct served *s)
 {
-    for (u32 i = 0; i < s->devices; i++)
+    for (u32 i = 0; i < s->devices; i++) {
+        work_remove(s->device[i]);
         device_end(s->device[i]);
+    }
     kept_forget(s->partition, 0);
     window_close(&s->window);
     memory_pages_free(s, PAGES);

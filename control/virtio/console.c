@@ -5,7 +5,6 @@
 #include "lib/mem.h"
 
 #define CLASS_CONSOLE 0x078000u
-#define COPY_BYTES    256u
 
 static struct virtio_console *console_of(struct virtio_device *v)
 {
@@ -15,10 +14,11 @@ static struct virtio_console *console_of(struct virtio_device *v)
 /* What is left of a chain goes out; false: the other side is full. */
 static bool send(struct virtio_console *c, const struct vring_chain *chain)
 {
-    u8 bytes[COPY_BYTES];
+    u8 bytes[VIRTIO_CONSOLE_BYTES];
 
     for (;;) {
-        const u32 len = pieces_read(chain->segment, chain->outs, c->sent, bytes, COPY_BYTES);
+        const u32 len =
+            pieces_read(chain->segment, chain->outs, c->sent, bytes, VIRTIO_CONSOLE_BYTES);
         if (len == 0)
             return true;
         const u32 taken = c->ops->output(c->ctx, bytes, len);
@@ -47,28 +47,37 @@ static enum virtio_work transmit(struct virtio_console *c)
     return VIRTIO_WORK_MORE;
 }
 
-/* Buffers for input are taken when there is some: virtio_console_input(). */
-static enum virtio_work work(struct virtio_device *v, u16 queue)
-{
-    return queue == VIRTIO_CONSOLE_TX ? transmit(console_of(v)) : VIRTIO_WORK_WAIT;
-}
-
-u32 virtio_console_input(struct virtio_console *c, const u8 *bytes, u32 len)
+/* A buffer is given back with at least one byte: it stays the driver's until there is input. */
+static enum virtio_work receive(struct virtio_console *c)
 {
     struct vring *const ring = &c->v.queue[VIRTIO_CONSOLE_RX].ring;
     struct vring_chain chain = {.segment = c->room, .room = VIRTIO_CONSOLE_PIECES};
-    u32 done = 0;
+    u8 bytes[VIRTIO_CONSOLE_BYTES];
 
-    for (u32 i = 0; i < VIRTIO_CONSOLE_QUEUE_SIZE && done < len; i++) {
-        if (!virtio_running(&c->v, VIRTIO_CONSOLE_RX) || !vring_take(ring, &chain))
-            break;
-        const u32 now = pieces_write(c->room + chain.outs, chain.ins, 0, bytes + done,
-                                     MIN(len - done, chain.in_bytes));
-        virtio_give(&c->v, VIRTIO_CONSOLE_RX, chain.head, now);
-        done += now;
+    for (u32 i = 0; i < VIRTIO_CONSOLE_QUEUE_SIZE; i++) {
+        if (!vring_take(ring, &chain))
+            return VIRTIO_WORK_DONE;
+        const u32 wanted = MIN(chain.in_bytes, VIRTIO_CONSOLE_BYTES);
+        const u32 got = wanted ? c->ops->input(c->ctx, bytes, wanted) : 0;
+        if (got == 0 && wanted != 0) {
+            vring_untake(ring, chain.head);
+            return VIRTIO_WORK_WAIT;
+        }
+        c->in_bytes += got;
+        virtio_give(&c->v, VIRTIO_CONSOLE_RX, chain.head,
+                    pieces_write(c->room + chain.outs, chain.ins, 0, bytes, got));
     }
-    c->in_bytes += done;
-    return done;
+    return VIRTIO_WORK_MORE;
+}
+
+static enum virtio_work work(struct virtio_device *v, u16 queue)
+{
+    return queue == VIRTIO_CONSOLE_TX ? transmit(console_of(v)) : receive(console_of(v));
+}
+
+void virtio_console_input(struct virtio_console *c)
+{
+    virtio_kick(&c->v, VIRTIO_CONSOLE_RX);
 }
 
 void virtio_console_room(struct virtio_console *c)
@@ -112,13 +121,31 @@ static void queue_reset(struct virtio_device *v, u16 queue)
         console_of(v)->sent = 0;
 }
 
+static void driver_ok(struct virtio_device *v)
+{
+    const struct virtio_console *const c = console_of(v);
+
+    if (c->ops->driver)
+        c->ops->driver(c->ctx, true);
+}
+
+static void reset(struct virtio_device *v)
+{
+    const struct virtio_console *const c = console_of(v);
+
+    if (c->ops->driver)
+        c->ops->driver(c->ctx, false);
+}
+
 void virtio_console_init(struct virtio_console *c, const struct grant *grant, const char *name,
                          const struct virtio_console_ops *ops, void *ctx)
 {
     static const struct virtio_ops device_ops = {.config_read = config_read,
                                                  .config_write = config_write,
                                                  .work = work,
-                                                 .queue_reset = queue_reset};
+                                                 .queue_reset = queue_reset,
+                                                 .driver_ok = driver_ok,
+                                                 .reset = reset};
     static const struct virtio_type type = {.ops = &device_ops,
                                             .features = VIRTIO_CONSOLE_F_SIZE |
                                                         VIRTIO_CONSOLE_F_EMERG_WRITE,

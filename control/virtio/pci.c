@@ -127,6 +127,8 @@ static const struct pci_device_ops ops = {.bar_read = bar_read,
 void virtio_pci_init(struct virtio_device *v, const char *name, u32 class)
 {
     const u16 vectors = (u16)MIN(v->queues + 1u, PCI_VECTORS_MAX);
+    /* A structure of no bytes is no structure. */
+    const u32 behind_isr = v->config_len ? CAP_DEVICE : CAP_NOTIFY;
     // clang-format off
     const struct pci_config_row rows[] = {
         /* at                   bytes  value                                writable */
@@ -145,7 +147,7 @@ void virtio_pci_init(struct virtio_device *v, const char *name, u32 class)
         { CAP_COMMON + 4,       4,     VIRTIO_PCI_BAR,                      0 },
         { CAP_COMMON + 8,       4,     COMMON_AT,                           0 },
         { CAP_COMMON + 12,      4,     sizeof(struct virtio_pci_common),    0 },
-        { CAP_ISR,              4,     CAP_WORD(CAP_DEVICE, 16, VIRTIO_PCI_CAP_ISR), 0 },
+        { CAP_ISR,              4,     CAP_WORD(behind_isr, 16, VIRTIO_PCI_CAP_ISR), 0 },
         { CAP_ISR + 4,          4,     VIRTIO_PCI_BAR,                      0 },
         { CAP_ISR + 8,          4,     ISR_AT,                              0 },
         { CAP_ISR + 12,         4,     1,                                   0 },

@@ -19,6 +19,7 @@
 #define ABI_EVENTS      256u /* event ports */
 #define ABI_SLOTS       256u /* request slots, one for each virtual CPU of a served guest */
 #define ABI_DEVICES_MAX 512u /* bytes of text about a guest's devices */
+#define ABI_CONSOLE_MAX 256u /* bytes of a console in one call */
 #define ABI_WORDS(bits) ((bits) / 64)
 
 /* The event port that the microkernel uses by itself; all others are the control partition's to

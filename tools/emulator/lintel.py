@@ -56,7 +56,7 @@ class Guest:
     switches: tuple = ()       # keys that are turned on, like stats
     keys: dict = field(default_factory=dict)  # any others: name -> value
     cpu: str = ""              # the machine's CPUs that it may run on; empty: any
-    devices: tuple = ()        # what the control partition serves: (disk or net, text)
+    devices: tuple = ()        # what the control partition serves: (key of lintel.conf, text)
 
 
 def quote(text):

@@ -15,7 +15,7 @@ KERNEL = "cloud/vmlinuz"
 INITRAMFS = "initramfs-storage.gz"
 QUICK = "console=ttyS0 quiet mitigations=off cryptomgr.notests rodata=off"  # half of a boot less
 MEMORY = "128M"
-TIMEOUT = 600
+TIMEOUT = 1500  # seconds: two minutes of a processor had not been enough for the step switch
 MAC = "52:54:00:12:34:56"
 CONSOLES = (session.COM2, session.COM3)  # the guests', in turns
 SERVED_BYTES = 1 << 20

@@ -114,13 +114,15 @@ class Row:
     disk: str = ""          # TEXT;...: virtio disks, as the key of lintel.conf
     net: str = ""           # TEXT;...: virtio network cards
     own: str = ""           # yes: the control partition has the machine's CPU 1, and polls
+    hvc: str = ""           # on: a virtio console
+    rng: str = ""           # on: a virtio source of entropy
     says: str = ""          # regular expression that Lintel's log must contain
 
     @property
     def devices(self):
-        """(disk or net, text) of each."""
-        return tuple((kind, text) for kind, texts in (("disk", self.disk), ("net", self.net))
-                     for text in filter(None, texts.split(";")))
+        """(key of lintel.conf, text) of each."""
+        return tuple((kind, text) for kind in ("disk", "net", "hvc", "rng")
+                     for text in filter(None, getattr(self, kind).split(";")))
 
     @property
     def controlled(self):

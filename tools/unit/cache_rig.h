@@ -1,4 +1,5 @@
-/* A cache over a model of a disk, with a load that knows what must be read. */
+/* A cache over a model of a disk, and a load on it: what the tests of control/disk/cache.c share.
+ */
 #pragma once
 #include "control/disk/cache_parts.h"
 #include "control/disk/extents.h"
@@ -23,7 +24,7 @@ struct rig {
     u8 *data;
 };
 
-static inline struct rig *rig_open(enum cache_mode mode, u32 sector_size, u64 seed)
+static struct rig *rig_open(enum cache_mode mode, u32 sector_size, u64 seed)
 {
     static const struct extent pieces[] = {{0, 50}, {50, 1000}, {1050, SECTORS - 1050}};
     struct rig *const g = calloc(1, sizeof(*g));
@@ -43,7 +44,7 @@ static inline struct rig *rig_open(enum cache_mode mode, u32 sector_size, u64 se
     return g;
 }
 
-static inline void rig_close(struct rig *g)
+static void rig_close(struct rig *g)
 {
     load_close(g->load);
     model_close(g->model);
@@ -51,7 +52,7 @@ static inline void rig_close(struct rig *g)
     free(g);
 }
 
-static inline void turn(struct rig *g)
+static void turn(struct rig *g)
 {
     const u32 some = random_below(&g->load->random, 4);
 
@@ -62,7 +63,7 @@ static inline void turn(struct rig *g)
 }
 
 /* Every sector is what was written last. */
-static inline void require_content(struct rig *g, const u8 *content)
+static void require_content(struct rig *g, const u8 *content)
 {
     for (u32 s = 0; s < SECTORS; s++)
         assert_true(load_right(g->load, content + (u64)s * g->load->size, s,

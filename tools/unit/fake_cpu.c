@@ -181,6 +181,11 @@ err_t device_irq_done(u64 line)
     return OK;
 }
 
+OTHERWISE void console_put(struct vm *vm, u8 byte)
+{
+    guest_console_put(&vm->console, byte);
+}
+
 void vcpu_wake(struct vcpu *v)
 {
     fake_cpu.woken = v;

@@ -50,6 +50,8 @@ static void begin(void)
                                   .ctx = &pages,
                                   .phys_bits = 52};
     grant_drop_all();
+    guest_console_attend(&vm.console, READER_PORT, true);
+    vm.console.head = GUEST_CONSOLE_SIZE - 100; /* full soon */
     REQUIRE(ept_init(&control_vm.ept) == OK);
 }
 
@@ -99,6 +101,9 @@ static void judge(i64 result)
     for (u32 i = 0; i < vm.served.ranges; i++)
         judge_range(i);
     REQUIRE((vm.served.lines & ~BOARD_FREE_LINES) == 0);
+    REQUIRE(vm.console.event < ABI_EVENTS);
+    REQUIRE(vm.console.head - vm.console.tail[READER_PORT] < GUEST_CONSOLE_SIZE);
+    REQUIRE(vm.console.typed_head - vm.console.typed_tail <= GUEST_CONSOLE_TYPED);
     ept_for_each(&control_vm.ept, judge_leaf, NULL);
 }
 
@@ -127,6 +132,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
         memcpy(control_ram(SCRAP), data + 13, 40);
         judge(hypercall(data[0] & 0x80 ? v : &control_vcpu, data[0] & 0x7f, &args));
         control_vcpu.away.flush = 0;
+        (void)guest_console_type(&vm.console, data[1]);
+        (void)guest_console_news(&vm.console);
         data += CALL_BYTES;
         size -= CALL_BYTES;
     }

@@ -127,14 +127,15 @@ static void any_memory(struct fuzz_device *d)
 
 static void host_side(u8 what)
 {
-    const u8 text[] = "typed";
-
     switch (what % 6) {
     case 0:
         w.console_room = what;
         virtio_console_room(&w.console);
         break;
-    case 1: (void)virtio_console_input(&w.console, text, sizeof(text)); break;
+    case 1:
+        w.console_typed = what;
+        virtio_console_input(&w.console);
+        break;
     case 2: virtio_console_resize(&w.console, what, what); break;
     case 3:
         w.send_verdict = what / 6 % 3;

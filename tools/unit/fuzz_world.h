@@ -51,7 +51,7 @@ static struct world {
     struct virtio_net net;
     u32 send_verdict;
     struct virtio_console console;
-    u32 console_room;
+    u32 console_room, console_typed;
     struct virtio_rng rng;
     struct fuzz_device device[DEVICES];
     bool gone; /* the guest has taken its memory back */
@@ -210,6 +210,16 @@ static u32 console_output(void *ctx, const u8 *bytes, u32 len)
     return now;
 }
 
+static u32 console_input(void *ctx, u8 *bytes, u32 len)
+{
+    const u32 now = MIN(len, w.console_typed);
+
+    (void)ctx;
+    memset(bytes, 't', now);
+    w.console_typed -= now;
+    return now;
+}
+
 static u32 entropy(void *ctx, void *to, u32 len)
 {
     (void)ctx;
@@ -365,7 +375,8 @@ static void make_devices(void)
         .message = bus_message, .line = bus_line, .mapped = bus_mapped, .say = bus_say};
     static const struct pci_window window[PCI_WINDOWS] = {{WINDOW_FIRST, WINDOW_LAST}};
     static const struct virtio_net_wire wire = {.send = net_send, .ready = net_ready};
-    static const struct virtio_console_ops console_ops = {.output = console_output};
+    static const struct virtio_console_ops console_ops = {.output = console_output,
+                                                          .input = console_input};
     const struct virtio_net_setup net = {.grant = &w.grant,
                                          .name = "net",
                                          .wire = &wire,

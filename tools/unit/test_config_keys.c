@@ -102,6 +102,8 @@ static void test_devices(void **state)
     assert_string_equal(config.guest[0].devices,
                         "disk ide0:2,cache=none\nnet lan\ndisk memory:8M\n");
     assert_int_equal(config.guest[0].served, CONFIG_SERVED_MEMORY);
+    parse("control = c\n" GUEST "rng = on\nhvc = on\n");
+    assert_string_equal(config.guest[0].devices, "rng on\nhvc on\n");
     parse("control = c\n" GUEST "served = memory\nnet = lan\n[guest h]\nkernel = k\nmemory = 4M\n");
     assert_string_equal(config.guest[0].devices, "net lan\n");
     assert_string_equal(config.guest[1].devices, "");

@@ -8,7 +8,7 @@
 
 static void test_lines(void **state)
 {
-    const char *at = "disk ide0:2,ro\nnet lan\nfloppy a\ndisk memory:8M";
+    const char *at = "disk ide0:2,ro\nnet lan\nfloppy a\ndisk memory:8M\nrng on\nhvc off";
     struct device_line line;
 
     (void)state;
@@ -22,6 +22,12 @@ static void test_lines(void **state)
     assert_string_equal(line.text, "floppy a");
     assert_int_equal(device_line_next(&at, &line), OK);
     assert_string_equal(line.text, "memory:8M");
+    assert_int_equal(device_line_next(&at, &line), OK);
+    assert_int_equal(line.kind, DEVICE_RNG);
+    assert_string_equal(line.text, "on");
+    assert_int_equal(device_line_next(&at, &line), OK);
+    assert_int_equal(line.kind, DEVICE_HVC);
+    assert_string_equal(line.text, "off");
     assert_int_equal(device_line_next(&at, &line), E_NOENT);
     at = "";
     assert_int_equal(device_line_next(&at, &line), E_NOENT);
@@ -46,6 +52,21 @@ static void test_long_lines(void **state)
         assert_int_equal(strlen(line.text), DEVICE_TEXT_MAX - 1);
         assert_int_equal(device_line_next(&at, &line), OK);
         assert_string_equal(line.text, "a");
+    }
+}
+
+static void test_switches(void **state)
+{
+    static const char *const bad[] = {"", "off", "o", "on ", "onn", "On", "on,ro"};
+    const char *why = NULL;
+
+    (void)state;
+    assert_int_equal(switch_text_parse("on", &why), OK);
+    assert_null(why);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        why = NULL;
+        assert_int_equal(switch_text_parse(bad[i], &why), E_INVAL);
+        assert_non_null(strstr(why, "allowed: on"));
     }
 }
 
@@ -103,9 +124,8 @@ static void test_own_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_lines),         cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_switches),      cmocka_unit_test(test_networks),
         cmocka_unit_test(test_own_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

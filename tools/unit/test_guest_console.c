@@ -212,6 +212,47 @@ static void test_two_cpus(void **state)
     munmap(shared, sizeof(*shared));
 }
 
+/* The control partition at the console's other end: what it is told, and how often. */
+static void test_news(void **state)
+{
+    u8 byte;
+
+    (void)state;
+    assert_true(guest_console_type(&g, 'a'));
+    assert_int_equal(guest_console_news(&g), 0); /* it is COM1's */
+    g.event = 9;
+    assert_int_equal(guest_console_news(&g), 9);
+    assert_int_equal(guest_console_news(&g), 0); /* it knows */
+    assert_true(guest_console_type(&g, 'b'));
+    assert_int_equal(guest_console_news(&g), 9);
+    assert_true(guest_console_get(&g, &byte));
+    assert_int_equal(guest_console_news(&g), 0);
+    g.event = 10; /* of its next life */
+    assert_int_equal(guest_console_news(&g), 0);
+}
+
+static void test_news_of_room(void **state)
+{
+    u8 bytes[8];
+
+    (void)state;
+    g.event = 9;
+    assert_false(guest_console_is_full(&g)); /* nobody attends */
+    guest_console_attend(&g, READER_PORT, true);
+    guest_console_attend(&g, READER_SCREEN, true);
+    put(0, HOLDS);
+    assert_int_equal(guest_console_news(&g), 0); /* nobody has asked for room */
+    assert_true(guest_console_is_full(&g));
+    assert_int_equal(guest_console_news(&g), 0); /* there is none */
+    assert_int_equal(guest_console_peek(&g, READER_PORT, bytes, 8), 8);
+    guest_console_take(&g, READER_PORT, 8);
+    assert_int_equal(guest_console_news(&g), 0); /* the other reader is behind */
+    guest_console_attend(&g, READER_SCREEN, false);
+    assert_int_equal(guest_console_news(&g), 9);
+    assert_int_equal(guest_console_news(&g), 0);
+    assert_false(guest_console_is_full(&g));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +263,8 @@ int main(void)
         cmocka_unit_test_setup(test_wakes, fresh),
         cmocka_unit_test_setup(test_typed, fresh),
         cmocka_unit_test_setup(test_two_cpus, fresh),
+        cmocka_unit_test_setup(test_news, fresh),
+        cmocka_unit_test_setup(test_news_of_room, fresh),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@ static const struct {
     const char *name;
     i64 result;
 } want[] = {
-    {0, "abi_version", 1 << 16 | 2}, {1, "ledger_begin", ABI_EPERM},
+    {0, "abi_version", 1 << 16 | 4}, {1, "ledger_begin", ABI_EPERM},
     {2, "ledger_end", ABI_EPERM},    {3, "grant", ABI_EPERM},
     {4, "revoke", ABI_EPERM},        {5, "log", ABI_EPERM},
     {6, "wait", ABI_EPERM},          {7, "reply", ABI_EPERM},
@@ -21,6 +21,8 @@ static const struct {
     {16, "msi", ABI_EPERM},          {17, "map", ABI_EPERM},
     {18, "unmap", ABI_EPERM},        {19, "device_memory", ABI_EPERM},
     {20, "irq_bind", ABI_EPERM},     {21, "irq_done", ABI_EPERM},
+    {22, "release", ABI_EPERM},      {23, "console_write", ABI_EPERM},
+    {24, "console_read", ABI_EPERM}, {25, "console_events", ABI_EPERM},
 };
 
 static const struct {

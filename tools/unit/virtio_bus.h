@@ -143,7 +143,9 @@ static inline void drv_find(struct drv_device *d, struct fake_bus *f, u8 slot)
         }
         cap = cfg_read(f, slot, cap + 1, 1);
     }
-    assert_true(d->msix && d->common && d->isr && d->config && d->notify && d->multiplier);
+    assert_true(d->msix && d->common && d->isr && d->notify && d->multiplier);
+    assert_int_equal(d->config != 0,
+                     cfg_read(f, slot, PCI_DEVICE_ID, 2) != VIRTIO_PCI_DEVICE_BASE + VIRTIO_ID_RNG);
 }
 
 #define COMMON(d, field)                                                                           \

@@ -1,5 +1,5 @@
-/* control/disk/cache.c when the program dies and the next one opens the cache on the same memory.
- */
+/* control/disk/cache.c when its program dies and the next one goes on with its memory: nothing that
+ * was told to be done is lost, whatever the memory holds. */
 #include "tools/unit/cache_rig.h"
 
 static struct cache_memory memory_of(struct rig *g)
@@ -100,5 +100,6 @@ int main(void)
         cmocka_unit_test(test_deaths),
         cmocka_unit_test(test_resumed_nonsense),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
