@@ -2,8 +2,8 @@
  * has files of mtools; who may have what at the same time; and that all memory comes back. */
 #include "control/disk/backing.h"
 #include "control/disk/memory.h"
-#include "control/loop.h"
 #include "control/memory.h"
+#include "control/rt.h"
 #include "tools/unit/fake_io.h"
 #include "tools/unit/run_tool.h"
 #include <setjmp.h>
@@ -22,7 +22,6 @@ static struct fake_io io;
 static struct memory_disk machine;
 static struct disk cd;
 static char why[256];
-static u32 hooks;
 
 /* ------------------------------------------------------------ what stands around it */
 
@@ -46,10 +45,35 @@ u64 memory_free(void)
     return MiB;
 }
 
-void loop_on_turn(turn_function *turn)
+/* No earlier life has left anything. */
+const struct lasting_entry *memory_lasting(const char *name)
 {
-    (void)turn;
-    hooks++;
+    (void)name;
+    return NULL;
+}
+
+const struct lasting_entry *memory_left(void)
+{
+    return NULL;
+}
+
+err_t memory_lasts(const char *name, const void *first, u32 count, u32 word)
+{
+    (void)word;
+    assert_true(name[0] && first && count);
+    return OK;
+}
+
+void memory_pages_free(void *first, u32 count)
+{
+    (void)first, (void)count;
+    fail_msg("pages are freed that nobody has left");
+}
+
+void say(const char *format, ...)
+{
+    (void)format;
+    fail_msg("nothing is to be said");
 }
 
 static void transfer(const char *name, const char *mode, u8 *at, size_t len)
@@ -184,7 +208,6 @@ static void test_content(void **state)
     run_tool("cd %s && mcopy -ni esp ::/vm/two.img back && cmp -n 20480 back file && "
              "test $(tr -cd 3 < back | wc -c) = 4096 && test $(wc -c < back) = 100000",
              folder);
-    assert_int_equal(hooks, 1);
 }
 
 /* ------------------------------------------------------------ who has what */

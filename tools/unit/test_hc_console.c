@@ -126,7 +126,7 @@ static void test_drop_all(void **state)
     hc_console_drop_all(); /* nobody had it */
     assert_false(v->todo & TODO_CONSOLE);
     assert_int_equal(call(HC_console_events, PARTITION, EVENT, 0, 0), ABI_OK);
-    boundary_close();
+    boundary_close(false);
     hc_console_drop_all();
     assert_int_equal(vm.console.event, 0);
     assert_true(v->todo & TODO_CONSOLE);
