@@ -33,6 +33,13 @@ $(GUEST_MODULES)/virtio_pci.ko: $(GUEST_KERNEL)
 	@tools/fetch_guests.sh $(B)/guests cloud
 guests: $(GUEST_KERNEL) $(O)/initramfs-run.gz $(O)/initramfs-test.gz $(O)/initramfs-storage.gz ## the Linux guest's files
 
+# A Debian system on a disk, of Debian's packages; root is needed.
+.PHONY: debian
+debian: setup $(B)/guests/debian/disk.img ## a Debian system for a guest, as root: build/guests/debian
+$(B)/guests/debian/disk.img: tools/mkdebian.py
+	@echo "  DEBIAN $(@D)"
+	@$(TOOL) tools/mkdebian.py --out $(@D)
+
 INIT_FLAGS := -std=gnu17 -O2 -Wall -Wextra -Werror -Wconversion -Wshadow $(REPRO) -static
 $(O)/guest_init/selfcheck: $(wildcard tools/guest_init/*check*.[ch])
 	@mkdir -p $(@D)
