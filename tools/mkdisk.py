@@ -8,6 +8,7 @@ given for it, DEST being the path there; the others are zeros.  The same input g
 """
 import argparse
 import hashlib
+import os
 import re
 import shutil
 import sys
@@ -25,11 +26,12 @@ LEAST_FAT = 4  # MiB
 
 @dataclass
 class Part:
-    """A partition: MiB; files of a FAT file system as DEST=SRC."""
+    """A partition: MiB; files of a FAT file system as DEST=SRC; or a file with its first bytes."""
     name: str
     mib: int
     fat: bool = False
     files: list = field(default_factory=list)
+    source: Path = None
 
 
 def parse_partition(text):
@@ -65,11 +67,15 @@ def make(out, parts):
     total = hashlib.sha256()
     for part, contents in zip(parts, files):
         total.update(f"{part.name}\0{part.mib}\0{part.fat}\n".encode() + mkimage.digest(contents))
+        if part.source:
+            if os.path.getsize(part.source) > part.mib * gpt.MIB:
+                raise mkimage.ImageError(f"partition {part.name}: {part.source} has more than {part.mib}M")
+            total.update(mkimage.digest([((part.name,), part.source)]))
     seed = total.digest()
     with tempfile.TemporaryDirectory() as folder:
         partitions = []
         for number, (part, contents) in enumerate(zip(parts, files)):
-            size, source = part.mib * gpt.MIB, None
+            size, source = part.mib * gpt.MIB, part.source
             if part.fat:
                 source = str(Path(folder, f"{number}.fat"))
                 mkimage.make_fat(source, contents, size, seed)

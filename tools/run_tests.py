@@ -11,9 +11,9 @@ import traceback
 from pathlib import Path
 
 from emulator.machine import ROOT, EmulatorError
-from testing import (bench, consoles, devices, drivers_pc, four, host, hvc, kills, lab, linux_devices,
-                     linux_smp, live, lives, machines, monitor, replay, scenarios_qemu, smp, together, virtio,
-                     xen)
+from testing import (bench, consoles, debian, devices, drivers_pc, four, host, hvc, kills, lab,
+                     linux_devices, linux_smp, live, lives, machines, monitor, replay,
+                     scenarios_qemu, smp, together, virtio, xen)
 from testing.report import Report
 
 STEPS = {
@@ -55,6 +55,8 @@ STEPS = {
     "smp-models": smp.models,
     "kernels": machines.kernels,
     "xen": xen.xen,
+    "debian-qemu": debian.on_qemu,
+    "debian": debian.debian,
     "linux-smp-soak": linux_smp.soak,
     "reboots": linux_smp.reboots,
 }

@@ -33,6 +33,13 @@ $(GUEST_MODULES)/virtio_pci.ko: $(GUEST_KERNEL)
 	@tools/fetch_guests.sh $(B)/guests cloud
 guests: $(GUEST_KERNEL) $(O)/initramfs-run.gz $(O)/initramfs-test.gz $(O)/initramfs-storage.gz ## the Linux guest's files
 
+# A Debian system on a disk, of Debian's packages; root is needed.
+.PHONY: debian
+debian: setup $(B)/guests/debian/disk.img ## a Debian system for a guest, as root: build/guests/debian
+$(B)/guests/debian/disk.img: tools/mkdebian.py
+	@echo "  DEBIAN $(@D)"
+	@$(TOOL) tools/mkdebian.py --out $(@D)
+
 INIT_FLAGS := -std=gnu17 -O2 -Wall -Wextra -Werror -Wconversion -Wshadow $(REPRO) -static
 $(O)/guest_init/selfcheck: $(wildcard tools/guest_init/*check*.[ch])
 	@mkdir -p $(@D)
@@ -142,8 +149,8 @@ RUN_TESTS := $(TOOL) tools/run_tests.py --build $(O) --guests $(B)/guests
 
 test: setup ## reproducible build, unit, recorded exits, fuzz, guest tests, refusal without VT-x, drivers, Linux on virtio devices, laboratory, several CPUs and guests, Linux boot, budgets
 	@$(RUN_TESTS) build reproducible unit tools replay fuzz guest refusal drivers devices virtio kills scenarios lab live smp consoles hvc monitor together lives linux linux-smp budgets report
-soak: setup ## five CPU models, other kernels, Xen, longer fuzzing, two thousand lives, four guests for long, guests with several processors for long
-	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz guest-soak lives-soak kills-soak four-soak lab-models smp-models models kernels linux-smp-soak reboots xen
+soak: setup ## five CPU models, other kernels, Xen, longer fuzzing, two thousand lives, four guests for long, guests with several processors for long, Debian
+	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz guest-soak lives-soak kills-soak four-soak lab-models smp-models models kernels linux-smp-soak reboots xen debian-qemu debian
 unit: ## host unit tests, by gcc and by clang
 	@$(RUN_TESTS) unit
 fuzz: ## every fuzz target for 10 seconds

@@ -49,8 +49,8 @@ def console_text(run, name):
                     for port, console in run.consoles.items()).decode("utf-8", "replace")
 
 
-def boot(report, options, name, directory, guests, hardware, judge):
-    """Boots the guests together with the control partition; judge(guest, text) for each of them."""
+def prepare(options, directory, guests, hardware):
+    """The machine that boots the guests together with the control partition, and their consoles."""
     volume = lintel.Volume(run="together")
     volume.add_control(options.build / "control.elf")
     volume.lines.append("control_memory = 64M")
@@ -60,9 +60,14 @@ def boot(report, options, name, directory, guests, hardware, judge):
     memory = sum(lintel.parse_size(guest.memory) for guest in guests)
     image = volume.make_image(directory.path / "lintel.img", options.build)
     consoles = [lintel.GuestConsole(port=port) for port in CONSOLES[:len(guests)]]
-    target = machine.Machine(image, cpus=hardware.cpus, serial_ports=1 + len(guests),
-                             memory=machine.emulator_memory(memory), drives=hardware.drives,
-                             mac=hardware.mac)
+    return machine.Machine(image, cpus=hardware.cpus, serial_ports=1 + len(guests),
+                           memory=machine.emulator_memory(memory), drives=hardware.drives,
+                           mac=hardware.mac), consoles
+
+
+def boot(report, options, name, directory, guests, hardware, judge):
+    """Boots the guests; judge(guest, text) for each of them."""
+    target, consoles = prepare(options, directory, guests, hardware)
     with session.Session(target, directory, console=consoles) as run:
         outcome = lintel.wait_for_end(run, TIMEOUT)
         for guest in guests:

@@ -91,13 +91,19 @@ def judge_peer(report, name, text, peer):
     _judge_mark(report, name, text, "LINTEL-PEER-OK")
 
 
-def judge_image(report, name, image, offset=0):
-    """The file system in an image, at a byte: clean, and with the largest file."""
+def judge_clean(report, name, image, offset=0):
+    """The file system in an image, at a byte, is clean.  Returns what e2fsprogs call it."""
     place = f"{image}?offset={offset}"
     check = subprocess.run(["/sbin/e2fsck", "-fn", place], capture_output=True, check=False,
                            timeout=TOOL_TIMEOUT)
     report.add(f"{name}: the image's file system is clean", check.returncode == 0,
                log=check.stdout.decode("utf-8", "replace"))
+    return place
+
+
+def judge_image(report, name, image, offset=0):
+    """The file system in an image, at a byte: clean, and with the largest file."""
+    place = judge_clean(report, name, image, offset)
     size = max(FILES)
     file = subprocess.run(["/sbin/debugfs", "-R", f"cat data-{size}", place], capture_output=True,
                           check=False, timeout=TOOL_TIMEOUT)

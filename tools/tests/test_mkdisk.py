@@ -62,6 +62,27 @@ class Image(unittest.TestCase):
         self.assertNotEqual(self.make("other.img").read_bytes()[:17408], first[:17408])
 
 
+    def test_source(self):
+        """A partition's first bytes out of a file; one that is too small for it is refused."""
+        for mib in (1, 2):
+            (self.path / "source").write_bytes(self.contents * 15)  # more than 1 MiB
+            out = self.path / "source.img"
+            part = mkdisk.Part("root", mib, source=self.path / "source")
+            if mib == 1:
+                with self.assertRaisesRegex(mkimage.ImageError, "partition root: .* more than 1M"):
+                    mkdisk.make(out, [part])
+                continue
+            mkdisk.make(out, [part])
+            data = out.read_bytes()
+            size = len(self.contents) * 15
+            self.assertEqual(data[gpt.MIB:gpt.MIB + size], self.contents * 15)
+            self.assertFalse(any(data[gpt.MIB + size:3 * gpt.MIB]))
+            first = data[:17408]
+            (self.path / "source").write_bytes(b"other")
+            mkdisk.make(out, [part])
+            self.assertNotEqual(out.read_bytes()[:17408], first)
+
+
 class Refused(unittest.TestCase):
     """What the command line gets wrong."""
 
