@@ -7,6 +7,7 @@ from emulator import lintel, machine, session
 
 from . import host
 from .machines import DEBUG_EXIT_PORT, logs
+from .report import side_by_side
 
 TIMEOUT = 120
 MAC = "52:54:00:12:34:56"
@@ -103,7 +104,8 @@ def again_and_again(report, name, log):
 def devices(report, options):
     """The control partition's devices: disks and a card on Bochs, a machine without, several lives."""
     if host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
-        boot(report, options, "devices", attached, all_of_them)
-        boot(report, options, "no devices", lambda _: (), only_the_first)
-        boot(report, options, "devices after deaths", attached, again_and_again, "forward",
-             served="devices")
+        side_by_side(report, [
+            lambda part: boot(part, options, "devices", attached, all_of_them),
+            lambda part: boot(part, options, "no devices", lambda _: (), only_the_first),
+            lambda part: boot(part, options, "devices after deaths", attached, again_and_again,
+                              "forward", served="devices")])

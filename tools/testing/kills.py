@@ -10,6 +10,7 @@ from emulator import lintel, machine, session
 
 from . import host, together
 from .machines import logs
+from .report import side_by_side
 
 TIMEOUT = 60               # seconds of a boot, and of each death
 HZ = 50_000_000            # of Bochs' TSC
@@ -151,8 +152,10 @@ def boot(report, options, plan, guests_of=None, judge_it=judge):
 
 def kills(report, options):
     """The control partition is killed ten times while guests read, write and talk."""
-    boot(report, options, Plan("kills", 10, 1, 1))
-    boot(report, options, Plan("kills, a guest leaves", 1, 2, 1), leaving(options), judge_leaver)
+    side_by_side(report, [
+        lambda part: boot(part, options, Plan("kills", 10, 1, 1)),
+        lambda part: boot(part, options, Plan("kills, a guest leaves", 1, 2, 1), leaving(options),
+                          judge_leaver)])
 
 
 def soak(report, options):

@@ -2,6 +2,7 @@
 import re
 import shlex
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from emulator import lintel, machine, session
@@ -9,6 +10,7 @@ from lintel_trace import lines, ring, spans
 
 from . import host
 from .reasons import Seen
+from .report import side_by_side
 
 GUEST_LIST = Path("guest_tests/list.txt")
 TAP_RESULT = re.compile(r"^(not )?ok (\d+) - (.*?)\r?$", re.MULTILINE)
@@ -262,8 +264,10 @@ def guest(report, options):
     """The test guests, many in one boot; each TAP line is a result."""
     rows = guest_rows(report, options)
     seen = Seen()
-    for name, cpus, group in boots_of([row for row in rows or () if not row.soak]):
-        run_rows(report, options, name, group, seen, cpus)
+    side_by_side(report, [partial(run_rows, options=options, name=name, rows=group, seen=seen,
+                                  cpus=cpus)
+                          for name, cpus, group in boots_of([row for row in rows or ()
+                                                             if not row.soak])])
     if rows:
         seen.judge(report)
         seen.save(options.build / "measured.json")

@@ -1,8 +1,10 @@
 """Test results: printed as they come, counted, failures with their log."""
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 TAIL_LINES = 60
+LANES = 2  # emulators at a time: each takes one processor
 
 
 class Report:
@@ -38,6 +40,49 @@ class Report:
             print(f"failed: {name}")
         print(f"{self.passed} passed, {self.failed} failed", flush=True)
         return 1 if self.failed else 0
+
+
+class Part(Report):
+    """Results of something that runs beside others: kept, to be told in their place."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = []
+        self.error = None
+
+    def add(self, name, good, detail="", log=""):
+        self.kept.append((self.tell, name, good, detail, log))
+        return good
+
+    def show(self, log):
+        self.kept.append((self.tell_log, log))
+
+    @staticmethod
+    def tell(report, *result):
+        report.add(*result)
+
+    @staticmethod
+    def tell_log(report, log):
+        report.show(log)
+
+
+def side_by_side(report, jobs):
+    """Calls each job with a report, LANES of them at a time; the results come in the jobs' order.
+    Jobs boot emulators and nothing else; an exception of one is raised in its place."""
+    def call(job):
+        part = Part()
+        try:
+            job(part)
+        except Exception as error:  # told by who calls us
+            part.error = error
+        return part
+
+    with ThreadPoolExecutor(LANES) as pool:
+        for part in pool.map(call, jobs):
+            for tell, *words in part.kept:
+                tell(report, *words)
+            if part.error:
+                raise part.error
 
 
 def run(argv, timeout, env=None):

@@ -2,12 +2,14 @@
 (t_victim.c), and each gets what its keys say."""
 import re
 from dataclasses import dataclass
+from functools import partial
 
 from emulator import lintel, machine, session
 
 from . import four, host
 from .hostile import ALONE, BOTH
 from .machines import AUDIT_LINE, COUNTERS, DEBUG_EXIT_PORT, judge_memory, logs
+from .report import side_by_side
 
 TIMEOUT = 1500
 ONE_CONSOLE = (session.COM2,)  # for many guests, and where ports cost the boot CPU time that counts
@@ -250,7 +252,7 @@ def together(report, options):
     """Several guests at once, some of them hostile."""
     if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
         return
-    for scenario in SCENARIOS:
-        boot(report, options, scenario(options))
-    many(report, options)
-    four.four(report, options)
+    side_by_side(report, [
+        lambda part: four.four(part, options),
+        *(partial(boot, options=options, scenario=scenario(options)) for scenario in SCENARIOS),
+        lambda part: many(part, options)])

@@ -1,11 +1,13 @@
 """Test guests with virtio drivers of their own (guest_tests/virtio/): the same guests on QEMU's devices,
 which judge the driver; and a hostile one beside one that does honest work, under Lintel."""
 import re
+from functools import partial
 
 from emulator import lintel, machine, session
 
 from . import host, together
 from .machines import TAP_PLAN, TAP_RESULT, logs
+from .report import side_by_side
 
 LIMIT = 120       # seconds, of a guest on QEMU
 END = r"^# failed (\d+)\r?\n"
@@ -97,7 +99,8 @@ def virtio(report, options):
     images = [f"{options.build}/bare/{image}.img" for image in ON_QEMU]
     if not host.make(report, "build virtio tests", f"B={options.top}", "guest-images", *images):
         return
-    for image, skips in ON_QEMU.items():
-        on_qemu(report, options, image, skips)
-    for seed in SEEDS:
-        together.boot(report, options, with_hostile(options, seed), judge_hostile)
+    side_by_side(report, [
+        *(partial(on_qemu, options=options, image=image, skips=skips)
+          for image, skips in ON_QEMU.items()),
+        *(partial(together.boot, options=options, scenario=with_hostile(options, seed),
+                  judge_it=judge_hostile) for seed in SEEDS)])
