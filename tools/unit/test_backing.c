@@ -1,6 +1,7 @@
 /* control/disk/backing.h: guests' disks by their texts, of a disk that is partitioned by sgdisk and
  * has files of mtools; who may have what at the same time; and that all memory comes back. */
 #include "control/disk/backing.h"
+#include "control/disk/cache_map.h"
 #include "control/disk/memory.h"
 #include "control/memory.h"
 #include "control/rt.h"
@@ -45,35 +46,50 @@ u64 memory_free(void)
     return MiB;
 }
 
-/* No earlier life has left anything. */
+void say(const char *format, ...)
+{
+    (void)format;
+}
+
+/* What lasts: one entry that an earlier life has left, or none. */
+static struct lasting_entry left;
+static u32 kept; /* times that something was to last */
+
+err_t memory_lasts(const char *name, const void *first, u32 count, u32 word)
+{
+    assert_non_null(first);
+    assert_non_null(strchr(name, '\n'));
+    assert_true(count != 0);
+    kept += word != 0;
+    return OK;
+}
+
 const struct lasting_entry *memory_lasting(const char *name)
 {
-    (void)name;
-    return NULL;
+    if (left.at == 0 || left.is_his || strcmp(left.name, name) != 0)
+        return NULL;
+    left.is_his = true;
+    return &left;
 }
 
 const struct lasting_entry *memory_left(void)
 {
-    return NULL;
-}
-
-err_t memory_lasts(const char *name, const void *first, u32 count, u32 word)
-{
-    (void)word;
-    assert_true(name[0] && first && count);
-    return OK;
+    return left.at != 0 && !left.is_his ? &left : NULL;
 }
 
 void memory_pages_free(void *first, u32 count)
 {
-    (void)first, (void)count;
-    fail_msg("pages are freed that nobody has left");
+    assert_ptr_equal(first, (void *)left.at);
+    assert_int_equal(count, left.pages);
+    fake_dma_free(&io.env, &(struct io_dma){first, left.at, 0});
+    left.at = 0;
 }
 
-void say(const char *format, ...)
+static void free_lasting(struct io_env *env, const struct io_dma *dma)
 {
-    (void)format;
-    fail_msg("nothing is to be said");
+    fake_dma_free(env, dma);
+    if (dma->bus == left.at)
+        left.at = 0;
 }
 
 static void transfer(const char *name, const char *mode, u8 *at, size_t len)
@@ -113,10 +129,15 @@ static int clean(void **state)
 
 static int begin(void **state)
 {
+    static struct io_env_ops ops;
+
     (void)state;
     transfer("disk", "rb", image, IMAGE);
     transfer("esp", "rb", image + ESP * 512, 16 * MiB);
     fake_io_open(&io, NULL);
+    ops = *io.env.ops;
+    ops.dma_free = free_lasting;
+    io.env.ops = &ops;
     assert_int_equal(memory_disk_open(&machine, &io.env, "ide0", image, IMAGE, false), OK);
     machine.disk.bus_last = IO_BUS_32;
     cd = machine.disk;
@@ -166,6 +187,15 @@ static void run(struct disk *disk, enum disk_op op, u64 sector, u8 *data)
     while (!over)
         (void)backing_poll();
     assert_int_equal(answer, IO_DONE);
+}
+
+static void require_byte(struct disk *disk, u64 sector, u8 byte)
+{
+    u8 data[4096] = {0};
+
+    run(disk, DISK_READ, sector, data);
+    for (u32 i = 0; i < sizeof(data); i++)
+        assert_int_equal(data[i], byte);
 }
 
 static u64 changes(const u8 *before)
@@ -309,6 +339,88 @@ static void test_no_memory(void **state)
     }
 }
 
+#define ROOM_BLOCKS 16u
+
+/* The memory of a cache with a dirty block, or other memory under that name; bus addresses are what
+ * the control partition's are: the same. */
+static u8 *leave(const char *name, u32 word)
+{
+    const u32 bytes = (u32)ALIGN_UP(
+        ROOM_BLOCKS * (CACHE_BLOCK + sizeof(struct cache_block) + sizeof(void *)), PAGE_SIZE);
+    u8 *const at = calloc(1, bytes);
+    struct cache_block *const block = (void *)(at + ROOM_BLOCKS * CACHE_BLOCK);
+
+    io.block[io.blocks++] = (struct io_dma){at, (u64)at, bytes};
+    left = (struct lasting_entry){.at = (u64)at, .pages = (u32)(bytes / PAGE_SIZE), .word = word};
+    snprintf(left.name, sizeof(left.name), "%s", name);
+    memset(at + 3 * CACHE_BLOCK, 'd', CACHE_BLOCK);
+    block[3] = (struct cache_block){.number = 5, .dirty = 0x0f, .writing = 0xf0, .pins = 77};
+    return at;
+}
+
+#define DATA (ESP + 16 * MiB / 512) /* the second partition's first sector */
+
+/* A guest that is no more has left it: it is written back, and all memory comes back. */
+static void test_left(void **state)
+{
+    const u8 *const block = image + DATA * 512 + 5 * CACHE_BLOCK;
+
+    (void)state;
+    (void)leave("web\nide0:2", ROOM_BLOCKS);
+    assert_int_equal(block[0], 0);
+    backing_finish_left();
+    for (u32 i = 0; i < CACHE_BLOCK; i++)
+        assert_int_equal(block[i], 'd');
+    assert_int_equal(io.blocks, 0);
+}
+
+/* No cache's memory, a disk that is not there, a disk in memory: it is given up. */
+static void test_left_otherwise(void **state)
+{
+    static const struct {
+        const char *name;
+        u32 word;
+    } cases[] = {
+        {"web\nide0:2", ROOM_BLOCKS + 5},
+        {"web\nide7:2", ROOM_BLOCKS},
+        {"web", ROOM_BLOCKS},
+        {"web\nmemory:64K", 0},
+        {"\n", 1},
+    };
+
+    (void)state;
+    for (u32 i = 0; i < ARRAY_LEN(cases); i++) {
+        (void)leave(cases[i].name, cases[i].word);
+        backing_finish_left();
+        assert_true(left.at == 0);
+        assert_int_equal(io.blocks, 0);
+    }
+}
+
+/* The guest lives: it reads what was not written yet, of a cache and of a disk in memory. */
+static void test_goes_on(void **state)
+{
+    struct disk *disk;
+    const u8 *at;
+
+    (void)state;
+    (void)leave("web\nide0:2", ROOM_BLOCKS);
+    kept = 0;
+    disk = open_disk("ide0:2");
+    require_byte(disk, 5 * CACHE_BLOCK / 512, 'd');
+    assert_int_equal(kept, 0); /* it lasts already */
+    backing_close(disk);
+    disk = open_disk("ide0:2");
+    assert_int_equal(kept, 1);
+    backing_close(disk);
+    at = leave("web\nmemory:64K", 0);
+    left.pages = 16;
+    disk = open_disk("memory:64K");
+    assert_int_equal(at[3 * CACHE_BLOCK], 'd');
+    require_byte(disk, 3 * CACHE_BLOCK / 512, 'd');
+    backing_close(disk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +428,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rivals, begin, end),
         cmocka_unit_test_setup_teardown(test_refused, begin, end),
         cmocka_unit_test_setup_teardown(test_no_memory, begin, end),
+        cmocka_unit_test_setup_teardown(test_left, begin, end),
+        cmocka_unit_test_setup_teardown(test_left_otherwise, begin, end),
+        cmocka_unit_test_setup_teardown(test_goes_on, begin, end),
     };
 
     return cmocka_run_group_tests(tests, make, clean);

@@ -78,21 +78,37 @@ static void test_errors(void **state)
     free(e);
 }
 
+static u32 asked; /* for the time */
+
+static u64 count_now(struct io_env *env)
+{
+    (void)env;
+    return asked++;
+}
+
 static void test_memory(void **state)
 {
+    static const struct io_env_ops ops = {.now = count_now};
+    static struct io_env env = {.ops = &ops};
     u8 *const memory = calloc(SECTORS, 512);
     struct memory_disk m;
 
     (void)state;
-    assert_int_equal(memory_disk_open(&m, NULL, "ram", memory, SECTORS * 512 - 1, false), OK);
+    assert_int_equal(memory_disk_open(&m, &env, "ram", memory, SECTORS * 512 - 1, false), OK);
     assert_int_equal(m.disk.sectors, SECTORS - 1);
-    assert_int_equal(memory_disk_open(&m, NULL, "ram", memory, SECTORS * 512, false), OK);
+    assert_int_equal(memory_disk_open(&m, &env, "ram", memory, SECTORS * 512, false), OK);
 
     struct load *const l = load_open(&m.disk, 5);
 
+    /* No request keeps others waiting for long, and each is a sign of life. */
+    assert_int_equal(m.disk.sectors_max, MiB / 512);
+    assert_int_equal(m.disk.discard_sectors_max, MiB / 512);
+    assert_int_equal(m.disk.zeroes_sectors_max, MiB / 512);
     l->discards = true;
+    asked = 0;
     load_run(l, 2000);
     assert_int_equal(l->wrong, 0);
+    assert_true(asked >= l->reads + l->writes);
     assert_int_equal(l->flushes, 0); /* there is no volatile cache */
     for (u32 s = 0; s < SECTORS; s++)
         assert_true(load_right(l, memory + (u64)s * 512, s, l->acknowledged[s], false));
@@ -107,7 +123,7 @@ static void test_memory(void **state)
     assert_false(load_busy(l));
     assert_int_equal(disk_submit(&m.disk, &(struct disk_request){.op = DISK_READ}), E_IO);
     load_close(l);
-    assert_int_equal(memory_disk_open(&m, NULL, "ram", memory, 511, false), E_INVAL);
+    assert_int_equal(memory_disk_open(&m, &env, "ram", memory, 511, false), E_INVAL);
     free(memory);
 }
 
