@@ -110,6 +110,7 @@ class Row:
     vcpus: int = 1          # the guest's
     cpus: int = 1           # the emulated machine's
     soak: str = ""          # yes: takes long
+    step: str = ""          # the step that boots it; empty: guest, or guest-soak
     on: str = ""            # KEY,...: keys of lintel.conf that are turned on, beside stats
     keys: str = ""          # KEY=VALUE,...: other keys of lintel.conf
     served: str = ""        # by the control partition: devices, memory
@@ -267,7 +268,7 @@ def guest(report, options):
     side_by_side(report, [partial(run_rows, options=options, name=name, rows=group, seen=seen,
                                   cpus=cpus)
                           for name, cpus, group in boots_of([row for row in rows or ()
-                                                             if not row.soak])])
+                                                             if not row.soak and not row.step])])
     if rows:
         seen.judge(report)
         seen.save(options.build / "measured.json")
@@ -276,7 +277,8 @@ def guest(report, options):
 def guest_soak(report, options):
     """Those that take long."""
     rows = guest_rows(report, options)
-    for name, cpus, group in boots_of([row for row in rows or () if row.soak]):
+    for name, cpus, group in boots_of([row for row in rows or ()
+                                      if row.soak and not row.step]):
         run_rows(report, options, f"{name}-soak", group, Seen(), cpus, SOAK_TIMEOUT)
 
 
