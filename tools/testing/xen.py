@@ -39,7 +39,7 @@ def judge_xen(report, name, count, text):
 def boot(report, options, count):
     """One boot to dom0's userspace and its power-off."""
     name = f"xen {count} vCPU{'s' * (count > 1)}"
-    modules = [(options.guests / "generic" / "vmlinux", DOM0),
+    modules = [(options.guests / "generic" / "vmlinux", f"{DOM0} lintel.cpus={count}"),
                (options.build / "initramfs-test.gz", "initramfs")]
     guest = lintel.Guest("xen", options.guests / "xen" / "xen", MEMORY, cmdline=XEN, vcpus=count,
                          modules=modules)
