@@ -1,5 +1,5 @@
 """Linux guests under Lintel on Bochs with virtio disks and networks: the control partition's, which has them
-from Bochs' IDE disk, its e1000, and memory.  What the guests do is in scenarios.py."""
+from Bochs' IDE disk and its e1000.  What the guests do is in scenarios.py."""
 import os
 import subprocess
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ PARTS = (mkdisk.Part("files", 32, fat=True), mkdisk.Part("root", 32))
 FILE = "guest.img"
 FILE_MIB = 24
 ROOT_OFFSET = 33 << 20
-DISKS = {"vda": "ide1:root", "vdb": f"ide1:files:/{FILE}", "vdc": "memory:24M"}
+DISKS = {"vda": "ide1:root", "vdb": f"ide1:files:/{FILE}"}
 
 
 @dataclass
@@ -103,7 +103,7 @@ def take_file(drive, to):
 
 
 def disk(report, options):
-    """A guest with disks: a partition, a file on FAT, memory; file systems on them over a reboot."""
+    """A guest with disks: a partition, a file on FAT; file systems on them over a reboot."""
     if not built(report, options):
         return
     with machine.RunDirectory("disk") as directory:
