@@ -1,22 +1,13 @@
 /* The memory functions that the compiler calls by name.  String instructions: fast on every
- * CPU with VMX, and no vector registers.  A word at a time, then the rest: an emulator counts
- * each step. */
+ * CPU with VMX, and no vector registers. */
 #include "lib/mem.h"
 #include "lib/types.h"
-
-#if UINTPTR_MAX > UINT32_MAX
-#define WORD "q"
-#else
-#define WORD "l" /* for guests of 32 bits */
-#endif
 
 void *memcpy(void *restrict dst, const void *restrict src, size_t len)
 {
     void *d = dst;
-    size_t words = len / sizeof(uintptr_t), rest = len % sizeof(uintptr_t);
 
-    __asm__ volatile("rep movs" WORD : "+D"(d), "+S"(src), "+c"(words) : : "memory");
-    __asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(rest) : : "memory");
+    __asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(len) : : "memory");
     return dst;
 }
 
@@ -36,11 +27,8 @@ void *memmove(void *dst, const void *src, size_t len)
 void *memset(void *dst, int byte, size_t len)
 {
     void *d = dst;
-    size_t words = len / sizeof(uintptr_t), rest = len % sizeof(uintptr_t);
-    const uintptr_t word = (u8)byte * (uintptr_t)0x0101010101010101ull;
 
-    __asm__ volatile("rep stos" WORD : "+D"(d), "+c"(words) : "a"(word) : "memory");
-    __asm__ volatile("rep stosb" : "+D"(d), "+c"(rest) : "a"(word) : "memory");
+    __asm__ volatile("rep stosb" : "+D"(d), "+c"(len) : "a"(byte) : "memory");
     return dst;
 }
 
