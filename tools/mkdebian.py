@@ -51,7 +51,7 @@ FILES = {
     "etc/hosts": "127.0.0.1 localhost debian\n",
     "etc/fstab": "/dev/vda / ext4 defaults 0 1\n",
     "etc/systemd/system.conf.d/lintel.conf":
-        "[Manager]\nDefaultTimeoutStartSec=1h\nDefaultTimeoutStopSec=1h\n",
+        "[Manager]\nDefaultTimeoutStartSec=1h\nDefaultTimeoutStopSec=1h\nDefaultDeviceTimeoutSec=1h\n",
     "etc/systemd/journald.conf.d/lintel.conf": "[Journal]\nStorage=volatile\n",
 }
 
