@@ -14,6 +14,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,7 +52,7 @@ FILES = {
     "etc/hosts": "127.0.0.1 localhost debian\n",
     "etc/fstab": "/dev/vda / ext4 defaults 0 1\n",
     "etc/systemd/system.conf.d/lintel.conf":
-        "[Manager]\nDefaultTimeoutStartSec=1h\nDefaultTimeoutStopSec=1h\n",
+        "[Manager]\nDefaultTimeoutStartSec=1h\nDefaultTimeoutStopSec=1h\nDefaultDeviceTimeoutSec=1h\n",
     "etc/systemd/journald.conf.d/lintel.conf": "[Journal]\nStorage=volatile\n",
 }
 
@@ -175,6 +176,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", required=True, type=Path, metavar="DIR")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing half made stays
     try:
         if os.geteuid() != 0:
             raise mkimage.ImageError("only root can give the system's files their owners; "
