@@ -168,16 +168,23 @@ static bool only_turns(const struct cpu_share *c, const struct vcpu *v)
     return v->leave == LEAVE_ASLEEP || v->leave == LEAVE_YIELD;
 }
 
+static NOINLINE void look_at_lifetime(struct vcpu *v, u64 now)
+{
+    boundary_runs(v, now);
+    v->turn_ends = MIN(v->turn_ends, v->vm->dies_at);
+    if (now >= v->vm->dies_at)
+        vm_end(v->vm, VM_END_EXPIRED, 0);
+}
+
 static void take_up(struct cpu_share *c, struct vcpu *v)
 {
     vcpu_load(v);
 
     const u64 now = rdtsc();
 
-    boundary_runs(v, now);
-    v->turn_ends = MIN(c->due, v->vm->dies_at);
-    if (now >= v->vm->dies_at)
-        vm_end(v->vm, VM_END_EXPIRED, 0);
+    v->turn_ends = c->due;
+    if (unlikely(v->vm->dies_at != ~0ull))
+        look_at_lifetime(v, now);
     cpu_limit_turn(v->turn_ends, now);
     c->turn_began = now - c->slept; /* what it sleeps in the turn does not count */
 }
