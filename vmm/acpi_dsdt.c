@@ -149,14 +149,21 @@ static void put_processor(struct out *o, u32 uid)
     aml_end(o, device);
 }
 
-static void put_device(struct out *o, const struct device *d)
+static size_t begin_device(struct out *o, const char name[static 4], const char id[static 7],
+                           u8 uid)
 {
     const size_t device = aml_begin(o, AML_EXT_DEVICE);
-    out_text(o, d->name, 4);
+    out_text(o, name, 4);
     aml_name(o, "_HID");
-    aml_eisa_id(o, d->id);
+    aml_eisa_id(o, id);
     aml_name(o, "_UID");
-    aml_byte(o, d->uid);
+    aml_byte(o, uid);
+    return device;
+}
+
+static void put_device(struct out *o, const struct device *d)
+{
+    const size_t device = begin_device(o, d->name, d->id, d->uid);
     put_resources(o, d);
     aml_end(o, device);
 }
@@ -215,12 +222,7 @@ static void put_routing(struct out *o)
 /* The PCI Firmware Specification wants the ECAM area among the resources of the motherboard. */
 static void put_ecam(struct out *o)
 {
-    const size_t device = aml_begin(o, AML_EXT_DEVICE);
-    out_text(o, "ECAM", 4);
-    aml_name(o, "_HID");
-    aml_eisa_id(o, "PNP0C02");
-    aml_name(o, "_UID");
-    aml_byte(o, 1);
+    const size_t device = begin_device(o, "ECAM", "PNP0C02", 1);
     const struct resources r = resources_begin(o);
     out_u8(o, RES_MEMORY32_FIXED);
     out_le(o, FIXED_LEN, 2);
@@ -233,12 +235,7 @@ static void put_ecam(struct out *o)
 
 static void put_pci(struct out *o)
 {
-    const size_t device = aml_begin(o, AML_EXT_DEVICE);
-    out_text(o, "PCI0", 4);
-    aml_name(o, "_HID");
-    aml_eisa_id(o, "PNP0A03");
-    aml_name(o, "_UID");
-    aml_byte(o, 0);
+    const size_t device = begin_device(o, "PCI0", "PNP0A03", 0);
     put_bus_resources(o);
     put_routing(o);
     aml_end(o, device);

@@ -198,5 +198,5 @@ static NOINLINE enum verdict io_special(struct vcpu *v, const struct exit *x)
 
 enum verdict on_io(struct vcpu *v, const struct exit *x)
 {
-    return unlikely(v->special_io) ? io_special(v, x) : io(v, x);
+    return unlikely(v->shares_board) ? io_special(v, x) : io(v, x);
 }

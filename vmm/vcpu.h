@@ -73,7 +73,6 @@ struct vcpu {
     u32 id;
     u64 todo;             /* enum vcpu_todo; atomic */
     bool shares_board;    /* with other vCPUs, or with the control partition */
-    bool special_io;      /* that, or the guest is served */
     struct event pending; /* an exception, or an interrupted delivery to repeat */
     u64 deadline;         /* TSC that the preemption timer was last set for */
     u64 outside; /* the part of it that is not the local APIC's: board, console, its turn */

@@ -166,7 +166,6 @@ err_t vcpu_create(struct vm *vm, u32 id)
         return E_NOMEM;
     v->id = id;
     v->shares_board = vm->config->vcpus > 1 || vm->config->served != CONFIG_SERVED_OFF;
-    v->special_io = v->shares_board;
     v->trace = &this_vmm_cpu()->trace; /* until a CPU loads it */
     v->trace_id = (u16)(vm->id << 8 | id);
     v->trace_exit = (u64)v->trace_id << 16 | TRACE_EXIT;

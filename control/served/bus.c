@@ -59,13 +59,6 @@ static void say_of(void *ctx, const struct pci_device *d, const char *text)
 
 /* ------------------------------------------------------------ the bus */
 
-/* An earlier life may have left some pulled. */
-static void let_lines_go(u32 partition)
-{
-    for (u32 slot = 0; slot < ABI_PCI_LINES; slot++)
-        (void)abi_line(partition, ABI_PCI_LINE(slot), 0);
-}
-
 void bus_init(struct served_bus *b, u32 partition, u32 life, const char *guest)
 {
     static const struct pci_host host = {message, line, mapped, say_of};
@@ -78,7 +71,6 @@ void bus_init(struct served_bus *b, u32 partition, u32 life, const char *guest)
     b->pci.address = b->kept->address;
     host_bridge_init(&b->bridge);
     (void)pci_bus_add(&b->pci, &b->bridge, 0);
-    let_lines_go(partition);
 }
 
 err_t bus_add(struct served_bus *b, struct served_device *d)
@@ -100,7 +92,8 @@ i64 bus_claim(const struct served_bus *b)
         if (result != ABI_OK)
             return result;
     }
-    for (u32 slot = 0; slot < PCI_SLOTS; slot++) /* each line, some more than once */
+    for (u32 slot = 0; slot < ABI_PCI_LINES;
+         slot++) /* as they are, whatever an earlier life has left */
         set_line(b, ABI_PCI_LINE(slot));
     return ABI_OK;
 }

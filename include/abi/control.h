@@ -5,8 +5,8 @@
  * physical addresses, RWX in 2 MiB pages, for as long as it takes to build tables of its own.
  * Interrupts are off, and none ever comes: what happens is told by events.  RDI = address of struct
  * abi_info, RSP = 0.  Its guest-physical addresses are physical ones, for DMA.  When it dies, its
- * next life gets the same memory as the last one has left it, but for the image with its bss, the
- * info page: devices may still write there, and it may have kept something.
+ * next life gets the same memory as the last one has left it, but for the image with its bss and
+ * the info page: devices may still write there, and it may have kept something.
  *
  * What lies in its memory is its own to write: the microkernel believes nothing there but what it
  * asks for, and nothing that it has written itself. */

@@ -59,7 +59,7 @@ static int both_new(void **state)
     assert_int_equal(boundary_enter(&vm), OK);
     partition_add(&vm);
     info->pending[0] = boundary.news = 0;
-    v->special_io = true;
+    v->shares_board = true;
     control_vcpu.todo = 0;
     fake_cpu.wakes = 0;
     return 0;

@@ -92,18 +92,6 @@ static void free_lasting(struct io_env *env, const struct io_dma *dma)
         left.at = 0;
 }
 
-static void transfer(const char *name, const char *mode, u8 *at, size_t len)
-{
-    char path[128];
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    file = fopen(path, mode);
-    assert_non_null(file);
-    assert_int_equal(mode[0] == 'r' ? fread(at, 1, len, file) : fwrite(at, 1, len, file), len);
-    fclose(file);
-}
-
 static int make(void **state)
 {
     (void)state;
@@ -132,8 +120,8 @@ static int begin(void **state)
     static struct io_env_ops ops;
 
     (void)state;
-    transfer("disk", "rb", image, IMAGE);
-    transfer("esp", "rb", image + ESP * 512, 16 * MiB);
+    transfer(folder, "disk", "rb", image, IMAGE);
+    transfer(folder, "esp", "rb", image + ESP * 512, 16 * MiB);
     fake_io_open(&io, NULL);
     ops = *io.env.ops;
     ops.dma_free = free_lasting;
@@ -234,7 +222,7 @@ static void test_content(void **state)
         assert_int_equal(changes(before), memory ? 0 : 8);
     }
     free(before);
-    transfer("esp", "wb", image + ESP * 512, 16 * MiB);
+    transfer(folder, "esp", "wb", image + ESP * 512, 16 * MiB);
     run_tool("cd %s && mcopy -ni esp ::/vm/two.img back && cmp -n 20480 back file && "
              "test $(tr -cd 3 < back | wc -c) = 4096 && test $(wc -c < back) = 100000",
              folder);

@@ -33,18 +33,6 @@ static struct cache cache;
 static struct cache_block block[BLOCKS];
 static struct cache_block *bucket[32];
 
-static void transfer(const char *name, const char *mode, u8 *at, size_t len)
-{
-    char path[128];
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    file = fopen(path, mode);
-    assert_non_null(file);
-    assert_int_equal(mode[0] == 'r' ? fread(at, 1, len, file) : fwrite(at, 1, len, file), len);
-    fclose(file);
-}
-
 static int make(void **state)
 {
     (void)state;
@@ -58,8 +46,8 @@ static int make(void **state)
              folder, IMAGE, ESP);
     image = malloc(IMAGE);
     cached = malloc(BLOCKS * CACHE_BLOCK);
-    transfer("disk", "rb", image, IMAGE);
-    transfer("esp", "rb", image + ESP * 512, 16 * MiB);
+    transfer(folder, "disk", "rb", image, IMAGE);
+    transfer(folder, "esp", "rb", image + ESP * 512, 16 * MiB);
     return 0;
 }
 
@@ -133,7 +121,7 @@ static void test_file(void **state)
     assert_int_equal(source_file(&part, extent, MOST, &esp.disk, &fat, "\\vm\\Guest One.img"), OK);
     assert_int_equal(part.disk.sectors, (1000000 + 511) / 512);
     fill(&part.disk, 'y');
-    transfer("esp", "wb", image + ESP * 512, 16 * MiB);
+    transfer(folder, "esp", "wb", image + ESP * 512, 16 * MiB);
     run_tool(
         "cd %s && /usr/sbin/fsck.vfat -n esp >/dev/null && mcopy -ni esp '::/vm/guest one.img' "
         "back && "
@@ -154,7 +142,7 @@ static void test_partition(void **state)
     for (u64 i = 0; i < IMAGE; i++)
         changed += image[i] == 0xee;
     assert_in_range(changed, part.disk.sectors * 512, part.disk.sectors * 512 + 5000);
-    transfer("disk", "wb", image, IMAGE);
+    transfer(folder, "disk", "wb", image, IMAGE);
     run_tool("cd %s && /usr/sbin/sgdisk -v disk | grep -q 'No problems found'", folder);
     open_disks(); /* the tables are what they were */
 }
