@@ -1,5 +1,7 @@
 /* The registers of a local APIC; see lapic.h.  The state while software-disabled is that of SDM
  * Vol. 3A, "Local APIC State After It Has Been Software Disabled".  Pure. */
+#include "lib/atomic.h"
+#include "lib/mem.h"
 #include "vmm/dev/lapic_icr.h"
 #include "vmm/dev/lapic_registers.h"
 #include "vmm/dev/lapic_state.h"
@@ -62,16 +64,24 @@ u64 lapic_tsc_deadline(struct lapic *l, u64 now)
 
 /* ---- modes ---- */
 
-void lapic_power_up(struct lapic *l, u32 id, u64 base)
+/* All that is its own. */
+static void forget(struct lapic *l)
 {
-    *l = (struct lapic){.base = base,
-                        .id = id,
-                        .dfr = ~0u,
-                        .svr = 0xff,
-                        .deadline = LAPIC_NEVER,
-                        .eoi = LAPIC_NO_VECTOR};
+    memset((char *)l + offsetof(struct lapic, tpr), 0, sizeof(*l) - offsetof(struct lapic, tpr));
+    l->svr = 0xff;
+    l->deadline = LAPIC_NEVER;
+    l->eoi = LAPIC_NO_VECTOR;
     for (unsigned i = 0; i < LVT_COUNT; i++)
         l->lvt[i] = LVT_MASKED;
+}
+
+void lapic_power_up(struct lapic *l, u32 id, u64 base)
+{
+    forget(l);
+    l->base = base;
+    l->id = id;
+    l->ldr = 0;
+    l->dfr = ~0u;
     lapic_mode_changed(l);
 }
 
@@ -100,9 +110,12 @@ void lapic_init(struct lapic *l)
     const bool sipi = l->sipi;
     const u8 vector = l->sipi_vector;
 
-    lapic_power_up(l, l->id, l->base);
+    forget(l);
     l->sipi = sipi;
     l->sipi_vector = vector;
+    if (lapic_mode(l) != LAPIC_X2APIC) /* there it follows from the ID */
+        WRITE_ONCE(l->ldr, 0);
+    WRITE_ONCE(l->dfr, ~0u);
 }
 
 /* ---- registers ---- */

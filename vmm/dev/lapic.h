@@ -22,11 +22,15 @@ enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERFMON, LVT_LINT0, LVT_LINT1, LVT_
 enum lapic_mode { LAPIC_OFF = 0, LAPIC_XAPIC = 2, LAPIC_X2APIC = 3 };
 
 struct lapic {
+    /* Whom messages are for: others read it at any moment, in the middle of an INIT, too.  What
+     * stays the same is never written. */
     u64 base; /* IA32_APIC_BASE */
     u8 mode;  /* enum lapic_mode, of base */
     u32 id;
     u32 id_register; /* as the guest reads it: shifted in xAPIC mode */
-    u32 tpr, ldr, dfr, svr, esr, esr_pending;
+    u32 ldr, dfr;
+    /* Its own. */
+    u32 tpr, svr, esr, esr_pending;
     u32 icr_low, icr_high;
     u32 lvt[LVT_COUNT];
     u64 isr[4], irr[4], tmr[4]; /* bit n of the whole: vector n */
