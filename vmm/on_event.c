@@ -13,7 +13,6 @@
 #define INTR_NMI_UNBLOCKING BIT32(12)
 #define INTR_INJECTABLE     0x80000fffu /* bits 30:12 are reserved at entry */
 #define INTR_VECTOR(info)   ((u8)(info))
-#define BLOCKED_NMI         BIT(3)
 #define QUAL_DEBUG_DR6      (DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3 | DR6_BD | DR6_BS)
 
 /* What the processor did not do because the #DB exited instead of being delivered.
@@ -46,7 +45,7 @@ void event_redeliver(struct vcpu *v, const struct exit *x)
     if (EVENT_TYPE(x->idt_info) == EVENT_TYPE_NMI) { /* injecting it blocks NMIs anew */
         struct guest_state *g = &v->vmx.guest;
 
-        gs_set(g, GS_INTERRUPTIBILITY, gs_get(g, GS_INTERRUPTIBILITY) & ~BLOCKED_NMI);
+        gs_set(g, GS_INTERRUPTIBILITY, gs_get(g, GS_INTERRUPTIBILITY) & ~(u64)VCPU_BLOCKED_BY_NMI);
     }
 }
 
@@ -55,7 +54,7 @@ void event_nmi_unblocked_by_iret(struct vcpu *v, const struct exit *x, bool unbl
     struct guest_state *g = &v->vmx.guest;
 
     if (unblocked && !(x->idt_info & INTR_VALID))
-        gs_set(g, GS_INTERRUPTIBILITY, gs_get(g, GS_INTERRUPTIBILITY) | BLOCKED_NMI);
+        gs_set(g, GS_INTERRUPTIBILITY, gs_get(g, GS_INTERRUPTIBILITY) | VCPU_BLOCKED_BY_NMI);
 }
 
 void event_look_at_the_clock(struct vcpu *v, const struct exit *x)

@@ -10,7 +10,6 @@
 #include "vmm/task.h"
 #include "vmx/qual.h"
 
-#define BLOCKED_NMI    BIT(3)
 #define RIGHTS_OF_BYTE 5u /* of a descriptor */
 
 /* For whom does a fault's error code say EXT: not for an instruction's. */
@@ -140,9 +139,9 @@ static void set_blocking(const struct task_switch *t)
     u64 blocking = gs_get(g, GS_INTERRUPTIBILITY) & ~(u64)VCPU_BLOCKED_BY_INSN;
 
     if (t->source == QUAL_TASK_IRET)
-        blocking &= ~BLOCKED_NMI;
+        blocking &= ~(u64)VCPU_BLOCKED_BY_NMI;
     if ((t->x->idt_info & EVENT_VALID) && EVENT_TYPE(t->x->idt_info) == EVENT_TYPE_NMI)
-        blocking |= BLOCKED_NMI;
+        blocking |= VCPU_BLOCKED_BY_NMI;
     gs_set(g, GS_INTERRUPTIBILITY, blocking);
 }
 

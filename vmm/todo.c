@@ -25,7 +25,6 @@
 
 #define BLOCKED_STI     BIT(0)
 #define BLOCKED_MOV_SS  BIT(1)
-#define BLOCKED_NMI     BIT(3)
 
 /* ------------------------------------------------------------ devices */
 
@@ -169,7 +168,7 @@ static void plan_events(struct vcpu *v)
     const struct irq_view view = {
         .exception = v->pending.info,
         .nmi = v->nmi_pending,
-        .nmi_blocked = blocking & BLOCKED_NMI,
+        .nmi_blocked = blocking & VCPU_BLOCKED_BY_NMI,
         .irq = vcpu_irq_pending(v),
         .iflag = gs_get(g, GS_RFLAGS) & RFLAGS_IF,
         .sti_blocking = blocking & BLOCKED_STI,

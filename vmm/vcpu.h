@@ -156,6 +156,7 @@ void vcpu_raise_event(struct vcpu *v, struct event e);
 void vcpu_raise_page_fault(struct vcpu *v, u64 gva, u32 error);
 
 #define VCPU_BLOCKED_BY_INSN 3u /* interruptibility state: blocking by STI, by MOV SS */
+#define VCPU_BLOCKED_BY_NMI  8u
 #define PENDING_DEBUG_BS     BIT(14)
 
 /* The rest of vcpu_advance(), after it, if there is one. */
