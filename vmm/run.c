@@ -90,6 +90,8 @@ static void end_turn(struct vcpu *v)
 {
     if (v->leave == LEAVE_TURN_OVER || v->leave == LEAVE_YIELD)
         pv_set_preempted(v, true);
+    if (unlikely(v->nmi_in_service))
+        v->nmi_in_service = gs_get(&v->vmx.guest, GS_INTERRUPTIBILITY) & VCPU_BLOCKED_BY_NMI;
     v->left = rdtsc();
     if (v->leave == LEAVE_ENDED)
         v->stats->end = v->left;

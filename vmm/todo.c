@@ -106,6 +106,21 @@ static void inject(struct vcpu *v, struct event e)
     trace(v->trace, TRACE_INJECT, v->trace_id, e.info, e.error, 0);
 }
 
+/* Blocking by NMI begins with an NMI that goes in, and Lintel knows of each.  A processor that says
+ * so of another vCPU keeps the one that ran before it blocked: Bochs 2.7 does, and would do so for
+ * good where the guest has no IRET. */
+static bool nmi_is_blocked(struct vcpu *v)
+{
+    struct guest_state *g = &v->vmx.guest;
+    const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
+
+    if (!(blocking & VCPU_BLOCKED_BY_NMI))
+        return false;
+    if (!v->nmi_in_service)
+        gs_set(g, GS_INTERRUPTIBILITY, blocking & ~(u64)VCPU_BLOCKED_BY_NMI);
+    return v->nmi_in_service;
+}
+
 /* Something goes in, or waits until it can. */
 static bool needs_plan(const struct vcpu *v)
 {
@@ -164,11 +179,12 @@ static void plan_events(struct vcpu *v)
         return;
     }
 
+    const bool nmi_blocked = v->nmi_pending && nmi_is_blocked(v);
     const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
     const struct irq_view view = {
         .exception = v->pending.info,
         .nmi = v->nmi_pending,
-        .nmi_blocked = blocking & VCPU_BLOCKED_BY_NMI,
+        .nmi_blocked = nmi_blocked,
         .irq = vcpu_irq_pending(v),
         .iflag = gs_get(g, GS_RFLAGS) & RFLAGS_IF,
         .sti_blocking = blocking & BLOCKED_STI,
@@ -182,7 +198,10 @@ static void plan_events(struct vcpu *v)
         if (!v->pv.eoi_vector)
             pv_eoi_share(v);
     } else if (plan.inject) {
-        inject(v, v->pending.info ? v->pending : (struct event){.info = plan.inject});
+        const struct event e = v->pending.info ? v->pending : (struct event){.info = plan.inject};
+
+        inject(v, e);
+        v->nmi_in_service |= EVENT_TYPE(e.info) == EVENT_TYPE_NMI;
         if (v->pending.info)
             v->pending = (struct event){0};
         else
@@ -213,7 +232,7 @@ static bool wakes(struct vcpu *v)
 {
     if (v->waits_for_sipi)
         return false;
-    if (v->pending.info || v->nmi_pending)
+    if (v->pending.info || (v->nmi_pending && !nmi_is_blocked(v)))
         return true;
     return (gs_get(&v->vmx.guest, GS_RFLAGS) & RFLAGS_IF) && vcpu_irq_wakes(v);
 }

@@ -24,7 +24,8 @@ static void reset_registers(struct vcpu *v)
     gs_set(g, GS_CR4, CR4_FORCED);
     gs_set(g, GS_CR4_SHADOW, 0);
     v->pending = (struct event){0};
-    v->irq_planned = v->extint_planned = v->nmi_pending = v->triple_fault = false;
+    v->irq_planned = v->extint_planned = v->triple_fault = false;
+    v->nmi_pending = v->nmi_in_service = false;
     if (v->apic_page)
         lapic_page_reset(v->apic_page);
 }

@@ -212,6 +212,15 @@ def spread(options):
           for n in range(4))], cpus=2)
 
 
+def nmis(options):
+    """One whose processors wait for NMIs in HLT, beside one that is in its NMI handler most of the
+    time: what blocks NMIs for the one does not for the other."""
+    ticks = 16 * WINDOW
+    return Scenario("NMIs in two guests", [
+        guest(options, "wakes", "woken", {"memory": "32M", "vcpus": 2}, rounds=200, work=SLICE),
+        hog(options, "hog", ("nmi",), ticks=ticks, each=ticks)])
+
+
 # ---------------------------------------------------------------- small ones
 
 def small(options, name, keys=None, **words):
@@ -244,7 +253,7 @@ SCENARIOS = (
     lambda o: with_one_hog(o, "one hog", ALONE, EACH),
     lambda o: with_one_hog(o, "one hog with two vCPUs", BOTH, EACH),
     lambda o: on_two_cpus(o, 10 * WINDOW),
-    spread, weights, caps, pinned, priorities,
+    spread, weights, caps, pinned, priorities, nmis,
 )
 
 
