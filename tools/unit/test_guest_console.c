@@ -156,7 +156,8 @@ static void test_typed(void **state)
 
 /* ------------------------------------------------------------ two CPUs */
 
-#define SENT 2000000ull
+#define SENT      2000000ull
+#define IN_FLIGHT 64u /* bytes whose stores the sender's processor may hold back: two each */
 
 /* Waits for room, if there is a reader. */
 static void send_all(struct guest_console *shared)
@@ -169,7 +170,7 @@ static void send_all(struct guest_console *shared)
 }
 
 /* Comes and goes.  Whatever a look gives is a run of what was sent, behind all before, up to the
- * last byte.  While it stays nothing is left out, but for a byte that the sender had begun with. */
+ * last byte.  While it stays nothing is left out, but for what was under way when it came. */
 static void test_two_cpus(void **state)
 {
     struct guest_console *shared =
@@ -202,7 +203,7 @@ static void test_two_cpus(void **state)
             guest_console_take(shared, READER_PORT, got);
             next = at + got;
         }
-        assert_true(lost <= 1);
+        assert_true(lost <= IN_FLIGHT);
         guest_console_attend(shared, READER_PORT, false);
         for (u32 i = 0; i < visit % 5; i++)
             (void)usleep(1);
