@@ -100,14 +100,14 @@ def at_once(names, report, options):
     it has ended."""
     def call(name):
         print(f".... {name} begins ({time.strftime('%H:%M:%S')})", flush=True)
-        part = Part()
+        part, start = Part(), time.monotonic()
         take(name, part, options)
-        return name, part
+        return f"{name}, {time.monotonic() - start:.0f} s", part
 
     with ThreadPoolExecutor(LANES) as pool:
         for done in as_completed([pool.submit(call, name) for name in names]):
-            name, part = done.result()
-            report.step(name)
+            what, part = done.result()
+            report.step(what)
             part.tell_all(report)
 
 
