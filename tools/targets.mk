@@ -133,7 +133,7 @@ $(O)/unit-tsan/tsan_%: $(O)/unit-tsan/tools/unit/tsan_%.o $(TSAN_SHARED:%.c=$(O)
 	@$(CLANG) $(TSAN_FLAGS) -o $@ $^ -lpthread
 .SECONDARY: $(TSAN_C:%.c=$(O)/unit-tsan/%.o) $(TSAN_SHARED:%.c=$(O)/unit-tsan/%.o)
 
-$(O)/unit-gcc/policy_tables: $(O)/unit-gcc/tools/policy_tables.o $(O)/unit-gcc/pure.a
+$(O)/unit-gcc/policy_tables: $(patsubst %,$(O)/unit-gcc/tools/%.o,policy_tables put_json) $(O)/unit-gcc/pure.a
 	@$(CC) $(HOST_FLAGS) -o $@ $^
 
 $(O)/unit-gcc/guest_tables: $(O)/unit-gcc/tools/guest_tables.o $(O)/unit-gcc/pure.a
