@@ -2,6 +2,7 @@
  * makes of the sources. */
 #include "abi/trace.h"
 #include "control/shell/table.h"
+#include "tools/device_tables.h"
 #include "tools/put_json.h"
 #include "tools/recorded/bochs_models.h"
 #include "vmm/handlers.h"
@@ -305,6 +306,7 @@ int main(void)
     put_hypercalls();
     put_trace();
     put_shell();
+    put_guest_devices();
     end('}');
     putchar('\n');
     return 0;
