@@ -146,6 +146,7 @@ class Session:
             name = "guest.log" if number == GUEST else f"guest-com{PORTS.index(port) + 1}.log"
             self.streams[number] = Stream(self.path / name)
         self.process = None
+        self._held = []  # files of drives
         self.started = time.monotonic()
         self._monitor = None
         self._debugger = None
@@ -166,6 +167,7 @@ class Session:
     def _start(self):
         self.lane.take()
         image = self.run_directory.own_image(self.machine.image)
+        self._held = [drive.hold() for drive in self.machine.drives if not drive.cdrom]
         if self.machine.emulator != "bochs" and self.machine.debugger:
             self._monitor = Port(self.path / "monitor.log")
         listeners = self.ports + ([self._monitor] if self._monitor else [])
@@ -199,6 +201,8 @@ class Session:
             port.close()
         for stream in self.streams.values():
             stream.log.close()
+        for file in self._held:
+            file.close()
 
     def emulator_log(self, lines=12):
         """The end of what the emulator itself printed."""
