@@ -24,6 +24,9 @@ PAUSE = 2            # seconds between two questions
 TIMEOUT = 1500       # seconds: until all four run, and until they have ended
 DUE = CPUS / (4 * VCPUS)  # of a CPU, for each vCPU: there are 8, all of one weight, whoever sleeps
 LEAST = 0.95 * DUE
+# Bochs 2.7 lets a guest with IF clear have a virtual interrupt when one of the host comes at that
+# moment; the host's are many here, and Linux is not made for that.
+BY_LINTEL = {"apicv": "off"}
 KERNEL = ("console=ttyS0 quiet mitigations=off cryptomgr.notests rodata=off lintel.work "
           f"lintel.cpus={VCPUS}")
 LINUX_IMAGE, MEMTEST_IMAGE = "cloud/vmlinuz", "memtest86+/memtest86+x64.bin"
@@ -54,7 +57,7 @@ def guests(options):
     linux, memtest = options.guests / LINUX_IMAGE, options.guests / MEMTEST_IMAGE
     words = f"modes={','.join(MODES)} each={MODE_TICKS} ticks={10 * SOAK_TICKS}"
     return [*(lintel.Guest(name, linux, "96M", options.build / "initramfs-test.gz", KERNEL,
-                           vcpus=VCPUS, console=f"com{number}")
+                           vcpus=VCPUS, console=f"com{number}", keys=BY_LINTEL)
               for number, name in enumerate(LINUX, start=3)),
             lintel.Guest("memtest", memtest, "6M", cmdline="console=ttyS0", vcpus=VCPUS,
                          on_reboot="end", console="com2"),
