@@ -7,6 +7,7 @@
 #include "vmm/audit.h"
 #include "vmm/bootinfo.h"
 #include "vmm/console.h"
+#include "vmm/control_life.h"
 #include "vmm/cpu_share.h"
 #include "vmm/guests.h"
 #include "vmm/hostmem.h"
@@ -143,6 +144,19 @@ static void act_console(const struct monitor_order *order)
     }
     if (vm->config->console == CONFIG_CONSOLE_NONE) {
         monitor_say("%s has no console; lintel.conf says console = none", name_of(order->arg[0]));
+        return;
+    }
+    monitor_close();
+    console_make_front(vm);
+}
+
+static void act_shell(const struct monitor_order *order)
+{
+    struct vm *vm = control_vm();
+
+    (void)order;
+    if (!vm) {
+        monitor_say("there is no control partition; lintel.conf names its program with `control`");
         return;
     }
     monitor_close();
