@@ -1,9 +1,11 @@
 /* The control partition: what it does, in order. */
 #include "control/guests.h"
+#include "control/log.h"
 #include "control/loop.h"
 #include "control/machine/machine.h"
 #include "control/memory.h"
 #include "control/rt.h"
+#include "control/served/operator.h"
 
 NORETURN void control_main(volatile struct abi_info *at);
 
@@ -15,8 +17,10 @@ void control_main(volatile struct abi_info *at)
     memory_init();
     say("life %u, %llu MiB at 0x%llx", info->life, (unsigned long long)(info->memory_bytes >> 20),
         (unsigned long long)info->memory);
+    log_begin();
     machine_init();
     guests_init();
+    operator_begin();
     loop_poll(info->may_poll);
     loop_run();
 }

@@ -1,8 +1,11 @@
 /* A guest's disk: a virtio-blk in front of what its configuration names. */
 #pragma once
+#include "control/manage/world.h"
 #include "control/served/device.h"
 
 /* `text`: control/disk/backing.h; `guest`: its name, for people.  NULL: it cannot be, and the log
  * says why. */
 struct served_device *disk_open(const char *text, const char *guest, const struct grant *grant,
                                 u32 number, u32 vcpus);
+/* Of a device of that kind. */
+void disk_facts(const struct served_device *d, struct manage_disk *facts);
