@@ -15,9 +15,9 @@ void control_main(volatile struct abi_info *at)
     if (info->magic != ABI_INFO_MAGIC || info->version != ABI_VERSION)
         die("hv.elf has another interface; copy control.elf of the same release");
     memory_init();
+    log_begin();
     say("life %u, %llu MiB at 0x%llx", info->life, (unsigned long long)(info->memory_bytes >> 20),
         (unsigned long long)info->memory);
-    log_begin();
     machine_init();
     guests_init();
     operator_begin();

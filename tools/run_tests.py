@@ -13,7 +13,7 @@ from pathlib import Path
 from emulator.machine import ROOT, EmulatorError
 from testing import (bench, consoles, debian, devices, drivers_pc, four, host, hvc, kills, lab,
                      linux_devices, linux_smp, live, lives, machines, monitor, replay,
-                     scenarios_qemu, smp, together, virtio, xen)
+                     scenarios_qemu, shell, smp, together, virtio, xen)
 from testing.report import Report
 
 STEPS = {
@@ -37,6 +37,7 @@ STEPS = {
     "consoles": consoles.consoles,
     "hvc": hvc.hvc,
     "monitor": monitor.monitor,
+    "shell": shell.shell,
     "disk": linux_devices.disk,
     "network": linux_devices.network,
     "switch": linux_devices.switch,

@@ -36,8 +36,8 @@ static void list(void *context, const struct shell_order *order, struct output *
     }
     output_table_end(out);
     if (order->option[OPTION_list_all].given)
-        output_say(out, "guests that do not run are known to Lintel's monitor alone: Ctrl-\\ and "
-                        "'list' there");
+        output_say(out, "guests that do not run are known to Lintel's monitor alone: 'list' "
+                        "there (Ctrl-\\)");
 }
 
 static const struct output_column stats_columns[] = {

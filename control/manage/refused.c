@@ -1,8 +1,7 @@
 /* See refused.h.  Pure. */
 #include "control/manage/refused.h"
 
-/* "the control partition" WHY; "Ctrl-\ and 'COMMAND GUEST' in Lintel's monitor" MORE.  No command:
- * MORE is all. */
+/* The control partition WHY; MONITOR of Lintel's monitor MORE.  Without MONITOR: WHY; MORE. */
 static const struct {
     enum shell_command command;
     const char *why, *monitor, *more;
@@ -26,7 +25,7 @@ void manage_refuse(void *context UNUSED, const struct shell_order *order, struct
         if (rows[i].command != order->command)
             continue;
         if (rows[i].monitor)
-            output_fail(out, "the control partition %s; Ctrl-\\ and '%s %s' in Lintel's monitor %s",
+            output_fail(out, "the control partition %s; '%s %s' of Lintel's monitor (Ctrl-\\) %s",
                         rows[i].why, rows[i].monitor, order->argument[0].text, rows[i].more);
         else
             output_fail(out, "the control partition %s; %s", rows[i].why, rows[i].more);

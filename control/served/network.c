@@ -81,6 +81,7 @@ void network_facts(const struct served_device *d, struct manage_port *facts)
     lan_facts(s->lan, &s->net.port, facts);
     facts->guest = d->guest;
     facts->name = d->name;
+    facts->received = s->net.counters.received;
     facts->refused += s->net.counters.malformed;
     facts->dropped += s->net.counters.dropped;
 }
