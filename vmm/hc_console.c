@@ -13,8 +13,12 @@
 /* The partition with that console, and its board; NULL: *refusal says why there is none. */
 static struct vm *lock_console(struct vcpu *v, u64 number, i64 *refusal)
 {
-    struct vm *vm = number ? partition_lock_served(number, refusal) : v->vm;
+    struct vm *vm = v->vm;
 
+    if (number)
+        vm = partition_lock_served(number, refusal);
+    else
+        *refusal = ABI_OK;
     if (vm)
         board_share(vm);
     return vm;
