@@ -85,6 +85,7 @@ static void on_event(void *ctx UNUSED)
 {
     static u8 byte;
 
+    loop_forget(on_event, NULL);
     for (u32 i = 0; i < BYTES_A_TURN; i++) {
         if (!send() || abi_console_read(OWN, rt_physical(&byte), 1) != 1)
             return;
