@@ -120,8 +120,8 @@ def picture(shell, options):
     shell.run.wait(timeout=1)
     rows = framebuffer.read_text(shell.run)
     framebuffer.screenshot(shell.run, Path(options.build) / "shell.png")
-    shell.add("is on the screen", any(row.startswith("db ") and "memory:4M" in row for row in rows) and
-              PROMPT.strip() in rows, "\n".join(rows))
+    shell.report.add("shell: is on the screen", any(row.startswith("db ") and "memory:4M" in row for row in rows) and
+                     PROMPT.strip() in rows, log="\n".join(rows))
 
 
 def die(shell, monitor):
