@@ -41,9 +41,9 @@ check-sdm:
 	@echo "  CHECK citations of the SDM"
 	@$(TOOL) tools/check_sdm.py
 
-check-docs: $(O)/unit-gcc/policy_tables
+check-docs: $(TABLES)
 	@echo "  CHECK generated pages"
-	@$(TOOL) tools/gen_docs.py $< --check
+	@$(TOOL) tools/gen_docs.py $^ --check
 
 # comparePointers: the linker's section symbols.  va_end_missing: panic() does not return.
 CPPCHECK_FLAGS := --quiet --error-exitcode=1 --std=c11 --platform=unix64 --inline-suppr -j2 \

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Make the pages of docs/ that show the policy tables: row, tests, ticks.
+"""Make the pages of docs/ that show compiled tables: policies with tests and ticks, devices.
 
-The tables come compiled, out of build/unit-gcc/policy_tables; which tests cover a row is written in
+The tables come compiled, out of programs in build/unit-gcc; which tests cover a row is written in
 tools/coverage.txt, and is checked; ticks are in docs/measured.json, which --take renews.
 """
 import argparse
@@ -11,12 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from coverage import measured, pages, table
+from coverage import devices, measured, pages, table
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("program", type=Path, help="policy_tables")
+    parser.add_argument("programs", type=Path, nargs="+", metavar="PROGRAM",
+                        help="policy_tables, driver_tables: what they print is put together")
     parser.add_argument("--check", action="store_true", help="only say which pages are stale")
     parser.add_argument("--rows", action="store_true",
                         help="only hold the table of coverage against the rows and the tests")
@@ -29,8 +30,10 @@ def main():
     args = arguments()
     if args.take:
         shutil.copyfile(args.take, measured.FILE)
-    tables = json.loads(subprocess.run([args.program.resolve()], check=True,
-                                       stdout=subprocess.PIPE).stdout)
+    tables = {}
+    for program in args.programs:
+        tables |= json.loads(subprocess.run([program.resolve()], check=True,
+                                            stdout=subprocess.PIPE).stdout)
     lines = table.read()
     try:
         table.check(lines, tables)
@@ -41,7 +44,8 @@ def main():
         print(f"{len(lines)} rows")
         return 0
     stale = []
-    for name, text in pages.pages(tables, lines, measured.read()).items():
+    made = {**pages.pages(tables, lines, measured.read()), "devices.md": devices.page(tables)}
+    for name, text in made.items():
         file = table.ROOT / "docs" / name
         if file.is_file() and file.read_text(encoding="utf-8") == text:
             continue

@@ -2,6 +2,8 @@
  * makes of the sources. */
 #include "abi/trace.h"
 #include "control/shell/table.h"
+#include "tools/device_tables.h"
+#include "tools/put_json.h"
 #include "tools/recorded/bochs_models.h"
 #include "vmm/handlers.h"
 #include "vmm/mmio.h"
@@ -15,56 +17,6 @@
 #include <string.h>
 
 #define MODEL "corei7_skylake_x" /* the one that the tests run on */
-
-/* One element of a list, or one member of an object. */
-static const char *separator = "";
-
-static void put_string(const char *s)
-{
-    putchar('"');
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\')
-            putchar('\\');
-        putchar(*s);
-    }
-    putchar('"');
-}
-
-static void put_key(const char *key)
-{
-    fputs(separator, stdout);
-    put_string(key);
-    putchar(':');
-    separator = ",";
-}
-
-static void put_number(const char *key, u64 value)
-{
-    put_key(key);
-    printf("%llu", (unsigned long long)value);
-}
-
-static void put_text(const char *key, const char *value)
-{
-    put_key(key);
-    put_string(value);
-}
-
-static void begin(const char *key, char bracket)
-{
-    if (key)
-        put_key(key);
-    else
-        fputs(separator, stdout);
-    putchar(bracket);
-    separator = "";
-}
-
-static void end(char bracket)
-{
-    putchar(bracket);
-    separator = ",\n";
-}
 
 /* ---------------------------------------------------------------- exits */
 
@@ -120,11 +72,8 @@ static void put_exit(u32 number, const char *name)
     put_text("policy", words_of(row));
     begin("needs", '[');
     for (u32 i = 0; i < ARRAY_LEN(needs); i++)
-        if (row->needs & BIT32(i)) {
-            fputs(separator, stdout);
-            put_string(needs[i]);
-            separator = ",";
-        }
+        if (row->needs & BIT32(i))
+            put_item(needs[i]);
     end(']');
     end('}');
 }
@@ -301,19 +250,6 @@ static void put_event(u32 number, const char *name, const char *a, const char *b
     end('}');
 }
 
-static void put_field(const char *of, const char *name, u64 offset, u64 size)
-{
-    begin(NULL, '{');
-    put_text("of", of);
-    put_text("name", name);
-    put_number("offset", offset);
-    put_number("size", size);
-    end('}');
-}
-
-#define FIELD(of, name)                                                                            \
-    put_field(#of, #name, offsetof(struct of, name), sizeof(((struct of *)0)->name))
-
 static void put_trace(void)
 {
     begin("trace", '[');
@@ -328,17 +264,6 @@ static void put_trace(void)
     FIELD(trace_ring, written), FIELD(trace_ring, record);
     end(']');
 }
-
-/* A row of texts; NULL ends it. */
-static void put_texts(const char *const *pairs)
-{
-    begin(NULL, '{');
-    for (; *pairs; pairs += 2)
-        put_text(pairs[0], pairs[1]);
-    end('}');
-}
-
-#define TEXTS(...) put_texts((const char *const[]){__VA_ARGS__, NULL})
 
 static void put_shell(void)
 {
@@ -381,6 +306,7 @@ int main(void)
     put_hypercalls();
     put_trace();
     put_shell();
+    put_guest_devices();
     end('}');
     putchar('\n');
     return 0;

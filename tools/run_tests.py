@@ -7,14 +7,18 @@ import argparse
 import os
 import signal
 import sys
+import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import groupby
 from pathlib import Path
 
+from emulator.lanes import LANES as LANES_WORD
 from emulator.machine import ROOT, EmulatorError
 from testing import (bench, consoles, debian, devices, drivers_pc, four, host, hvc, kills, lab,
                      linux_devices, linux_smp, live, lives, machines, monitor, replay,
                      scenarios_qemu, shell, smp, together, virtio, xen)
-from testing.report import Report
+from testing.report import LANES, Part, Report
 
 STEPS = {
     "build": host.build,
@@ -63,6 +67,10 @@ STEPS = {
 }
 
 
+# These keep all processors busy by themselves, or need what one before them has made.
+ALONE = {"build", "reproducible", "unit", "tools", "replay", "fuzz", "report"}
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0],
                                      formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -78,24 +86,53 @@ def arguments():
     return parser.parse_args()
 
 
+def take(name, report, options):
+    """One step, with whatever happens in it told to the report."""
+    try:
+        STEPS[name](report, options)
+    except (EmulatorError, OSError) as error:
+        report.add(name, False, str(error))
+    except Exception:  # the other steps are still worth running
+        report.add(name, False, "the test program itself failed", traceback.format_exc())
+
+
+def at_once(names, report, options):
+    """Steps that boot emulators, as many at a time as there are lanes; each tells its results when
+    it has ended."""
+    def call(name):
+        print(f".... {name} begins ({time.strftime('%H:%M:%S')})", flush=True)
+        part, start = Part(), time.monotonic()
+        take(name, part, options)
+        return f"{name}, {time.monotonic() - start:.0f} s", part
+
+    with ThreadPoolExecutor(LANES) as pool:
+        for done in as_completed([pool.submit(call, name) for name in names]):
+            what, part = done.result()
+            report.step(what)
+            part.tell_all(report)
+
+
+def interrupted(number, _):
+    """At once: threads wait for their emulators, which die with us."""
+    print("interrupted", file=sys.stderr, flush=True)
+    os._exit(128 + number)
+
+
 def main():
     options = arguments()
     os.chdir(ROOT)
     options.top = options.guests.parent  # make's B
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    os.environ.setdefault(LANES_WORD, str(LANES))
+    signal.signal(signal.SIGTERM, interrupted)
+    signal.signal(signal.SIGINT, interrupted)
     report = Report()
-    try:
-        for name in options.steps:
+    for alone, names in groupby(options.steps, key=ALONE.__contains__):
+        if not alone:
+            at_once(list(names), report, options)
+            continue
+        for name in names:
             report.step(name)
-            try:
-                STEPS[name](report, options)
-            except (EmulatorError, OSError) as error:
-                report.add(name, False, str(error))
-            except Exception:  # the other steps are still worth running
-                report.add(name, False, "the test program itself failed",
-                           traceback.format_exc())
-    except KeyboardInterrupt:
-        report.add("all steps", False, "interrupted")
+            take(name, report, options)
     return report.finish()
 
 

@@ -83,7 +83,7 @@ struct vcpu {
     u64 eoi_exits[4]; /* the EOI-exit bitmap in the VMCS */
     bool nmi_pending;
     bool nmi_in_service; /* one went in, and the vCPU did not leave its CPU after its end since */
-    bool asleep; /* in HLT, or waits_for_sipi */
+    bool asleep;         /* in HLT, or waits_for_sipi */
     bool waits_for_sipi;
     /* vcpu_prepare() has to look at before each entry; watched is not 0: one of them is set. */
     union {

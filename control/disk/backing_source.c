@@ -43,7 +43,9 @@ static err_t open_memory(const struct opening *o)
                         "the control partition has no %llu KiB in one piece; set control_memory",
                         (unsigned long long)(bytes / KiB));
     s->top = &s->memory.disk;
-    return memory_disk_open(&s->memory, o->env, "memory", s->room.at, bytes, o->t->read_only);
+    TRY(memory_disk_open(&s->memory, o->env, "memory", s->room.at, bytes, o->t->read_only));
+    s->memory.deadly = o->t->deadly;
+    return OK;
 }
 
 /* ------------------------------------------------------------ partitions */

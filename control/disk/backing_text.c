@@ -104,6 +104,8 @@ static err_t take_option(struct reader *r, struct backing_text *t)
     TRY(take(r, ",,", word, sizeof(word), wanted));
     if (strcmp(word, "ro") == 0)
         t->read_only = true;
+    else if (strcmp(word, "deadly") == 0 && t->kind == BACKING_MEMORY)
+        t->deadly = true;
     else if (strncmp(word, CACHE, sizeof(CACHE) - 1) != 0 ||
              !cache_mode_parse(word + sizeof(CACHE) - 1, &t->mode))
         return complain(r, first, wanted);

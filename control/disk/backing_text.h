@@ -6,7 +6,8 @@
  *   ide0::/vm/a      a file on the FAT volume that is the whole disk
  *   memory:64M       zeros in the control partition's memory (K, M, G)
  *
- * and behind it, each after a comma: cache=MODE (cache_mode.h), ro.  Names and paths have no comma.
+ * and behind it, each after a comma: cache=MODE (cache_mode.h), ro; of memory also deadly
+ * (memory.h).  Names and paths have no comma.
  * Pure. */
 #pragma once
 #include "control/disk/cache_mode.h"
@@ -26,6 +27,7 @@ struct backing_text {
     u64 bytes;                    /* of memory: a multiple of KiB, not 0 */
     enum cache_mode mode;         /* writeback if the text says nothing */
     bool read_only;
+    bool deadly; /* of memory */
 };
 
 /* E_INVAL, and `why` says what is wrong at which character, and what would do; else `why` is

@@ -6,6 +6,7 @@
 struct memory_disk {
     struct disk disk;
     u8 *at;
+    bool deadly; /* for tests: a read of its last sector ends the program with a fault */
     struct done_list done;
 };
 

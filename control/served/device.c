@@ -4,7 +4,8 @@
 #include "control/rt.h"
 #include "control/virtio/pci.h"
 
-#define BELL_BYTES 4u
+#define BELL_BYTES    4u
+#define TRUSTED_AFTER 5000u /* ms in one life: what kills at once has done so by then */
 
 static void on_ring(void *ctx)
 {
@@ -43,7 +44,10 @@ void device_bells(const struct served_device *d, u64 at, bool now)
 /* What the last program has kept of it, if there was one. */
 static void go_on(struct served_device *d)
 {
-    const err_t err = virtio_restore(d->v, &d->kept->kept);
+    static const char why[] = "the control partition has died over its work again and again; "
+                              "the device needs a reset";
+    const err_t err = kept_is_deadly(d->kept) ? virtio_restore_failed(d->v, &d->kept->kept, why)
+                                              : virtio_restore(d->v, &d->kept->kept);
 
     if (err == E_INVAL)
         say("partition %u: %s: what was kept of it makes no sense; it begins anew", d->partition,
@@ -62,8 +66,18 @@ void device_begin(struct served_device *d, u32 life, u32 index)
         say("partition %u: %s: no room to keep its state over a crash", d->partition, d->name);
         return;
     }
+    d->began = time_now();
     virtio_use_journals(d->v, d->kept->journal);
+    virtio_use_mark(d->v, kept_mark(), kept_number(d->kept));
     go_on(d);
+}
+
+void device_work(const struct served_device *d)
+{
+    (void)virtio_work(d->v);
+    if (d->kept && d->kept->deaths != 0 && !kept_is_deadly(d->kept) &&
+        time_now() - d->began > time_ms(TRUSTED_AFTER))
+        kept_absolve(d->kept);
 }
 
 void device_end(struct served_device *d)

@@ -25,16 +25,22 @@ struct served_device {
     /* The guest has ended: its back end lets go of the guest's memory, then all of it is freed. */
     void (*close)(struct served_device *d);
     struct kept_device *kept; /* NULL: nothing is */
+    u64 began;                /* TSC: in this life */
     struct served_bell bell[KEPT_QUEUES];
 };
 
 /* Its virtio device stands on a bus. */
 void device_begin(struct served_device *d, u32 life, u32 index);
+/* A round of what is due. */
+void device_work(const struct served_device *d);
 /* What is kept of it is as it is now. */
 static inline void device_keep(const struct served_device *d)
 {
-    if (d->kept)
-        virtio_keep(d->v, &d->kept->kept);
+    if (!d->kept || !d->v->changed)
+        return;
+    virtio_keep(d->v, &d->kept->kept);
+    if (d->v->status == 0) /* its driver has reset it: the rings are others */
+        kept_absolve(d->kept);
 }
 void device_end(struct served_device *d);
 /* Its notify area begins, or ceases, to be at this gpa. */

@@ -8,10 +8,9 @@
 #include "control/virtio/blk.h"
 #include "lib/fmt.h"
 
-#define POOL       32u /* requests under way */
-#define BOUNCE     (64 * KiB)
-#define QUEUES_MAX 4u
-#define WHY_MAX    180u
+#define POOL    32u /* requests under way */
+#define BOUNCE  (64 * KiB)
+#define WHY_MAX 180u
 
 struct served_disk {
     struct served_device device;
@@ -23,7 +22,7 @@ struct served_disk {
 
 #define PAGES (ALIGN_UP(sizeof(struct served_disk), PAGE_SIZE) / PAGE_SIZE)
 
-_Static_assert(QUEUES_MAX <= KEPT_QUEUES, "all of them go on after a crash");
+_Static_assert(DISK_QUEUES_MAX <= KEPT_QUEUES, "all of them go on after a crash");
 
 static void free_all(struct served_disk *s)
 {
@@ -50,7 +49,7 @@ static err_t make(struct served_disk *s, const struct grant *grant, u32 vcpus)
         .name = s->device.name,
         .id = s->device.name,
         .disk = s->disk,
-        .queues = (u16)MIN(vcpus, QUEUES_MAX),
+        .queues = (u16)MIN(vcpus, DISK_QUEUES_MAX),
         .pool = s->pool,
         .pool_size = POOL,
         .bounce = s->bounce,

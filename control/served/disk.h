@@ -3,6 +3,8 @@
 #include "control/manage/world.h"
 #include "control/served/device.h"
 
+#define DISK_QUEUES_MAX 4u /* one for each of the guest's processors, and no more */
+
 /* `text`: control/disk/backing.h; `guest`: its name, for people.  NULL: it cannot be, and the log
  * says why. */
 struct served_device *disk_open(const char *text, const char *guest, const struct grant *grant,

@@ -47,7 +47,7 @@ struct served_device *network_open(const char *text, const char *guest, const st
                                    u32 number)
 {
     struct served_net *const s = memory_pages(PAGES);
-    struct virtio_net_setup setup = {.grant = grant, .pairs = 1};
+    struct virtio_net_setup setup = {.grant = grant, .pairs = NETWORK_PAIRS};
     struct net_text net;
     const char *why = "no memory; a larger control_memory helps";
 

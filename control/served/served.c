@@ -29,7 +29,7 @@ struct served {
 
 void served_init(void)
 {
-    kept_init();
+    kept_init(memory_kept(), MEMORY_KEPT, info->life);
     work_init();
 }
 

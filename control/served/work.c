@@ -62,7 +62,7 @@ static bool work(void)
         if (!is_due(d->v))
             continue;
         any |= d->v->kicked || d->v->given;
-        (void)virtio_work(d->v);
+        device_work(d);
     }
     return any;
 }

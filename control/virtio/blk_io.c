@@ -210,10 +210,9 @@ static void end_bounce(struct blk_request *r, enum io_result result)
     b->bounce_used = r->bounced = false;
 }
 
-static void done(struct disk_request *d, enum io_result result)
+static void end_part(struct blk_request *r, enum io_result result)
 {
-    struct blk_request *const r = CONTAINER_OF(d, struct blk_request, disk);
-    struct virtio_blk *const b = r->blk;
+    const struct virtio_blk *const b = r->blk;
 
     if (b->v.queue[r->queue].enabled)
         end_bounce(r, result);
@@ -229,7 +228,17 @@ static void done(struct disk_request *d, enum io_result result)
         blk_finish(r, VIRTIO_BLK_S_OK);
     else
         go_on_with(r);
+}
+
+static void done(struct disk_request *d, enum io_result result)
+{
+    struct blk_request *const r = CONTAINER_OF(d, struct blk_request, disk);
+    struct virtio_blk *const b = r->blk;
+    const u32 before = virtio_begin_work(&b->v);
+
+    end_part(r, result);
     blk_go_on(b);
+    virtio_end_work(&b->v, before);
 }
 
 void blk_go_on(struct virtio_blk *b)

@@ -110,6 +110,12 @@ void virtio_use_journals(struct virtio_device *v, struct vring_journal *journals
         v->queue[queue].journal = &journals[queue];
 }
 
+void virtio_use_mark(struct virtio_device *v, u32 *mark, u32 number)
+{
+    v->mark = mark;
+    v->number = number;
+}
+
 void virtio_resume_queue(struct virtio_device *v, u16 queue)
 {
     struct virtio_queue *const q = &v->queue[queue];
@@ -214,7 +220,7 @@ static bool work_on(struct virtio_device *v, u16 queue)
 
 bool virtio_work(struct virtio_device *v)
 {
-    const u32 due = v->kicked | v->polled;
+    const u32 due = v->kicked | v->polled, before = virtio_begin_work(v);
 
     v->kicked = 0;
     for (u32 left = due; left != 0; left &= left - 1) {
@@ -226,6 +232,7 @@ bool virtio_work(struct virtio_device *v)
     for (u16 queue = 0; queue < v->queues; queue++)
         if (v->queue[queue].enabled && v->queue[queue].ring.fault.error != VRING_OK)
             broken_queue(v, queue);
+    virtio_end_work(v, before);
     return v->kicked != 0;
 }
 

@@ -11,6 +11,7 @@
 #pragma once
 #include "control/pci/pci.h"
 #include "control/virtio/ring.h"
+#include "lib/atomic.h"
 
 #define VIRTIO_QUEUES_MAX 17u  /* queues of a device: eight pairs and a control queue */
 #define VIRTIO_STATE_MAX  512u /* bytes of a device type that control/virtio/keep.h keeps */
@@ -83,6 +84,8 @@ struct virtio_device {
     void *state; /* what a driver has set in the device type; NULL: nothing */
     u32 state_len;
     bool changed; /* since control/virtio/keep.h has looked */
+    u32 *mark;    /* whose work is being done, in memory that a crash leaves alone; NULL: nowhere */
+    u32 number;   /*   this device there; not 0 */
     struct virtio_counters counters;
 };
 
@@ -99,6 +102,10 @@ void virtio_init(struct virtio_device *v, const struct virtio_type *type,
 /* Where the journals of all queues are, one behind the other: for a device that goes on after a
  * crash. */
 void virtio_use_journals(struct virtio_device *v, struct vring_journal *journals);
+
+/* While this device's work is done, *mark is `number`, which is not 0, so that the next program
+ * knows over whose work this one has died. */
+void virtio_use_mark(struct virtio_device *v, u32 *mark, u32 number);
 
 /* ---- for the event loop ---- */
 
@@ -121,6 +128,17 @@ void virtio_give(struct virtio_device *v, u16 queue, u16 head, u32 written);
 /* A chain's memory is in the hands of a back end, until the release. */
 void virtio_hold(struct virtio_device *v, u16 queue);
 void virtio_release(struct virtio_device *v, u16 queue);
+/* For what is done outside of virtio_work(): from here on it is this device's work.  Returns whose
+ * it was before, for virtio_end_work(): a frame comes in the middle of its sender's work. */
+static inline u32 virtio_begin_work(const struct virtio_device *v)
+{
+    return v->mark ? atomic_xchg(v->mark, v->number) : 0;
+}
+static inline void virtio_end_work(const struct virtio_device *v, u32 before)
+{
+    if (v->mark)
+        store_release(v->mark, before);
+}
 /* The device configuration is another one now: tells the driver. */
 void virtio_config_changed(struct virtio_device *v);
 /* The driver has done what none may do.  The device stops until it is reset. */

@@ -74,7 +74,8 @@ static void restore_pci(struct virtio_device *v, const struct virtio_kept_copy *
     pci_bars_update(d->bus);
 }
 
-err_t virtio_restore(struct virtio_device *v, const struct virtio_kept *kept)
+/* What the driver has set up, without the rings. */
+static err_t restore(struct virtio_device *v, const struct virtio_kept *kept)
 {
     if (kept->latest == 0)
         return E_NOENT;
@@ -95,9 +96,31 @@ err_t virtio_restore(struct virtio_device *v, const struct virtio_kept *kept)
         struct virtio_queue *const q = &v->queue[i];
         q->desc = c->queue[i].desc, q->driver = c->queue[i].driver, q->device = c->queue[i].device;
         q->size = c->queue[i].size, q->vector = c->queue[i].vector;
+    }
+    return OK;
+}
+
+err_t virtio_restore(struct virtio_device *v, const struct virtio_kept *kept)
+{
+    TRY(restore(v, kept));
+    if (v->status == 0)
+        return OK;
+    const struct virtio_kept_copy *const c = &kept->copy[kept->latest - 1];
+    const u32 before = virtio_begin_work(v);
+
+    for (u16 i = 0; i < v->queues; i++)
         if (c->queue[i].enabled)
             virtio_resume_queue(v, i);
-    }
     virtio_resumed(v);
+    virtio_end_work(v, before);
+    return OK;
+}
+
+err_t virtio_restore_failed(struct virtio_device *v, const struct virtio_kept *kept,
+                            const char *why)
+{
+    TRY(restore(v, kept));
+    if (v->status != 0)
+        virtio_broken(v, why);
     return OK;
 }

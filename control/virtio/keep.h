@@ -38,3 +38,7 @@ void virtio_keep(struct virtio_device *v, struct virtio_kept *kept);
  * configuration.  E_NOENT: nothing is kept, the device
  * is as after power-on; E_INVAL: what is kept is of another device or makes no sense, likewise. */
 err_t virtio_restore(struct virtio_device *v, const struct virtio_kept *kept);
+/* The same for a device over whose work programs die: its rings are not looked at.  If it is in use
+ * it needs a reset, and `why` goes to the log; after that it is a device like any other. */
+err_t virtio_restore_failed(struct virtio_device *v, const struct virtio_kept *kept,
+                            const char *why);

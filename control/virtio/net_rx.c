@@ -85,9 +85,9 @@ static void fill(struct virtio_net *n, u16 queue, const struct net_frame *frame,
     n->counters.received++;
 }
 
-bool net_receive(struct net_port *port, const struct net_frame *frame)
+/* False: there is no room. */
+static bool receive(struct virtio_net *n, const struct net_frame *frame)
 {
-    struct virtio_net *const n = CONTAINER_OF(port, struct virtio_net, port);
     struct net_mac address[2]; /* to, from */
     struct buffers b;
     enum taken taken;
@@ -112,4 +112,14 @@ bool net_receive(struct net_port *port, const struct net_frame *frame)
     else if (taken == TOO_SMALL)
         n->counters.dropped++;
     return taken != NO_ROOM;
+}
+
+bool net_receive(struct net_port *port, const struct net_frame *frame)
+{
+    struct virtio_net *const n = CONTAINER_OF(port, struct virtio_net, port);
+    const u32 before = virtio_begin_work(&n->v);
+    const bool taken = receive(n, frame);
+
+    virtio_end_work(&n->v, before);
+    return taken;
 }

@@ -2,9 +2,6 @@
 #include "drivers/io/ps2.h"
 #include "lib/mem.h"
 
-#define DATA_PORT    0x60u
-#define CONTROL_PORT 0x64u
-
 enum { STATUS_FULL = 0x01, STATUS_BUSY = 0x02, STATUS_MOUSE = 0x20, STATUS_BAD = 0xc0 };
 enum {
     READ_CONFIG = 0x20,
@@ -159,8 +156,8 @@ err_t ps2_start(struct ps2 *p, struct io_env *env)
 {
     memset(p, 0, sizeof(*p));
     p->env = env;
-    TRY(env->ops->ports(env, DATA_PORT, 1, &p->data));
-    TRY(env->ops->ports(env, CONTROL_PORT, 1, &p->control));
+    TRY(env->ops->ports(env, PS2_DATA_PORT, 1, &p->data));
+    TRY(env->ops->ports(env, PS2_CONTROL_PORT, 1, &p->control));
     TRY(test_controller(p));
     return test_keyboard(p);
 }

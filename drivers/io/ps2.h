@@ -5,8 +5,10 @@
 #include "drivers/io/env.h"
 #include "drivers/io/scancode.h"
 
-#define PS2_LINE   1u
-#define PS2_EVENTS 64u /* keys that nobody has taken yet; a power of two */
+#define PS2_DATA_PORT    0x60u
+#define PS2_CONTROL_PORT 0x64u
+#define PS2_LINE         1u
+#define PS2_EVENTS       64u /* keys that nobody has taken yet; a power of two */
 
 struct ps2 {
     struct io_env *env;

@@ -34,7 +34,7 @@ CONSOLE_LOG = (b"LINTEL-CONSOLE log", b"LINTEL-GUEST name=")
 LAB_FILE = re.compile(r"^LINTEL-LAB file=\\lintel\\(\S+) bytes=(\d+)\r?$", re.MULTILINE)
 LAB_SERIAL = re.compile(r"^LINTEL-LAB begin\r?\n(.*?)^LINTEL-LAB end bytes=(\d+)\r?$",
                         re.MULTILINE | re.DOTALL)
-LAB_TIMEOUT = 300
+LAB_TIMEOUT = 900
 ESP_OFFSET = "1M"  # of the file system in an image of tools/mkimage.py
 
 BUILD_HINT = "run 'make' first"

@@ -24,6 +24,18 @@ class Drive:
     image: Path = None          # of a CD drive, None: no medium
     cdrom: bool = False
 
+    def hold(self):
+        """Keeps others off the file until what this returns is closed.  Bochs makes a file of its own for
+        that, IMAGE.lock, which it leaves behind when it is killed, and then takes for another Bochs'."""
+        file = open(self.image, "rb")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise EmulatorError(f"{self.image} is another machine's drive; end that one first") from None
+        Path(f"{self.image}.lock").unlink(missing_ok=True)
+        return file
+
 
 @dataclass
 class Machine:

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 from . import bochs, qemu
+from .lanes import Lane
 from .machine import EmulatorError
 
 COM1, COM2, GUEST, COM3, COM4, GUEST_COM3, GUEST_COM4 = range(7)
@@ -134,6 +135,7 @@ class Session:
         consoles = console if isinstance(console, (list, tuple)) else [console] * bool(console)
         self.consoles = {one.port: one for one in consoles}
         self.console = consoles[0] if consoles else None
+        self.lane = Lane(run_directory.path.parent)
         self.watch = {}
         self.poll = None
         self.streams = {number: Port(self.path / f"com{place + 1}.log")
@@ -144,6 +146,7 @@ class Session:
             name = "guest.log" if number == GUEST else f"guest-com{PORTS.index(port) + 1}.log"
             self.streams[number] = Stream(self.path / name)
         self.process = None
+        self._held = []  # files of drives
         self.started = time.monotonic()
         self._monitor = None
         self._debugger = None
@@ -162,7 +165,9 @@ class Session:
         self.close()
 
     def _start(self):
+        self.lane.take()
         image = self.run_directory.own_image(self.machine.image)
+        self._held = [drive.hold() for drive in self.machine.drives if not drive.cdrom]
         if self.machine.emulator != "bochs" and self.machine.debugger:
             self._monitor = Port(self.path / "monitor.log")
         listeners = self.ports + ([self._monitor] if self._monitor else [])
@@ -191,10 +196,13 @@ class Session:
                 pass
             self.process.stdin.close()
             self.process.wait()
+        self.lane.give_back()
         for port in self.ports + ([self._monitor] if self._monitor else []):
             port.close()
         for stream in self.streams.values():
             stream.log.close()
+        for file in self._held:
+            file.close()
 
     def emulator_log(self, lines=12):
         """The end of what the emulator itself printed."""

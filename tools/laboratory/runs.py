@@ -56,8 +56,14 @@ class Bench:
         return lintel.Guest("bench_apic", self.options.build / "guest_tests" / "bench_exits.flat",
                             "32M", cmdline="apic", debug_exit=DEBUG_EXIT_PORT, keys=dict(keys))
 
-    def _boot(self, name, guests, hypervisor, look, cpus=1, cpu_model=""):
+    def _bench_served(self, name, devices=(), keys=()):
+        return lintel.Guest(name, self.options.build / "guest_tests" / f"{name}.flat", "32M",
+                            debug_exit=DEBUG_EXIT_PORT, devices=devices, keys=dict(keys))
+
+    def _boot(self, name, guests, hypervisor, look, cpus=1, cpu_model="", control=False):
         volume = lintel.Volume()
+        if control:
+            volume.add_control(self.options.build / "control.elf")
         for guest in guests:
             volume.add(guest)
         native = hypervisor == "native.elf"
@@ -130,6 +136,18 @@ class Bench:
                          if name != "empty")
         return found
 
+    def served(self):
+        """What the control partition answers: an access, a request to a disk in its memory, a frame
+        from one card to another."""
+        disks = (("disk", "memory:1M"), ("net", "inner"), ("net", "inner"))
+        guests = (self._bench_served("bench_forward", keys=(("served", "devices"),)),
+                  self._bench_served("bench_virtio", disks))
+        found = {}
+        for guest in guests:
+            found.update(readings.bench(self._boot(guest.name, [guest], "hv.elf", self._consoles,
+                                                   control=True)))
+        return found
+
     # ------------------------------------------------------------ the bare machine
 
     def _bare(self, run):
@@ -164,6 +182,8 @@ class Bench:
         hosted["seen_by_guest"].update(self.smp())
         say("guests without virtual-interrupt delivery")
         hosted["seen_by_guest"].update(self.without_delivery())
+        say("guests whose devices the control partition serves")
+        hosted["seen_by_guest"].update(self.served())
         say("Linux on the bare machine")
         bare = self.bare()
         userspace = hosted.pop("userspace")

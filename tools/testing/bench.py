@@ -7,7 +7,7 @@ from laboratory import browser
 from . import host
 from .report import run
 
-BENCH_TIMEOUT = 1200
+BENCH_TIMEOUT = 2400
 VERDICT = re.compile(r"^(ok  |FAIL) (\S+): (.*)$", re.MULTILINE)
 WANTED = ("seen", "costs", "parts", "operations", "boot", "hist-bench_exits", "hist-linux")
 

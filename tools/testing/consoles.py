@@ -7,7 +7,7 @@ from emulator import lintel, machine, session
 from . import host
 from .machines import DEBUG_EXIT_PORT
 
-TIMEOUT = 60
+TIMEOUT = 240
 SOME, MANY = 300, 1500  # lines of a flood (guest_tests/t_talk.c)
 CPUS = 2
 STOPPED = r"^[^\n]*error: guest two stopped: [^\n]*$"

@@ -9,7 +9,7 @@ from . import host
 from .machines import DEBUG_EXIT_PORT, logs
 from .report import side_by_side
 
-TIMEOUT = 120
+TIMEOUT = 360
 MAC = "52:54:00:12:34:56"
 DISK_MIB = 24
 PARTITIONS = (("system", 16, "ef00"), ("data", 4, "8300"))  # name, MiB, type

@@ -1,9 +1,11 @@
 """Four different guests at once, with more vCPUs than the machine has CPUs: two Linux guests that
 compute what is known (tools/guest_init/check_work.c), memtest86+, and one that does in turn what
 harms others (guest_tests/t_hog.c).  None is bound to a CPU.  Lintel's monitor is asked again and
-again what time each vCPU had; in each window every vCPU of the three must have got what is due."""
+again what time each vCPU had; in each window each of the three must have got what is due, and so
+must each of its vCPUs in all."""
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from emulator import lintel, machine, session
 
@@ -124,9 +126,9 @@ def end(run, stopped):
 
 # ---------------------------------------------------------------- what is to be seen
 
-def shares(samples):
-    """(guest, vCPU) -> what part of the time in which it wanted a CPU it had one, in each window.
-    A window most of which it slept says nothing."""
+def windows(samples):
+    """(guest, vCPU) -> in each window: ticks in which it wanted a CPU, and in which it had one.  A
+    window most of which it slept says nothing: None."""
     found = {key: [] for key in samples[0]}
     for before, after in zip(samples, samples[1:]):
         for key, start in before.items():
@@ -134,25 +136,39 @@ def shares(samples):
                 continue
             total = after[key].total - start.total
             wanted = total - (after[key].asleep - start.asleep)
-            if 2 * wanted > total:
-                found[key].append((wanted - (after[key].waited - start.waited)) / wanted)
+            had = wanted - (after[key].waited - start.waited)
+            found[key].append((wanted, had) if 2 * wanted > total else None)
     return found
 
 
+def share(parts):
+    """Of all these ticks; None if they say nothing."""
+    parts = list(filter(None, parts))
+    wanted = sum(part[0] for part in parts)
+    return sum(part[1] for part in parts) / wanted if wanted else None
+
+
 def judge_shares(report, samples, ticks):
+    """Each guest in each window; and each of its vCPUs, which may wait longer for a while where more
+    of them are on one CPU than on the other, in all."""
     ran = age(samples[-1]) - age(samples[0])
     report.add("four guests: run at once", ran >= ticks, f"for {ran} ticks")
-    had = shares(samples)
+    found = windows(samples)
     for name in VICTIMS:
-        for vcpu in range(VCPUS):
-            got = had.get((name, vcpu), [])
-            # memtest86+ does some of its tests with its first processor alone, and in one of them
-            # it waits for minutes.
-            enough = len(got) >= (len(samples) - 1 if name in LINUX else 2)
-            report.add(f"four guests: share of {name}, vCPU {vcpu}",
-                       bool(got) and enough and min(got) >= LEAST,
-                       f"{min(got, default=0):.3f} to {max(got, default=0):.3f} in {len(got)} "
-                       f"windows, due {DUE:.3f}")
+        vcpus = [found.get((name, vcpu), []) for vcpu in range(VCPUS)]
+        got = [one for one in map(share, zip_longest(*vcpus)) if one is not None]
+        # memtest86+ does some of its tests with its first processor alone, and in one of them
+        # it waits for minutes.
+        enough = len(got) >= (len(samples) - 1 if name in LINUX else 2)
+        report.add(f"four guests: share of {name}", enough and min(got) >= LEAST,
+                   f"{min(got, default=0):.3f} to {max(got, default=0):.3f} in {len(got)} "
+                   f"windows, due {DUE:.3f}")
+        for vcpu, parts in enumerate(vcpus):
+            total = share(parts) or 0
+            each = [share([part]) for part in parts if part]
+            report.add(f"four guests: share of {name}, vCPU {vcpu}", total >= LEAST,
+                       f"{total:.3f} in all, {min(each, default=0):.3f} to "
+                       f"{max(each, default=0):.3f}, due {DUE:.3f}")
 
 
 def judge_linux(report, name, text):

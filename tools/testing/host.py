@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,13 +20,16 @@ TOOL_COUNT = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
 TAP_LINE = re.compile(r"^(not )?ok \d+ - (.*)$", re.MULTILINE)
 UNIT_KINDS = (("gcc", "test_*.c"), ("clang", "test_*.c"), ("tsan", "tsan_*.c"))
 WORKERS = 2
+BUILDING = threading.Lock()
 IMAGES = ("BOOTX64.EFI", "hv.elf")
 
 
 def make(report, name, *targets):
-    """Builds targets, going on after errors so that one broken file hides no other."""
-    status, output = run([os.environ.get("MAKE", "make"), "--no-print-directory", "-k",
-                          f"-j{WORKERS}", *targets], BUILD_TIMEOUT)
+    """Builds targets, going on after errors so that one broken file hides no other.  Steps that run
+    at once build one after another."""
+    with BUILDING:
+        status, output = run([os.environ.get("MAKE", "make"), "--no-print-directory", "-k",
+                              f"-j{WORKERS}", *targets], BUILD_TIMEOUT)
     return report.add(name, status == 0, " ".join(targets) if status else "", output)
 
 

@@ -8,7 +8,7 @@ from emulator import lintel, machine, session
 from . import host
 from .machines import DEBUG_EXIT_PORT, TAP_PLAN, TAP_RESULT, logs
 
-TIMEOUT = 120
+TIMEOUT = 360
 LINES = 600
 PASTE = bytes(ord("a") + i % 26 for i in range(1000))
 # What it asks for, and what is typed then.

@@ -1,5 +1,6 @@
 """The control partition is killed again and again (guest_tests/t_killer.c) while guests go on with their
 disks and networks (t_virtio_survivor.c): nothing that they were told is done may be lost."""
+import itertools
 import re
 import struct
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ PARTS = {"first": "ide1:first", "second": "ide1:second,cache=none", "third": "id
 KILLS = re.compile(r"^LINTEL-KILLS null=(\d+) smashed=(\d+) endless=(\d+) slowest=(\d+)\r?$", re.MULTILINE)
 SURVIVED = re.compile(r"^LINTEL-SURVIVOR requests=(\d+) flushes=(\d+) resets=(\d+) longest=(\d+) sent=(\d+) "
                       r"received=(\d+) silence=(\d+) disk=0x([0-9a-f]+)\r?$", re.MULTILINE)
+DEADLY = re.compile(r"^LINTEL-DEADLY ticks=(\d+)\r?$", re.MULTILINE)
+FAILED = "guest deadly: disk0: the control partition has died over its work again and again"
+LIVES = 3                  # that one request may kill (KEPT_DEADLY of control/served/kept.h)
 LEFT = re.compile(r"^LINTEL-LEAVER disk=0x([0-9a-f]+)\r?$", re.MULTILINE)
 DIED = re.compile(r"control partition died: ")
 WORDS = 64                 # of 64 bits
@@ -35,19 +39,23 @@ class Plan:
     kills: int
     cpus: int
     seed: int
+    late: int = LATE
+
+
+def survivors(options, plan):
+    """One for each partition of the disk."""
+    for number, (name, text) in enumerate(PARTS.items()):
+        one = together.guest(options, "virtio_survivor", name, {"memory": "8M"}, seed=plan.seed + number,
+                             ticks=START + plan.kills * EACH + LINGER, late=plan.late, line=number % 2)
+        one.devices = (("disk", text), ("net", "inner"))
+        yield one
 
 
 def guests(options, plan):
-    """The killer, and a survivor for each partition of the disk."""
-    ticks = plan.kills * EACH
-    killer = together.guest(options, "killer", "killer", {"memory": "8M", "served": "devices"},
-                            kills=plan.kills, ticks=ticks, seed=plan.seed, start=START, late=LATE)
-    yield killer
-    for number, (name, text) in enumerate(PARTS.items()):
-        one = together.guest(options, "virtio_survivor", name, {"memory": "8M"}, seed=plan.seed + number,
-                             ticks=START + ticks + LINGER, late=LATE, line=number % 2)
-        one.devices = (("disk", text), ("net", "inner"))
-        yield one
+    """The killer, and survivors."""
+    yield together.guest(options, "killer", "killer", {"memory": "8M", "served": "devices"}, kills=plan.kills,
+                         ticks=plan.kills * EACH, seed=plan.seed, start=START, late=LATE)
+    yield from survivors(options, plan)
 
 
 def leaving(options):
@@ -58,6 +66,14 @@ def leaving(options):
     yield together.guest(options, "killer", "killer", {**keys, "served": "devices"}, kills=1, ticks=1000,
                          loops=1, start=2 * HZ, late=LATE)
     yield leaver
+
+
+def with_deadly(options, plan):
+    """A guest whose request kills each life that looks at it, and two that go on."""
+    deadly = together.guest(options, "virtio_deadly", "deadly", {"memory": "8M"}, start=START)
+    deadly.devices = (("disk", "memory:1M,deadly"),)
+    yield deadly
+    yield from itertools.islice(survivors(options, plan), 2)
 
 
 def sum_of(data):
@@ -79,7 +95,7 @@ def on_disk(drive):
     return sums
 
 
-def judge_survivor(report, name, said, ended, on_medium, log):
+def judge_survivor(report, name, said, ended, on_medium, log, late=LATE):
     """It ended well, went on all the time, and its disk holds what it wrote."""
     found = SURVIVED.search(said)
     text = found[0].strip() if found else f"{ended}"
@@ -87,9 +103,9 @@ def judge_survivor(report, name, said, ended, on_medium, log):
     if not found:
         return
     requests, _, resets, longest, _, received, silence = (int(number) for number in found.groups()[:-1])
-    report.add(f"{name}: goes on", 0 < longest < LATE and requests > 0 and resets > 0,
+    report.add(f"{name}: goes on", 0 < longest < late and requests > 0 and resets > 0,
                f"{requests} requests, {resets} resets, {longest / HZ:.2f} s without", said)
-    report.add(f"{name}: frames come", 0 < silence < LATE and received > 0,
+    report.add(f"{name}: frames come", 0 < silence < late and received > 0,
                f"{received} frames, {silence / HZ:.2f} s without", said)
     report.add(f"{name}: what it flushed is on the disk", on_medium == int(found[8], 16),
                log=said + log)
@@ -128,6 +144,22 @@ def judge_leaver(report, plan, run, outcome, drive):
     report.add(f"{plan.name}: ends", outcome.status == 0, outcome.text, logs(run))
 
 
+def judge_deadly(report, plan, run, outcome, drive):
+    """As many deaths as it takes; then its device alone has failed, until it is reset."""
+    log, said = lintel.strip_controls(run.text(session.COM1)), together.said_by(run, "deadly")
+    found, name = DEADLY.search(said), plan.name
+    ended = {one: (end, int(status)) for one, end, status in lintel.GUEST_LINE.findall(log)}
+    report.add(f"{name}: the guest", ended.get("deadly") == ("debug-exit", 0) and bool(found),
+               found[0].strip() if found else f"{ended.get('deadly')}", said + logs(run))
+    deaths = len(DIED.findall(log))
+    report.add(f"{name}: deaths", deaths == plan.kills, f"{deaths}", log)
+    report.add(f"{name}: says whose device it is", log.count(FAILED) == 1, log=log)
+    for one in ("first", "second"):
+        judge_survivor(report, f"{name}: {one}", together.said_by(run, one), ended.get(one),
+                       on_disk(drive)[one], logs(run), plan.late)
+    report.add(f"{name}: ends", outcome.status == 0, outcome.text, logs(run))
+
+
 def boot(report, options, plan, guests_of=None, judge_it=judge):
     """One boot."""
     if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
@@ -151,11 +183,14 @@ def boot(report, options, plan, guests_of=None, judge_it=judge):
 
 
 def kills(report, options):
-    """The control partition is killed ten times while guests read, write and talk."""
+    """The control partition is killed ten times while guests read, write and talk; by a guest that leaves;
+    by a request again and again."""
+    by_request = Plan("kills, by one's request", LIVES, 1, 1, LIVES * LATE)
     side_by_side(report, [
         lambda part: boot(part, options, Plan("kills", 10, 1, 1)),
         lambda part: boot(part, options, Plan("kills, a guest leaves", 1, 2, 1), leaving(options),
-                          judge_leaver)])
+                          judge_leaver),
+        lambda part: boot(part, options, by_request, with_deadly(options, by_request), judge_deadly)])
 
 
 def soak(report, options):

@@ -10,7 +10,7 @@ from .machines import boot_linux
 TEST = (("cloud", 2, 1), ("cloud", 4, 2))  # kernel, vCPUs, CPUs of the emulated machine
 KERNELS, VCPUS, CPUS = ("cloud", "generic"), (1, 2, 4, 8), (1, 2, 4)
 GRID = tuple(itertools.product(KERNELS, VCPUS, CPUS))
-TIMEOUT, SOAK_TIMEOUT = 600, 3600
+TIMEOUT, SOAK_TIMEOUT = 1500, 3600
 REBOOTS = 10
 REBOOTED = (("cloud", 4, 2), ("generic", 2, 1))
 

@@ -9,7 +9,7 @@ from .machines import COUNTERS, DEBUG_EXIT_PORT, logs
 
 KEY = b"\x14"
 PICTURES = 3  # that are waited for
-TIMEOUT = 120
+TIMEOUT = 360
 PICTURE = re.compile(r"\x1b\[H(.*?)\x1b\[J", re.DOTALL)
 REASON = re.compile(r"^([A-Z_]+) +(\d+) +([\d.]+)% +(\d+) +([\d.]+)%$", re.MULTILINE)
 TIMES = re.compile(r"guest +([\d.]+)% .*Lintel +([\d.]+)% .*waiting +([\d.]+)% .*others +([\d.]+)%")

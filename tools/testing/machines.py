@@ -38,10 +38,10 @@ LEDGER_LIMITS = {"boot": 90000, "timer_tick": 5, "context_switch": 0.25, "page_f
 
 GUESTS_A_BOOT = 40  # lintel.conf takes CONFIG_GUESTS_MAX, and a log has its length
 DEBUG_EXIT_PORT = 0xF4
-GUESTS_TIMEOUT = 600
+GUESTS_TIMEOUT = 1500
 SOAK_TIMEOUT = 3600
-LINUX_TIMEOUT = 240
-REFUSAL_TIMEOUT = 120
+LINUX_TIMEOUT = 720
+REFUSAL_TIMEOUT = 360
 # What OVMF shows once the boot application has returned to it.
 FIRMWARE_AGAIN = r"UEFI Interactive Shell|Shell>|Boot Manager|Device Manager|Press any key"
 

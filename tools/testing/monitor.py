@@ -8,7 +8,7 @@ from . import host
 from .consoles import CPUS, talker
 
 KEY = b"\x1c"
-TIMEOUT = 60
+TIMEOUT = 240
 PROMPT = r"lintel> $"
 ROW = r"^{} +\d+ (\w+) +\d+ (\S+) +\d+M"
 FOR_EVER = 10**15  # ticks

@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 TAIL_LINES = 60
-LANES = 2  # emulators at a time: each takes one processor
+LANES = 2  # emulators at a time: each takes one processor (emulator/lanes.py)
 
 
 class Report:
@@ -65,6 +65,11 @@ class Part(Report):
     def tell_log(report, log):
         report.show(log)
 
+    def tell_all(self, report):
+        """What was kept, to another report."""
+        for tell, *words in self.kept:
+            tell(report, *words)
+
 
 def side_by_side(report, jobs):
     """Calls each job with a report, LANES of them at a time; the results come in the jobs' order.
@@ -79,8 +84,7 @@ def side_by_side(report, jobs):
 
     with ThreadPoolExecutor(LANES) as pool:
         for part in pool.map(call, jobs):
-            for tell, *words in part.kept:
-                tell(report, *words)
+            part.tell_all(report)
             if part.error:
                 raise part.error
 

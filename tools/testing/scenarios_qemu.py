@@ -10,7 +10,7 @@ from .report import run
 
 KERNEL = "cloud/vmlinuz"
 INITRAMFS = "initramfs-storage.gz"
-TIMEOUT = 180
+TIMEOUT = 540
 DISK_BYTES = 32 << 20
 SERVED_BYTES = 1 << 20
 PEERS = ("10.77.0.1", "10.77.0.2")

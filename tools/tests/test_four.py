@@ -1,7 +1,8 @@
 """The judge of four guests at once: shares out of samples, and what memtest86+'s screen says."""
 import unittest
 
-from testing.four import STATUS, TIMES, WORK, Times, age, shares
+from testing.four import STATUS, TIMES, WORK, Times, age, judge_shares, share, windows
+from testing.report import Part
 
 
 class Shares(unittest.TestCase):
@@ -10,19 +11,44 @@ class Shares(unittest.TestCase):
     def test_who_sleeps_wants_none(self):
         """Half of a window asleep, a quarter of the rest on a CPU."""
         samples = [{("a", 0): Times(1000, 100, 50)}, {("a", 0): Times(2000, 500, 500)}]
-        self.assertEqual(shares(samples), {("a", 0): [0.25]})
+        self.assertEqual(windows(samples), {("a", 0): [(600, 150)]})
+        self.assertEqual(share([(600, 150)]), 0.25)
 
     def test_windows_are_apart(self):
         """A bad window is not made up for by a good one."""
         samples = [{("a", 0): Times(total, 0, waited)} for total, waited in
                    ((0, 0), (100, 0), (200, 90))]
-        self.assertEqual(shares(samples), {("a", 0): [1.0, 0.1]})
+        self.assertEqual(windows(samples), {("a", 0): [(100, 100), (100, 10)]})
 
     def test_a_window_asleep_says_nothing(self):
         """Nor does a vCPU that is gone."""
         samples = [{("a", 0): Times(0, 0, 0), ("b", 0): Times(0, 0, 0)},
                    {("a", 0): Times(100, 60, 40)}]
-        self.assertEqual(shares(samples), {("a", 0): [], ("b", 0): []})
+        self.assertEqual(windows(samples), {("a", 0): [None], ("b", 0): []})
+        self.assertIsNone(share([None]))
+        self.assertEqual(share([None, (10, 5)]), 0.5)
+
+    @staticmethod
+    def judged(linux1):
+        """The names of what failed, with (total, waited) of linux1's vCPUs at each sample; the others
+        have all that they want."""
+        others = {(name, vcpu): (0.0,) * len(linux1) for name in ("linux2", "memtest")
+                  for vcpu in (0, 1)}
+        samples = [{**{key: Times(100 * n, 0, 0) for key in others},
+                    **{("linux1", vcpu): Times(100 * n, 0, waited)
+                       for vcpu, waited in enumerate(sample)}} for n, sample in enumerate(linux1)]
+        part = Part()
+        judge_shares(part, samples, 100)
+        return [result[0] for tell, *result in part.kept if tell == Part.tell and not result[1]]
+
+    def test_judged(self):
+        """A vCPU may wait in a window if its guest does not, and its guest in none."""
+        self.assertEqual(self.judged([(0, 0), (70, 70), (140, 140)]), [])
+        self.assertEqual(self.judged([(0, 0), (80, 60), (140, 140)]), [])
+        self.assertEqual(self.judged([(0, 0), (80, 80), (140, 140)]),
+                         ["four guests: share of linux1"])
+        self.assertEqual(self.judged([(0, 0), (80, 60), (160, 120)]),
+                         ["four guests: share of linux1, vCPU 0"])
 
     def test_age(self):
         """Of the oldest."""

@@ -51,6 +51,9 @@ static void test_options(void **state)
     assert_true(t.read_only && t.mode == CACHE_UNSAFE);
     assert_int_equal(backing_parse("ide1,cache=writethrough", &t, why, sizeof(why)), OK);
     assert_int_equal(t.mode, CACHE_WRITETHROUGH);
+    assert_false(t.deadly);
+    assert_int_equal(backing_parse("memory:1M,deadly", &t, why, sizeof(why)), OK);
+    assert_true(t.deadly && !t.read_only);
 }
 
 static void test_refused(void **state)
@@ -69,6 +72,7 @@ static void test_refused(void **state)
         {"ide0,ro,cahce=none", "character 9:", "an option is"},
         {"ide0,cache=", "character 6:", "an option is"},
         {"ide0,cache=none2", "character 6:", "an option is"},
+        {"ide0,deadly", "character 6:", "an option is"}, /* memory alone */
         {"memory", "character 7:", "memory wants a size"},
         {"memory:", "character 8:", "a size is"},
         {"memory:64", "character 8:", "a size is"},

@@ -139,6 +139,79 @@ static void test_memory_gone(void **state)
                         "disk: a queue cannot go on after a restart; the device needs a reset");
 }
 
+/* Programs die over its work: it fails, with its rings as they are, until its driver resets it. */
+static void test_failed(void **state)
+{
+    static const char why[] = "it kills";
+    u32 mark = 0;
+
+    (void)state;
+    attach(512, NULL);
+    memset(&kept, 0, sizeof(kept));
+    virtio_use_journals(&blk.v, journals);
+    start(ALL);
+    virtio_keep(&blk.v, &kept);
+    grant.ranges = 0; /* a look at a ring would be noticed */
+    fake_bus_init(&f);
+    plug_in();
+    virtio_use_mark(&blk.v, &mark, 7);
+    assert_int_equal(virtio_restore_failed(&blk.v, &kept, why), OK);
+    assert_int_equal(blk.v.status, 15 | VIRTIO_STATUS_NEEDS_RESET);
+    assert_string_equal(f.said, "disk: it kills");
+    assert_int_equal(f.messages, 1); /* of the configuration */
+    virtio_kick_all(&blk.v);
+    assert_false(virtio_work(&blk.v));
+    virtio_keep(&blk.v, &kept);
+    assert_int_equal(restored(), OK); /* and the next life has it so, too */
+    assert_int_equal(blk.v.status, 15 | VIRTIO_STATUS_NEEDS_RESET);
+    SET_COMMON(&d, device_status, 0);
+    assert_int_equal(blk.v.status, 0);
+    virtio_keep(&blk.v, &kept);
+    fake_bus_init(&f);
+    plug_in();
+    assert_int_equal(virtio_restore_failed(&blk.v, &kept, why), OK); /* nothing to fail */
+    assert_int_equal(blk.v.status, 0);
+    assert_int_equal(f.says, 0);
+    memset(&kept, 0, sizeof(kept));
+    assert_int_equal(virtio_restore_failed(&blk.v, &kept, why), E_NOENT);
+}
+
+static u32 mark, seen_mark;
+
+static err_t look_at_mark(struct disk *disk_below, struct disk_request *r)
+{
+    seen_mark = mark;
+    return fake_submit(disk_below, r);
+}
+
+/* The mark names the device while its requests are looked at, and when one is done and another goes
+ * on in its place; then whoever it was before again. */
+static void test_mark(void **state)
+{
+    struct disk_ops ops;
+
+    (void)state;
+    attach(512, NULL);
+    ops = *disk.disk.ops;
+    ops.submit = look_at_mark;
+    disk.disk.ops = &ops;
+    disk.disk.depth = 1;
+    virtio_use_mark(&blk.v, &mark, 7);
+    start(ALL);
+    mark = 3;
+    seen_mark = 0;
+    while (disk.refused == 0) {
+        submit();
+        (void)virtio_work(&blk.v);
+        assert_int_equal(mark, 3);
+    }
+    assert_int_equal(seen_mark, 7);
+    seen_mark = 0;
+    (void)disk_poll(&disk.disk);
+    assert_int_equal(seen_mark, 7);
+    assert_int_equal(mark, 3);
+}
+
 static void test_net(void **state)
 {
     static struct virtio_net net;
@@ -170,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crashes), cmocka_unit_test(test_turns),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_memory_gone),
+        cmocka_unit_test(test_failed),  cmocka_unit_test(test_mark),
         cmocka_unit_test(test_net),
     };
 
