@@ -65,8 +65,8 @@ PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c vmm/load/*.c)) vmm/board.c vmm/p
           drivers/platform/acpi.c arch/x86_64/lib/fmt.c arch/x86_64/lib/log_ring.c
 PURE_C += vmx/exit_name.c vmm/ledger.c vmm/dashboard.c vmm/idalloc.c vmm/guest_console.c vmm/monitor_parse.c vmm/lives.c
 # The control partition's modules that know no hardware.
-CONTROL_C := $(sort $(wildcard $(foreach d,disk guest net pci shell virtio,control/$d/*.c)))
-PURE_C += $(CONTROL_C) control/served/device_text.c control/served/kept.c vmm/policy/devices.c control/pages.c control/lasting.c control/scratch.c control/machine/lines.c
+CONTROL_C := $(sort $(wildcard $(foreach d,disk guest manage net pci shell virtio,control/$d/*.c)))
+PURE_C += $(CONTROL_C) control/served/device_text.c control/served/kept.c vmm/policy/devices.c control/pages.c control/lasting.c control/said.c control/scratch.c control/machine/lines.c
 # Drivers of real devices: linked into programs beside the hypervisor, never into hv.elf.
 IO_C   := $(sort $(wildcard drivers/io/*.c))
 PURE_C += $(IO_C)

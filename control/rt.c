@@ -67,6 +67,13 @@ static void catch_exceptions(void)
 
 #define LINKED 0xffffffff80000000ull
 
+static struct said *kept;
+
+void rt_keep(struct said *said)
+{
+    kept = said;
+}
+
 u64 rt_physical(const volatile void *p)
 {
     return (u64)p >= LINKED ? (u64)p - LINKED + info->image : (u64)p;
@@ -81,7 +88,10 @@ void say(const char *format, ...)
     va_start(args, format);
     len = fmt_vbuf(line, sizeof(line), format, args);
     va_end(args);
-    (void)abi_log(rt_physical(line), MIN(len, sizeof(line) - 1));
+    len = MIN(len, sizeof(line) - 1);
+    if (kept)
+        said_add(kept, line, len);
+    (void)abi_log(rt_physical(line), len);
 }
 
 u64 time_now(void)

@@ -3,6 +3,7 @@
 #pragma once
 #include "abi/control.h"
 #include "abi/hypercall.h"
+#include "control/said.h"
 #include "lib/types.h"
 
 /* The info page; it stays where it is. */
@@ -17,6 +18,9 @@ u64 rt_physical(const volatile void *p);
 
 /* One line of Lintel's log, cut off at 199 characters. */
 NOINLINE void say(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* What is said goes there, too. */
+void rt_keep(struct said *said);
 
 /* TSC. */
 u64 time_now(void);

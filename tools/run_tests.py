@@ -17,7 +17,7 @@ from emulator.lanes import LANES as LANES_WORD
 from emulator.machine import ROOT, EmulatorError
 from testing import (bench, consoles, debian, devices, drivers_pc, four, host, hvc, kills, lab,
                      linux_devices, linux_smp, live, lives, machines, monitor, replay,
-                     scenarios_qemu, smp, together, virtio, xen)
+                     scenarios_qemu, shell, smp, together, virtio, xen)
 from testing.report import LANES, Part, Report
 
 STEPS = {
@@ -41,6 +41,7 @@ STEPS = {
     "consoles": consoles.consoles,
     "hvc": hvc.hvc,
     "monitor": monitor.monitor,
+    "shell": shell.shell,
     "disk": linux_devices.disk,
     "network": linux_devices.network,
     "switch": linux_devices.switch,

@@ -136,9 +136,15 @@ static void tx(void *ctx, u8 byte)
         record_tx(byte, due, deadline);
 }
 
+/* The control partition's is shown when somebody asks for it, and never comes up by itself. */
+static bool waits_its_turn(const struct vm *vm)
+{
+    return vm->id != VM_CONTROL;
+}
+
 static bool is_free_for(u32 n, const struct vm *vm)
 {
-    return !front[n] && (!kept_for[n] || kept_for[n] == vm->id + 1);
+    return !front[n] && (kept_for[n] ? kept_for[n] == vm->id + 1 : waits_its_turn(vm));
 }
 
 void console_attach(struct vm *vm, struct board_host *host)
@@ -153,7 +159,8 @@ void console_attach(struct vm *vm, struct board_host *host)
     vm->console.outlet[READER_PORT] = port;
     vm->console.outlet[READER_SCREEN] = on_screen;
     *host = (struct board_host){.ctx = vm, .tx = tx, .tx_room = tx_room};
-    connected[connections++] = vm;
+    if (waits_its_turn(vm))
+        connected[connections++] = vm;
     due = deadline = urgent = 0;
     for (u32 n = 0; n < OUTLETS; n++) {
         if (!wants(vm, n))
@@ -161,7 +168,7 @@ void console_attach(struct vm *vm, struct board_host *host)
         if (is_free_for(n, vm)) {
             kept_for[n] = 0;
             give(n, vm);
-        } else {
+        } else if (waits_its_turn(vm)) {
             log_info("guest %s: its console waits behind another guest's", vm->config->name);
         }
     }

@@ -13,7 +13,8 @@ struct vm;
 void console_init(const struct boot_info *info);
 
 /* Connects a guest's COM1 as its configuration says: fills the board's callbacks, whose context is
- * the guest. */
+ * the guest.  The control partition is in front where it was when its last life ended, and else
+ * from console_make_front() on. */
 void console_attach(struct vm *vm, struct board_host *host);
 /* Sends what is left of the guest's output where it is in front, and gives these outlets to the
  * guests that wait for them, or back to the log.  comes_back: they are kept for a guest of the same

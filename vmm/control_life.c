@@ -9,6 +9,7 @@
 #include "vmm/audit.h"
 #include "vmm/bootinfo.h"
 #include "vmm/boundary.h"
+#include "vmm/console.h"
 #include "vmm/control_image.h"
 #include "vmm/device_irq.h"
 #include "vmm/gmem.h"
@@ -43,7 +44,7 @@ static struct config_guest config = {
     .weight = SCHED_WEIGHT_DEFAULT,
     .paravirt = CONFIG_OFF,
     .apicv = CONFIG_APICV_OFF,
-    .console = CONFIG_CONSOLE_NONE,
+    .console = CONFIG_CONSOLE_AUTO,
 };
 
 static const char *const reasons[] = {
@@ -60,6 +61,11 @@ static const char *const reasons[] = {
 bool control_exists(void)
 {
     return bootinfo()->control_base != 0;
+}
+
+struct vm *control_vm(void)
+{
+    return control.vm;
 }
 
 static u64 ms(u64 n)
@@ -113,6 +119,7 @@ static void make(u64 at)
         hostmem_pages_free(vm, sizeof(*vm));
         log_error("control partition: it cannot be made; nothing is served");
         boundary_close(true);
+        console_forget(VM_CONTROL);
         return;
     }
     control.vm = vm;
@@ -155,7 +162,7 @@ void control_look_after(void)
     if (!control.stopping)
         log_error("control partition died: %s; life %u ends", reasons[vm->end], control.life);
     log_info("control partition: bus mastering of %u devices switched off", pci_stop_masters());
-    vm_disconnect(vm, false);
+    vm_disconnect(vm, !control.stopping);
     if (control.stopping)
         stats_report(vm->vcpu[0], false);
     audit(vm);

@@ -3,8 +3,12 @@
 #pragma once
 #include "lib/types.h"
 
+struct vm;
+
 /* The configuration names a program for it, which was loaded. */
 bool control_exists(void);
+/* NULL: it does not live. */
+struct vm *control_vm(void);
 /* Makes it, once, before the first guest. */
 void control_begin(void);
 /* If it has ended: says so, gives its memory back, and starts it again unless control_stop() asked

@@ -1,5 +1,6 @@
 /* The hypercalls by which a guest has a console at the control partition: it is the one of its COM1
- * (vmm/guest_console.h), whose two queues stand under the lock of the guest's board. */
+ * (vmm/guest_console.h), whose two queues stand under the lock of the guest's board.  The control
+ * partition has one, too, by the number 0. */
 #include "vmm/hc_console.h"
 #include "vmm/boundary.h"
 #include "vmm/console.h"
@@ -8,6 +9,27 @@
 #include "vmm/partition.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/wake.h"
+
+/* The partition with that console, and its board; NULL: *refusal says why there is none. */
+static struct vm *lock_console(struct vcpu *v, u64 number, i64 *refusal)
+{
+    struct vm *vm = v->vm;
+
+    if (number)
+        vm = partition_lock_served(number, refusal);
+    else
+        *refusal = ABI_OK;
+    if (vm)
+        board_share(vm);
+    return vm;
+}
+
+static void unlock_console(const struct vcpu *v, struct vm *vm)
+{
+    spin_unlock(&vm->lock);
+    if (vm != v->vm)
+        partition_unlock();
+}
 
 i64 hc_console_write(struct vcpu *v, const struct hc_args *args)
 {
@@ -20,14 +42,12 @@ i64 hc_console_write(struct vcpu *v, const struct hc_args *args)
         return ABI_EINVAL;
     if (gmem_read(v->vm, (gpa_t){args->a[1]}, bytes, len) != OK)
         return ABI_EFAULT;
-    vm = partition_lock_served(args->a[0], &result);
+    vm = lock_console(v, args->a[0], &result);
     if (!vm)
         return result;
-    board_share(vm);
     for (result = 0; result < (i64)len && !guest_console_is_full(&vm->console); result++)
         console_put(vm, bytes[result]);
-    spin_unlock(&vm->lock);
-    partition_unlock();
+    unlock_console(v, vm);
     return result;
 }
 
@@ -44,23 +64,19 @@ i64 hc_console_read(struct vcpu *v, const struct hc_args *args)
         return ABI_EINVAL;
     if (!gmem_is_ram(v->vm, to, len)) /* before anything is taken */
         return ABI_EFAULT;
-    vm = partition_lock_served(args->a[0], &refusal);
+    vm = lock_console(v, args->a[0], &refusal);
     if (!vm)
         return refusal;
-    board_share(vm);
     while (count < len && vm->console.event && guest_console_get(&vm->console, &bytes[count]))
         count++;
-    spin_unlock(&vm->lock);
-    partition_unlock();
+    unlock_console(v, vm);
     return gmem_write(v->vm, to, bytes, count) == OK ? (i64)count : ABI_EFAULT;
 }
 
-/* With the partition's lock. */
+/* With the locks. */
 static void bind(struct vm *vm, u32 event)
 {
-    board_share(vm);
     WRITE_ONCE(vm->console.event, event);
-    spin_unlock(&vm->lock);
     if (event)
         event_post(event); /* there may be something already */
     else
@@ -73,14 +89,13 @@ i64 hc_console_events(struct vcpu *v, const struct hc_args *args)
     i64 refusal;
     struct vm *vm;
 
-    (void)v;
     if (port >= ABI_EVENTS || (port < ABI_EVENT_FIRST && port != 0))
         return ABI_EINVAL;
-    vm = partition_lock_served(args->a[0], &refusal);
+    vm = lock_console(v, args->a[0], &refusal);
     if (!vm)
         return refusal;
     bind(vm, (u32)port);
-    partition_unlock();
+    unlock_console(v, vm);
     return ABI_OK;
 }
 
@@ -93,8 +108,10 @@ void hc_console_drop_all(void)
 
         if (!vm)
             continue;
+        board_share(vm);
         if (vm->console.event)
             bind(vm, 0);
+        spin_unlock(&vm->lock);
         partition_unlock();
     }
 }

@@ -33,6 +33,8 @@ static void describe(const struct vm *vm, u32 life, struct abi_partition *p)
         .vcpus = vm->vcpus,
         .life = life,
         .memory = vm->config->memory,
+        .exits = vm_exits(vm),
+        .paused = READ_ONCE(vm->paused) && !READ_ONCE(vm->unadmitted),
     };
     memcpy(p->name, vm->config->name, strnlen(vm->config->name, sizeof(p->name) - 1));
     memcpy(p->devices, vm->config->devices, sizeof(p->devices));

@@ -7,6 +7,7 @@
 #include "vmm/audit.h"
 #include "vmm/bootinfo.h"
 #include "vmm/console.h"
+#include "vmm/control_life.h"
 #include "vmm/cpu_share.h"
 #include "vmm/guests.h"
 #include "vmm/hostmem.h"
@@ -53,15 +54,6 @@ static struct exit_times times_of(const struct vm *vm, u64 now)
     return t;
 }
 
-static u64 exits_of(const struct vm *vm)
-{
-    u64 exits = 0;
-
-    for (u32 i = 0; i < vm->vcpus; i++)
-        exits += exit_stats_count(vm->vcpu[i]->stats);
-    return exits;
-}
-
 static void list_one(u32 n)
 {
     const struct config_guest *g = &bootinfo()->config.guest[n];
@@ -82,7 +74,7 @@ static void list_one(u32 n)
     const struct share lintel = share_of(t.lintel, t.total), asleep = share_of(t.waiting, t.total);
 
     monitor_say("%-16s %2u %-6s %5u %-8s %6lluM %10llu %4llu.%llu%% %4llu.%llu%%", g->name, n,
-                state_of(n), vm->vcpus, cpus, X(g->memory >> 20), X(exits_of(vm)),
+                state_of(n), vm->vcpus, cpus, X(g->memory >> 20), X(vm_exits(vm)),
                 X(lintel.percent), X(lintel.tenth), X(asleep.percent), X(asleep.tenth));
 }
 
@@ -149,6 +141,19 @@ static void act_console(const struct monitor_order *order)
     console_make_front(vm);
 }
 
+static void act_shell(const struct monitor_order *order)
+{
+    struct vm *vm = control_vm();
+
+    (void)order;
+    if (!vm) {
+        monitor_say("there is no control partition; lintel.conf names its program with `control`");
+        return;
+    }
+    monitor_close();
+    console_make_front(vm);
+}
+
 static void say_times(const char *whose, const struct exit_times *t)
 {
     monitor_say("%sof %llu ticks: Lintel %llu, asleep %llu, waiting for a CPU %llu", whose,
@@ -194,7 +199,7 @@ static void act_stats(const struct monitor_order *order)
     }
     vm_exit_counts(vm, count);
 
-    const u64 exits = exits_of(vm);
+    const u64 exits = vm_exits(vm);
 
     for (u32 shown = 0; shown < STATS_SHOWN; shown++) {
         last = next_reason(count, below, last);

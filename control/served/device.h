@@ -1,5 +1,6 @@
 /* One virtio device of a guest: its queues' doorbells, and what outlives this program. */
 #pragma once
+#include "control/served/device_text.h"
 #include "control/served/kept.h"
 #include "control/virtio/device.h"
 
@@ -17,6 +18,9 @@ struct served_device {
     struct served_device *next; /* of all guests' */
     u32 partition;
     char name[16];
+    const char *guest; /* whose it is, for people */
+    enum device_kind kind;
+    char text[DEVICE_TEXT_MAX]; /* of the configuration */
     struct virtio_device *v;
     /* The guest has ended: its back end lets go of the guest's memory, then all of it is freed. */
     void (*close)(struct served_device *d);

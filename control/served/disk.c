@@ -1,6 +1,7 @@
 /* See disk.h. */
 #include "control/served/disk.h"
 #include "control/disk/backing.h"
+#include "control/disk/backing_text.h"
 #include "control/machine/machine.h"
 #include "control/memory.h"
 #include "control/rt.h"
@@ -88,4 +89,24 @@ struct served_device *disk_open(const char *text, const char *guest, const struc
         (unsigned long long)(s->disk->sectors * s->disk->sector_size / KiB),
         s->disk->flags & DISK_IS_READ_ONLY ? ", read-only" : "");
     return &s->device;
+}
+
+void disk_facts(const struct served_device *d, struct manage_disk *facts)
+{
+    const struct served_disk *const s = CONTAINER_OF(d, struct served_disk, device);
+    static struct backing_text text; /* too large for the stack */
+    char why[WHY_MAX];
+
+    if (backing_parse(d->text, &text, why, sizeof(why)) != OK)
+        die("a disk that is there has a wrong text");
+    *facts = (struct manage_disk){
+        .guest = d->guest,
+        .name = d->name,
+        .source = d->text,
+        .cache = cache_mode_name(text.mode),
+        .bytes = s->disk->sectors * s->disk->sector_size,
+        .read_only = s->disk->flags & DISK_IS_READ_ONLY,
+        .requests = s->blk.counters.requests,
+        .errors = s->blk.counters.errors,
+    };
 }

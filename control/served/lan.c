@@ -105,3 +105,39 @@ u64 lan_poll(void)
     }
     return next;
 }
+
+void lan_facts(const struct lan *lan, const struct net_port *port, struct manage_port *facts)
+{
+    const struct net_port_counters *const c = &port->counters;
+
+    *facts = (struct manage_port){
+        .lan = lan->name,
+        .mac = port->mac,
+        .link = port->link,
+        .sent = c->in_frames,
+        .received = c->out_frames,
+        .refused = c->in_malformed + c->in_spoofed + c->in_vlan,
+        .dropped = c->out_dropped + c->out_vlan,
+    };
+}
+
+bool lan_card(u32 n, struct manage_port *facts)
+{
+    for (u32 i = 0; i < lan_count; i++) {
+        const struct lan *const lan = lans[i];
+
+        if (!lan->has_card || n-- != 0)
+            continue;
+        lan_facts(lan, &lan->uplink.port, facts);
+        memcpy(facts->mac.byte, lan->uplink.nic->mac, sizeof(facts->mac.byte));
+        facts->guest = "-";
+        facts->name = CARD;
+        return true;
+    }
+    return false;
+}
+
+void lan_set_link(struct lan *lan, struct net_port *port, bool up)
+{
+    switch_set_link(&lan->sw, port, up);
+}

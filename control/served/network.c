@@ -73,3 +73,24 @@ struct served_device *network_open(const char *text, const char *guest, const st
         setup.mac.byte[4], setup.mac.byte[5]);
     return &s->device;
 }
+
+void network_facts(const struct served_device *d, struct manage_port *facts)
+{
+    const struct served_net *const s = CONTAINER_OF(d, struct served_net, device);
+
+    lan_facts(s->lan, &s->net.port, facts);
+    facts->guest = d->guest;
+    facts->name = d->name;
+    facts->received = s->net.counters.received;
+    facts->refused += s->net.counters.malformed;
+    facts->dropped += s->net.counters.dropped;
+}
+
+void network_set_link(struct served_device *d, bool up)
+{
+    struct served_net *const s = CONTAINER_OF(d, struct served_net, device);
+
+    lan_set_link(s->lan, &s->net.port, up);
+    virtio_net_set_link(&s->net, up);
+    (void)virtio_work(d->v);
+}

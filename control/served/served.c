@@ -80,8 +80,12 @@ static NOINLINE void open_devices(struct served *s, const struct abi_partition *
                 continue;
             struct served_device *const d = open_device(s, &line, number++, p->vcpus);
 
-            if (d)
-                add(s, d);
+            if (!d)
+                continue;
+            d->guest = s->name;
+            d->kind = line.kind;
+            memcpy(d->text, line.text, sizeof(d->text));
+            add(s, d);
         }
     }
     if (pci_bars_place(&s->bus.pci) != OK)

@@ -26,6 +26,27 @@ void work_remove(struct served_device *d)
         *at = d->next;
 }
 
+struct served_device *work_device(u32 n)
+{
+    struct served_device *d = devices;
+    u32 count = 0;
+
+    for (; d; d = d->next)
+        count++;
+    if (n >= count)
+        return NULL;
+    for (d = devices; n + 1 < count; n++)
+        d = d->next;
+    return d;
+}
+
+void work_poll_queues(bool polled)
+{
+    for (struct served_device *d = devices; d; d = d->next)
+        for (u16 queue = 0; queue < d->v->queues; queue++)
+            virtio_poll_queue(d->v, queue, polled);
+}
+
 static bool is_due(const struct virtio_device *v)
 {
     return (v->kicked | v->given | v->polled) != 0;

@@ -8,7 +8,7 @@
 
 #define EDITOR_HISTORY 32u   /* lines */
 #define EDITOR_ECHO    1024u /* bytes: a line and what moves the cursor; a list of completions */
-#define EDITOR_PROMPT  "lintel> "
+#define EDITOR_PROMPT  "control> "
 #define EDITOR_WIDTH   79u /* columns that are used */
 
 /* What Tab does: */

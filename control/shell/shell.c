@@ -34,6 +34,11 @@ void shell_prompt(struct shell *s)
     put_echo(s);
 }
 
+static bool goes_on(const struct shell *s)
+{
+    return s->actions->goes_on && s->actions->goes_on(s->actions->context);
+}
+
 void shell_run(struct shell *s, const char *line)
 {
     const struct shell_actions *const a = s->actions;
@@ -47,7 +52,8 @@ void shell_run(struct shell *s, const char *line)
         a->action[s->order.command](a->context, &s->order, &s->out);
     else
         output_fail(&s->out, "%s", error);
-    output_end(&s->out);
+    if (!goes_on(s))
+        output_end(&s->out);
 }
 
 void shell_type(struct shell *s, u8 byte)
@@ -59,5 +65,6 @@ void shell_type(struct shell *s, u8 byte)
         return;
     shell_run(s, s->editor.line);
     editor_next(&s->editor);
-    shell_prompt(s);
+    if (!goes_on(s))
+        shell_prompt(s);
 }

@@ -12,6 +12,9 @@ struct shell_actions {
     shell_action_fn *action[SHELL_COMMANDS]; /* none is NULL; help's is shell_help() (help.h) */
     /* The names as they are now; valid until the next call. */
     const struct shell_names *(*names)(void *context);
+    /* Whether the last command goes on by itself: its answer and the next prompt are the caller's,
+     * who calls shell_prompt() at its end.  NULL: none does. */
+    bool (*goes_on)(void *context);
     void *context;
 };
 
@@ -32,4 +35,4 @@ void shell_prompt(struct shell *s);
 /* A byte was typed.  At the end of a line its order is carried out and the next prompt shown. */
 void shell_type(struct shell *s, u8 byte);
 /* Carries out a line that was not typed. */
-void shell_run(struct shell *s, const char *line);
+NOINLINE void shell_run(struct shell *s, const char *line);

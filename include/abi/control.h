@@ -15,7 +15,7 @@
 
 #define ABI_INFO_MAGIC  0x4c4f52544e4f4354ull
 #define ABI_VERSION     1u
-#define ABI_REVISION    4u
+#define ABI_REVISION    5u
 #define ABI_EVENTS      256u /* event ports */
 #define ABI_SLOTS       256u /* request slots, one for each virtual CPU of a served guest */
 #define ABI_DEVICES_MAX 512u /* bytes of text about a guest's devices */
@@ -131,6 +131,9 @@ struct abi_partition {
     u32 vcpus;
     u32 life;   /* changes with each of its lives */
     u64 memory; /* bytes */
+    u64 exits;  /* VM exits of all vCPUs in this life */
+    u32 paused; /* 1: by the monitor */
+    u32 reserved;
     char name[32];
     char devices[ABI_DEVICES_MAX]; /* what its configuration asks for: lines of text */
 };

@@ -237,6 +237,18 @@ All numbers are little-endian. Record number n of all that were ever written is 
 The shell of the control partition (`control/shell/`), for whoever looks after the guests. The hypervisor's own
 [monitor](monitor.md) is what a machine has that runs without a control partition.
 
+![the shell on the framebuffer](shell.png)
+
+The control partition has a console as guests have: at COM2 if the machine has it, else COM1, and on the screen. It comes to the front there when
+`shell` is typed in the monitor (`Ctrl-\\`), and never by itself; `console GUEST` in the monitor leads to a guest. Enter
+draws the prompt again. When the control partition dies, the shell comes back in its next life with a new prompt, and says so; what had been typed
+of a line is gone.
+
+What the control partition knows and may do, the shell does: `list`, `stats`, `top`, `disk`, `net`, `log`, `set poll`, `help`. It has no right to
+begin, end or pause guests, and no way to consoles, Lintel's log level or its trace: `create`, `start`, `pause`, `resume`, `stop`, `reset`, `destroy`,
+`console`, `trace` and `set log` change nothing, and answer with what does it. Requests and frames are counted from the control partition's last start.
+`log` has what it has said in all of its lives, the last 16 KiB.
+
 A command may be cut off as long as it is one command's beginning. Words end at blanks; `"..."` and `'...'` hold blanks
 together. Options stand anywhere, as `--name value` or `--name=value`. `--json`, an option of every command, makes the answer
 one JSON object; `message` and `error` in it are sentences, lists have the columns' names. An order that is not carried

@@ -44,7 +44,7 @@ static void test_write_is_checked(void **state)
         {PARTITION, 0, 1, ABI_EFAULT},
         {PARTITION, ~0ull, 2, ABI_EFAULT},
         {NOBODY, SCRAP, 1, ABI_ENOENT},
-        {0, SCRAP, 1, ABI_ENOENT},
+        {0, END - 4, 5, ABI_EFAULT},
         {PARTITIONS, SCRAP, 1, ABI_ENOENT},
     };
 
@@ -119,6 +119,31 @@ static void test_events(void **state)
     assert_false(is_pending(0));
 }
 
+/* The control partition has one of its own, beside those of its guests. */
+static void test_its_own(void **state)
+{
+    struct guest_console *const own = &control_vm.console;
+    u8 got[8];
+
+    (void)state;
+    memcpy(control_ram(SCRAP), "prompt", 6);
+    guest_console_attend(own, READER_SCREEN, true);
+    assert_int_equal(call(HC_console_write, 0, SCRAP, 6, 0), 6);
+    assert_int_equal(guest_console_peek(own, READER_SCREEN, got, 8), 6);
+    assert_memory_equal(got, "prompt", 6);
+    assert_int_equal(vm.console.head, 0);
+    assert_true(guest_console_type(own, 'x'));
+    assert_int_equal(call(HC_console_read, 0, SCRAP, 8, 0), 0);
+    assert_int_equal(call(HC_console_events, 0, EVENT, 0, 0), ABI_OK);
+    assert_true(is_pending(EVENT));
+    assert_int_equal(guest_console_news(own), EVENT);
+    assert_int_equal(call(HC_console_read, 0, SCRAP, 8, 0), 1);
+    assert_int_equal(*(char *)control_ram(SCRAP), 'x');
+    assert_int_equal(control_vm.lock.next, control_vm.lock.serving);
+    partition_remove(&vm); /* the lock of the partitions is free */
+    assert_int_equal(call(HC_console_write, 0, SCRAP, 1, 0), 1);
+}
+
 /* The control partition dies. */
 static void test_drop_all(void **state)
 {
@@ -140,6 +165,7 @@ int main(void)
         cmocka_unit_test_setup(test_write_to_a_full_console, both_new),
         cmocka_unit_test_setup(test_read, both_new),
         cmocka_unit_test_setup(test_events, both_new),
+        cmocka_unit_test_setup(test_its_own, both_new),
         cmocka_unit_test_setup(test_drop_all, both_new),
     };
 

@@ -10,7 +10,7 @@ static const struct {
     const char *name;
     i64 result;
 } want[] = {
-    {0, "abi_version", 1 << 16 | 4}, {1, "ledger_begin", ABI_EPERM},
+    {0, "abi_version", 1 << 16 | 5}, {1, "ledger_begin", ABI_EPERM},
     {2, "ledger_end", ABI_EPERM},    {3, "grant", ABI_EPERM},
     {4, "revoke", ABI_EPERM},        {5, "log", ABI_EPERM},
     {6, "wait", ABI_EPERM},          {7, "reply", ABI_EPERM},

@@ -1,0 +1,16 @@
+/* The shell's commands (control/shell/), carried out on a world (world.h).  What the control
+ * partition has no right to do is refused with the way that does it.  Pure. */
+#pragma once
+#include "control/manage/top.h"
+#include "control/manage/world.h"
+#include "control/shell/shell.h"
+
+struct manage {
+    const struct manage_world *world;
+    struct shell_actions actions; /* for shell_init() */
+    struct shell_names names;
+    char name[SHELL_GUESTS][MANAGE_NAME];
+    struct top top;
+};
+
+void manage_init(struct manage *m, const struct manage_world *world);

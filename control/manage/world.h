@@ -1,0 +1,51 @@
+/* What the shell's commands know of, and what they can change: the control partition, as seen by
+ * control/manage/.  Texts are valid until the next call.  Pure. */
+#pragma once
+#include "control/net/port.h"
+
+#define MANAGE_NAME 32u /* bytes, terminator included */
+
+struct manage_guest {
+    char name[MANAGE_NAME];
+    const char *state; /* "starts", "runs", "paused", "ends" */
+    u32 vcpus;
+    u64 memory; /* bytes */
+    u64 exits;  /* VM exits of this life */
+    bool served;
+};
+
+struct manage_disk {
+    const char *guest, *name; /* "web", "disk0" */
+    const char *source;       /* as lintel.conf has it */
+    const char *cache;        /* a word of control/disk/cache_mode.h */
+    u64 bytes;
+    bool read_only;
+    u64 requests, errors;
+};
+
+/* A guest's card, or the machine's, at a switch. */
+struct manage_port {
+    const char *guest; /* of the machine's card: "-" */
+    const char *name, *lan;
+    struct net_mac mac;
+    bool link;
+    u64 sent, received; /* frames from it into the switch, and the other way */
+    u64 refused;        /* that it sent, and may not */
+    u64 dropped;        /* on the way to it */
+};
+
+struct manage_world {
+    u32 partitions; /* numbers are below this; guests have those from 1 on */
+    /* False: there is none of that number. */
+    bool (*guest)(u32 number, struct manage_guest *g);
+    /* The n-th of all guests' disks, of all ports; false: there are no more. */
+    bool (*disk)(u32 n, struct manage_disk *d);
+    bool (*port)(u32 n, struct manage_port *p);
+    /* Plugs all cables of a guest in, or pulls them out; returns how many it has. */
+    u32 (*set_link)(const char *guest, bool up);
+    /* The last lines of the control partition's log, at most that many. */
+    const char *(*log)(u32 lines);
+    bool (*polls)(void);
+    bool (*may_poll)(void); /* the configuration lets it */
+    void (*set_poll)(bool on);
+};

@@ -1,0 +1,192 @@
+"""The control partition's shell, used like a person does at the serial port and looked at on the screen."""
+import json
+import re
+from pathlib import Path
+
+from emulator import framebuffer, lintel, machine, session
+
+from . import host, together
+from .consoles import heard, talker
+from .monitor import Monitor
+
+TIMEOUT = 60
+PROMPT = "control> "
+FRESH = rf"\r{PROMPT}\x1b\[K\r\x1b\[\d+C"  # with nothing typed yet
+FOR_EVER = 10**15  # ticks
+MAC = r"52:54:00(?::[0-9a-f]{2}){3}"
+DISK = rf"^{{}} +disk0 +{{}} rw {{}} +(\d+) +0 memory:"
+REFUSED = (("pause web", "'pause web'"), ("resume web", "'resume web'"), ("stop web", "'stop web'"),
+           ("reset web", "'reset web'"), ("destroy web", "'stop web'"), ("start web", "'start web'"),
+           ("console web", "'console web'"), ("trace", "trace_dump"), ("set log debug", "log_level"),
+           ("set poll on", "control_poll"), ("create new --kernel=\\vm\\linux", "lintel.conf"))
+
+
+class Shell:
+    """Whoever types at the port that shows it."""
+
+    def __init__(self, report, run, port=session.COM2):
+        self.report, self.run, self.port = report, run, port
+
+    def ask(self, line):
+        """What a command answers."""
+        before = len(self.run.text(self.port))
+        self.run.send(self.port, line.encode() + b"\r")
+        self.run.wait([(self.port, rf"{re.escape(line)}\r\n(?:[^\x1b]*\n)?{FRESH}")], TIMEOUT)
+        answer = self.run.text(self.port)[before:].partition("\n")[2]
+        return answer.rpartition(f"\r{PROMPT}")[0].replace("\r", "")
+
+    def ask_json(self, line):
+        """The same, as what Python makes of it; an empty one if it is no JSON."""
+        try:
+            return json.loads(self.ask(f"{line} --json"))
+        except ValueError:
+            return {}
+
+    def add(self, what, good, detail=""):
+        """A result, with the end of what the port showed."""
+        self.report.add(f"shell: {what}", good, detail, self.run.text(self.port)[-3000:])
+
+
+def come(shell, monitor):
+    """The shell comes when it is asked for, and not before."""
+    up = heard(shell.run, session.GUEST, r"# web tick 1\b")
+    shell.add("does not come by itself", up and PROMPT not in shell.run.text(session.COM2))
+    monitor.open()
+    shell.run.send(session.COM2, b"shell\r")
+    shell.add("comes to the front", heard(shell.run, session.GUEST, rf"shell; 'help' .*\n\r{PROMPT}"))
+
+
+def look(shell):
+    """Guests, disks and ports, for people and for programs."""
+    table = shell.ask("list")
+    shell.add("lists the guests", re.search(r"^web +0 runs +1 +32768 +\d+ yes$", table, re.MULTILINE) and
+              re.search(r"^db +1 runs +1 +8192 +\d+ yes$", table, re.MULTILINE) and "later" not in table)
+    guests = {row["name"]: row for row in shell.ask_json("list").get("guests", [])}
+    shell.add("lists them in JSON", sorted(guests) == ["db", "web"] and guests["web"]["memory_kib"] == 32768 and
+              guests["web"]["exits"] > 0 and guests["db"]["state"] == "runs")
+    shell.add("says who knows the others", "'list' there (Ctrl-\\)" in shell.ask("list --all"))
+    disks = shell.ask("disk")
+    busy = re.search(DISK.format("db", 4096, "writeback"), disks, re.MULTILINE)
+    shell.add("shows disks", re.search(DISK.format("web", 2048, "none"), disks, re.MULTILINE) and busy and int(busy[1]) > 0)
+    later = shell.ask_json("disk db").get("disks", [])
+    shell.add("shows one guest's disk go on", len(later) == 1 and busy and later[0]["requests"] > int(busy[1]))
+    ports = shell.ask("net")
+    shell.add("shows ports", all(re.search(rf"^{name} +net0 +inner +{MAC} up ", ports, re.MULTILINE)
+                                 for name in ("web", "db")))
+    sums = {row["guest"]: row for row in shell.ask_json("stats").get("guests", [])}
+    shell.add("adds up", sums.get("db", {}).get("requests", 0) > 0 and sums.get("db", {}).get("sent", 0) > 0 and
+              sums.get("web", {}).get("requests") == 0)
+
+
+def cable(shell):
+    """A cable is pulled out and comes in again."""
+    out = shell.ask_json("net web --link down").get("ports", [])
+    again = shell.ask_json("net web --link=up").get("ports", [])
+    shell.add("pulls a cable out, and plugs it in", [[row["link"] for row in rows] for rows in (out, again)] ==
+              [["down"], ["up"]])
+
+
+def watch(shell):
+    """top shows something again and again, until a key is typed."""
+    run = shell.run
+    run.send(session.COM2, b"top --interval 1\r")
+    seen = heard(run, session.COM2, r"(guest +state +exits/s[^\x1b]*\r\ndb +runs +\d+ +[1-9]\d* +[1-9][^\x1b]*){2}")
+    run.send(session.COM2, b"q")
+    shell.add("top", seen and heard(run, session.COM2, rf"{FRESH}$"))
+    once = shell.ask("top --once")
+    shell.add("top once", len(re.findall("^db +runs", once, re.MULTILINE)) == 1)
+
+
+def wrong(shell):
+    """What cannot be done is refused, with what does it."""
+    shell.add("helps", all(word in shell.ask("help") for word in ("list", "disk", "net", "frames")) and
+              "--link" in shell.ask("help net"))
+    shell.add("a wrong word", "there is no command 'lsit'; 'help' lists them" in shell.ask("lsit"))
+    shell.add("a wrong guest", "there is no guest 'nobody'" in shell.ask_json("disk nobody").get("error", ""))
+    missing = [line for line, remedy in REFUSED if "control partition" not in (answer := shell.ask(line)) and
+               "CPU of" not in answer or remedy not in answer]
+    shell.add("what it may not is refused with a remedy", not missing, f"{missing}")
+    shell.add("refuses in JSON", "'pause db'" in shell.ask_json("pause db").get("error", ""))
+    settings = {row["name"]: row["value"] for row in shell.ask_json("set").get("settings", [])}
+    shell.add("settings", settings.get("poll") == "off", f"{settings}")
+    log = shell.ask("log --lines 100")
+    shell.add("shows the log", "guest db: disk0: memory:4M" in log and "life 0, " in log)
+
+
+def picture(shell, options):
+    """The shell on the screen."""
+    for line in ("help", "list", "disk", "net", "pause web"):
+        shell.ask(line)
+    shell.run.wait(timeout=1)
+    rows = framebuffer.read_text(shell.run)
+    framebuffer.screenshot(shell.run, Path(options.build) / "shell.png")
+    shell.report.add("shell: is on the screen", any(row.startswith("db ") and "memory:4M" in row for row in rows) and
+                     PROMPT.strip() in rows, log="\n".join(rows))
+
+
+def die(shell, monitor):
+    """The control partition dies, by a guest's doing; its shell is back where it was, and says so."""
+    run = shell.run
+    run.send(session.COM2, b"lis")
+    monitor.open()
+    run.send(session.COM2, b"start later\r")
+    run.send(session.COM2, b"shell\r")
+    said = heard(run, session.COM2, rf"The control partition died; this is life \d+\.[^\n]*\n\r{PROMPT}\x1b\[K")
+    shell.add("says that the control partition died", said)
+    run.wait([(session.COM1, r"^LINTEL-GUEST name=later [^\n]*\n")], 2 * TIMEOUT)
+    run.wait(timeout=3)
+    guests = [row["name"] for row in shell.ask_json("list").get("guests", [])]
+    shell.add("works in the next life", guests == ["web", "db"], f"{guests}")
+    lives = [int(life) for life in re.findall(r"^life (\d+), ", shell.ask("log --lines 1000"), re.MULTILINE)]
+    shell.add("the log goes on", len(lives) > 2 and lives == list(range(lives[0], lives[0] + len(lives))), f"{lives}")
+    disks = shell.ask_json("disk db").get("disks", [{}])
+    before = disks[0].get("requests", 0)
+    shell.add("the guests go on", shell.ask_json("disk db").get("disks", [{}])[0].get("requests", 0) > before > 0)
+
+
+def leave(shell, monitor):
+    """The guest's console comes back, and the machine ends with the guests."""
+    run = shell.run
+    monitor.open()
+    monitor.ask("stop db")
+    run.send(session.COM2, b"console web\r")
+    run.send(session.GUEST, b"w")
+    shell.add("leads back to a guest", heard(run, session.GUEST, "# web got 77"))
+    monitor.open()
+    run.send(session.COM2, b"shell\r")
+    run.wait([(session.COM2, "guest name=control")], TIMEOUT)
+    shell.add("comes to the front again", "exits" in shell.ask("list"))
+    monitor.open()
+    monitor.ask("stop web")
+    run.send(session.COM2, b"leave\r")
+    outcome = lintel.wait_for_end(run, TIMEOUT)
+    shell.add("the machine ends", outcome.status == 0, outcome.text)
+
+
+def shell(report, options):
+    """The control partition's shell: what it answers, on the port and on the screen, over its death."""
+    if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
+        return
+    web = talker(options, "web", "com2")
+    web.devices = (("disk", "memory:2M,cache=none"), ("net", "inner"))
+    db = together.guest(options, "virtio_survivor", "db", seed=1, ticks=FOR_EVER)
+    db.console, db.devices = "none", (("disk", "memory:4M"), ("net", "inner"))
+    killer = together.guest(options, "forward", "later", {"memory": "32M", "served": "devices", "start": "ask"})
+    killer.console = "none"
+    volume = lintel.Volume(run="together")
+    volume.add_control(options.build / "control.elf")
+    for guest in (web, db, killer):
+        volume.add(guest)
+    with machine.RunDirectory("shell") as directory:
+        image = volume.make_image(directory.path / "lintel.img", options.build)
+        target = machine.Machine(image, gop=True)
+        with session.Session(target, directory, console=lintel.GuestConsole()) as run:
+            person, monitor = Shell(report, run), Monitor(report, run)
+            come(person, monitor)
+            look(person)
+            cable(person)
+            wrong(person)
+            picture(person, options)
+            watch(person)
+            die(person, monitor)
+            leave(person, monitor)
