@@ -164,8 +164,11 @@ def on_two_cpus(options, ticks):
 
 
 def weights(options):
-    """100 to 300, held within 2 %: neither gets less than that, so neither gets more."""
-    words = {"ticks": 3 * LONG_WINDOW, "window": LONG_WINDOW, "start": START, "linger": START}
+    """100 to 300, held within 2 %: neither gets less than that, so neither gets more.  A window that
+    begins with the end of a turn and ends before the next one has one less: a quarter of a percent
+    of it, at most."""
+    window = 2 * LONG_WINDOW
+    words = {"ticks": 2 * window, "window": window, "start": START, "linger": START}
     return Scenario("weights 100 to 300", [
         victim(options, "light", {"weight": 100}, share=245, **words),
         victim(options, "heavy", {"weight": 300}, share=735, **words)])
