@@ -159,26 +159,10 @@ static bool deliver(struct vcpu *v)
     return true;
 }
 
-/* Decides what goes in with the next entry, and which windows to ask for. */
-static void plan_events(struct vcpu *v)
+/* By the rules for what may go in when. */
+static NOINLINE void plan_by_rules(struct vcpu *v)
 {
     struct guest_state *g = &v->vmx.guest;
-
-    if (lapic_has_requests(&v->lapic)) {
-        if (v->apic_page) {
-            vcpu_post_interrupts(v);
-        } else {
-            if (v->pv.eoi_vector)
-                pv_eoi_take(v);
-            if (deliver(v))
-                return;
-        }
-    }
-    if (likely(!needs_plan(v))) {
-        plan_nothing(v);
-        return;
-    }
-
     const bool nmi_blocked = v->nmi_pending && nmi_is_blocked(v);
     const u64 blocking = gs_get(g, GS_INTERRUPTIBILITY);
     const struct irq_view view = {
@@ -212,6 +196,25 @@ static void plan_events(struct vcpu *v)
     vmx_set_nmi_window(&v->vmx, plan.nmi_window);
     v->irq_planned = vcpu_irq_pending(v);
     v->extint_planned = vcpu_extint_pending(v);
+}
+
+/* Decides what goes in with the next entry, and which windows to ask for. */
+static void plan_events(struct vcpu *v)
+{
+    if (lapic_has_requests(&v->lapic)) {
+        if (v->apic_page) {
+            vcpu_post_interrupts(v);
+        } else {
+            if (v->pv.eoi_vector)
+                pv_eoi_take(v);
+            if (deliver(v))
+                return;
+        }
+    }
+    if (likely(!needs_plan(v)))
+        plan_nothing(v);
+    else
+        plan_by_rules(v);
 }
 
 /* ------------------------------------------------------------ sleep */
