@@ -1,5 +1,5 @@
 /* What wakes a processor, and that nothing else does: INIT and STARTUP, and NMIs to one in HLT with
- * interrupts off, at times that wander. */
+ * interrupts off, at times that wander; not an NMI that is blocked. */
 #include "guest_tests/rt/cmdline.h"
 #include "guest_tests/rt/lapic.h"
 #include "guest_tests/rt/smp.h"
@@ -103,4 +103,35 @@ GUEST_TEST(halt_until_nmi)
     for (u32 cpu = 1; cpu < smp_count(); cpu++)
         EXPECT_TRUE(smp_wait(cpu));
     EXPECT_EQ(wrong, 0);
+}
+
+static volatile u64 in_handler, behind_halt;
+
+/* A second NMI is pending from here on, and blocked: HLT goes on. */
+static void halt_in_handler(struct frame *f)
+{
+    (void)f;
+    apic_ipi(smp_self(), ICR_NMI | ICR_ASSERT);
+    in_handler = 1;
+    __asm__ volatile("hlt" : : : "memory");
+    behind_halt = 1;
+}
+
+static void wait_for_nmi(u64 arg)
+{
+    (void)arg;
+    for (;;)
+        cpu_pause();
+}
+
+GUEST_TEST(blocked_nmi_does_not_wake)
+{
+    in_handler = behind_halt = 0;
+    on_vector(VEC_NMI, halt_in_handler);
+    smp_start(1, wait_for_nmi, 0);
+    apic_ipi(1, ICR_NMI | ICR_ASSERT);
+    EXPECT_TRUE(smp_wait_value(&in_handler, 1, tsc_ms(1000)));
+    work(tsc_ms(20));
+    EXPECT_EQ(behind_halt, 0);
+    EXPECT_TRUE(smp_restart(1, SMP_PAGE));
 }

@@ -121,6 +121,11 @@ static bool nmi_is_blocked(struct vcpu *v)
     return v->nmi_in_service;
 }
 
+static bool nmi_can_come(struct vcpu *v)
+{
+    return v->nmi_pending && !nmi_is_blocked(v);
+}
+
 /* Something goes in, or waits until it can. */
 static bool needs_plan(const struct vcpu *v)
 {
@@ -235,7 +240,7 @@ static bool wakes(struct vcpu *v)
 {
     if (v->waits_for_sipi)
         return false;
-    if (v->pending.info || (v->nmi_pending && !nmi_is_blocked(v)))
+    if (v->pending.info || nmi_can_come(v))
         return true;
     return (gs_get(&v->vmx.guest, GS_RFLAGS) & RFLAGS_IF) && vcpu_irq_wakes(v);
 }
@@ -243,8 +248,8 @@ static bool wakes(struct vcpu *v)
 /* Neither an interrupt nor its own timer can wake it. */
 static bool is_dead(struct vcpu *v)
 {
-    return v->waits_for_sipi ||
-           (!(gs_get(&v->vmx.guest, GS_RFLAGS) & RFLAGS_IF) && !v->nmi_pending && !v->pending.info);
+    return v->waits_for_sipi || (!(gs_get(&v->vmx.guest, GS_RFLAGS) & RFLAGS_IF) &&
+                                 !nmi_can_come(v) && !v->pending.info);
 }
 
 static void set_timer(struct vcpu *v, u64 deadline, u64 now)
