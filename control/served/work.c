@@ -26,18 +26,9 @@ void work_remove(struct served_device *d)
         *at = d->next;
 }
 
-struct served_device *work_device(u32 n)
+struct served_device *work_devices(void)
 {
-    struct served_device *d = devices;
-    u32 count = 0;
-
-    for (; d; d = d->next)
-        count++;
-    if (n >= count)
-        return NULL;
-    for (d = devices; n + 1 < count; n++)
-        d = d->next;
-    return d;
+    return devices;
 }
 
 void work_poll_queues(bool polled)

@@ -39,16 +39,22 @@ static bool guest(u32 number, struct manage_guest *g)
 
 /* ------------------------------------------------------------ devices */
 
-/* The n-th device of a kind; otherwise NULL, and *more says how many there are too few. */
+/* The n-th device of a kind, the oldest first; otherwise NULL, and *more says how many there are
+ * too few. */
 static struct served_device *device(enum device_kind kind, u32 n, u32 *more)
 {
     struct served_device *d;
+    u32 count = 0;
 
-    for (u32 i = 0; (d = work_device(i)) != NULL; i++)
-        if (d->kind == kind && n-- == 0)
-            return d;
-    *more = n;
-    return NULL;
+    for (d = work_devices(); d; d = d->next)
+        count += d->kind == kind;
+    if (n >= count) {
+        *more = n - count;
+        return NULL;
+    }
+    for (d = work_devices(); d->kind != kind || --count != n; d = d->next)
+        ;
+    return d;
 }
 
 static bool disk(u32 n, struct manage_disk *facts)
@@ -74,10 +80,9 @@ static bool port(u32 n, struct manage_port *facts)
 
 static u32 set_link(const char *name, bool up)
 {
-    struct served_device *d;
     u32 cables = 0;
 
-    for (u32 i = 0; (d = work_device(i)) != NULL; i++)
+    for (struct served_device *d = work_devices(); d; d = d->next)
         if (d->kind == DEVICE_NET && strcmp(d->guest, name) == 0) {
             network_set_link(d, up);
             cables++;
