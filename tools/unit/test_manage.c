@@ -1,30 +1,13 @@
 /* control/manage/: the shell's commands on a world of two guests. */
 #include "control/manage/manage.h"
-#include <setjmp.h>
-#include <stdarg.h>
+#include "tools/unit/shell_said.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 static struct manage m;
-static struct shell s;
-static char said[65536], buffer[16384];
-static size_t said_len;
 
 static u64 exits, requests; /* of guest web */
 static bool link_up, polls, may_poll, gone;
 static u32 log_lines;
-
-static void take(void *context, const char *text, size_t len)
-{
-    (void)context;
-    assert_true(said_len + len < sizeof(said));
-    memcpy(said + said_len, text, len);
-    said_len += len;
-    said[said_len] = '\0';
-}
 
 static bool fake_guest(u32 number, struct manage_guest *g)
 {
@@ -106,16 +89,8 @@ static int fresh(void **state)
     link_up = true;
     polls = may_poll = gone = false;
     manage_init(&m, &world);
-    shell_init(&s, &m.actions, take, NULL, buffer, sizeof(buffer));
+    shell_fresh(&m.actions);
     return 0;
-}
-
-static const char *run(const char *line)
-{
-    said_len = 0;
-    said[0] = '\0';
-    shell_run(&s, line);
-    return said;
 }
 
 static bool has(const char *line, const char *what)
@@ -242,9 +217,8 @@ static void test_names(void **state)
 
 static const char *look(void)
 {
-    said_len = 0;
-    said[0] = '\0';
-    top_look(&m.top, &world, &s.out);
+    said_nothing();
+    top_look(&m.top, &world, &shell.out);
     return said;
 }
 
@@ -252,9 +226,9 @@ static const char *look(void)
 static void test_top(void **state)
 {
     (void)state;
-    said_len = 0;
+    said_nothing();
     for (const char *key = "top --interval 4\r"; *key; key++)
-        shell_type(&s, (u8)*key);
+        shell_type(&shell, (u8)*key);
     assert_true(m.top.on);
     assert_int_equal(m.top.seconds, 4);
     assert_string_equal(said + said_len - 2, "\r\n");

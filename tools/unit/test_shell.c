@@ -1,30 +1,12 @@
 /* control/shell/shell.c with a fake for the actions: what is typed is carried out, and the answer
  * is a table or JSON; control/shell/output.c. */
 #include "control/shell/help.h"
-#include "control/shell/shell.h"
-#include <setjmp.h>
-#include <stdarg.h>
+#include "tools/unit/shell_said.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-static struct shell s;
-static char said[65536], buffer[16384];
-static size_t said_len;
 static u32 calls[SHELL_COMMANDS];
 static struct shell_order seen;
 static struct shell_names names = {2, {"web", "db"}, 0, NULL};
-
-static void take(void *context, const char *text, size_t len)
-{
-    (void)context;
-    assert_true(said_len + len < sizeof(said));
-    memcpy(said + said_len, text, len);
-    said_len += len;
-    said[said_len] = '\0';
-}
 
 static const struct shell_names *fake_names(void *context)
 {
@@ -85,33 +67,23 @@ static int fresh(void **state)
     actions.names = fake_names;
     actions.context = &names;
     memset(calls, 0, sizeof(calls));
-    shell_init(&s, &actions, take, NULL, buffer, sizeof(buffer));
-    said_len = 0;
-    said[0] = '\0';
+    shell_fresh(&actions);
     return 0;
-}
-
-static const char *run(const char *line)
-{
-    said_len = 0;
-    said[0] = '\0';
-    shell_run(&s, line);
-    return said;
 }
 
 static void test_typed(void **state)
 {
     (void)state;
-    shell_prompt(&s);
+    shell_prompt(&shell);
     assert_non_null(strstr(said, EDITOR_PROMPT));
-    said_len = 0;
+    said_nothing();
     for (const char *key = "pau w\b\tdb\r"; *key; key++)
-        shell_type(&s, (u8)*key);
+        shell_type(&shell, (u8)*key);
     assert_int_equal(calls[SHELL_pause], 1);
     assert_string_equal(seen.argument[0].text, "db");
     assert_non_null(strstr(said, "\r\npause done\r\n\r" EDITOR_PROMPT));
     for (const char *key = "\x1b[A\r\r"; *key; key++)
-        shell_type(&s, (u8)*key);
+        shell_type(&shell, (u8)*key);
     assert_int_equal(calls[SHELL_pause], 2);
 }
 
