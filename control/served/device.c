@@ -16,10 +16,10 @@ static void on_ring(void *ctx)
 
 static void take_ports(struct served_device *d)
 {
-    for (u16 queue = 0; queue < MIN(d->v->queues, KEPT_QUEUES); queue++) {
+    for (u32 queue = 0; queue < MIN((u32)d->v->queues, KEPT_QUEUES); queue++) {
         struct served_bell *const b = &d->bell[queue];
 
-        *b = (struct served_bell){.device = d, .queue = queue, .port = loop_free_port()};
+        *b = (struct served_bell){.device = d, .queue = (u16)queue, .port = loop_free_port()};
         if (b->port)
             loop_on_event(b->port, on_ring, b);
     }
@@ -27,7 +27,7 @@ static void take_ports(struct served_device *d)
 
 void device_bells(const struct served_device *d, u64 at, bool now)
 {
-    for (u16 queue = 0; queue < ARRAY_LEN(d->bell); queue++) {
+    for (u32 queue = 0; queue < ARRAY_LEN(d->bell); queue++) {
         const struct abi_doorbell bell = {.address = at + (u64)queue * BELL_BYTES,
                                           .space = ABI_MEMORY,
                                           .port = d->bell[queue].port};
