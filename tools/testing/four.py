@@ -39,6 +39,8 @@ ESCAPE = b"\x1b"     # memtest86+ restarts the machine
 
 TIMES = re.compile(r"^vCPU (\d+) on CPU \d+: of (\d+) ticks: Lintel \d+, asleep (\d+), "
                    r"waiting for a CPU (\d+)$", re.MULTILINE)
+# Why a vCPU has lost its CPU: its slice was over, or it gave the rest of it away in a loop of PAUSE.
+LEFT = re.compile(r"^(PREEMPTION_TIMER|PAUSE) +(\d+) ", re.MULTILINE)
 WORK = re.compile(r"^LINTEL-WORK rounds=([\d,]+) wrong=(\d+)\r?$", re.MULTILINE)
 STATUS = re.compile(r"#(\d+)  \[.*?Pass: +(\d+) .*?Errors: +(\d+)", re.DOTALL)
 COMPLAINT = re.compile(r"^\[ *[\d.]+\] (?:warning|error): .*$", re.MULTILINE)
@@ -50,6 +52,8 @@ class Times:
     total: int
     asleep: int
     waited: int
+    slices: int = 0  # of all of its guest's: that were over
+    given: int = 0   # that were given away
 
 
 def guests(options):
@@ -73,8 +77,11 @@ def ask(monitor):
     found = {}
     monitor.open()
     for name in VICTIMS:
-        for vcpu, *ticks in TIMES.findall(monitor.ask(f"stats {name}")):
-            found[name, int(vcpu)] = Times(*map(int, ticks))
+        answer = monitor.ask(f"stats {name}")
+        left = {why: int(count) for why, count in LEFT.findall(answer)}
+        for vcpu, *ticks in TIMES.findall(answer):
+            found[name, int(vcpu)] = Times(*map(int, ticks), left.get("PREEMPTION_TIMER", 0),
+                                           left.get("PAUSE", 0))
     monitor.run.send(monitor.port, b"leave\r")
     return found
 
@@ -131,7 +138,8 @@ def end(run, stopped):
 
 def windows(samples):
     """(guest, vCPU) -> in each window: ticks in which it wanted a CPU, and in which it had one.  A
-    window most of which it slept says nothing: None."""
+    window most of which it slept says nothing, nor one in which its guest gave away more of its
+    slices than it used, as memtest86+ does where it waits for minutes: None."""
     found = {key: [] for key in samples[0]}
     for before, after in zip(samples, samples[1:]):
         for key, start in before.items():
@@ -140,7 +148,8 @@ def windows(samples):
             total = after[key].total - start.total
             wanted = total - (after[key].asleep - start.asleep)
             had = wanted - (after[key].waited - start.waited)
-            found[key].append((wanted, had) if 2 * wanted > total else None)
+            used = after[key].slices - start.slices >= after[key].given - start.given
+            found[key].append((wanted, had) if used and 2 * wanted > total else None)
     return found
 
 

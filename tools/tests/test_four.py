@@ -1,7 +1,7 @@
 """The judge of four guests at once: shares out of samples, and what memtest86+'s screen says."""
 import unittest
 
-from testing.four import STATUS, TIMES, WORK, Times, age, judge_shares, share, windows
+from testing.four import LEFT, STATUS, TIMES, WORK, Times, age, judge_shares, share, windows
 from testing.report import Part
 
 
@@ -27,6 +27,12 @@ class Shares(unittest.TestCase):
         self.assertEqual(windows(samples), {("a", 0): [None], ("b", 0): []})
         self.assertIsNone(share([None]))
         self.assertEqual(share([None, (10, 5)]), 0.5)
+
+    def test_a_window_given_away_says_nothing(self):
+        """Slices that were over count for, those that were given away against it."""
+        for slices, given, said in ((10, 10, (100, 5)), (9, 10, None), (0, 0, (100, 5))):
+            samples = [{("a", 0): Times(0, 0, 0, 7, 3)}, {("a", 0): Times(100, 0, 95, 7 + slices, 3 + given)}]
+            self.assertEqual(windows(samples), {("a", 0): [said]})
 
     @staticmethod
     def judged(linux1):
@@ -64,6 +70,12 @@ class Texts(unittest.TestCase):
         text = ("of 20 ticks: Lintel 2, asleep 4, waiting for a CPU 6\n"
                 "vCPU 1 on CPU 0: of 10 ticks: Lintel 1, asleep 2, waiting for a CPU 3\n")
         self.assertEqual(TIMES.findall(text), [("1", "10", "2", "3")])
+
+    def test_left(self):
+        """Why a guest's vCPUs have lost their CPUs."""
+        text = ("PAUSE                              81   60.0%\nHLT                                12    3.6%\n"
+                "PREEMPTION_TIMER                    1    0.3%\nall exits                         329\n")
+        self.assertEqual(LEFT.findall(text), [("PAUSE", "81"), ("PREEMPTION_TIMER", "1")])
 
     def test_work(self):
         """Each processor's rounds."""
