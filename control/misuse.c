@@ -80,6 +80,34 @@ static u32 served_wrongly(u32 partition)
     return n;
 }
 
+/* No order about who is not there, or that cannot be; nothing of a log that is not. */
+static u32 ordered_wrongly(u32 partition)
+{
+    const u32 nobody = info->partitions - 1;
+    const u64 at = info->memory;
+    u32 n = 0;
+
+    n += accepts(HC_start, partition, 0, 0, 0); /* it lives */
+    n += accepts(HC_start, nobody, 0, 0, 0);
+    n += accepts(HC_start, 0, 0, 0, 0);
+    n += accepts(HC_end, partition, 2, 0, 0);
+    n += accepts(HC_end, nobody, ABI_END_OFF, 0, 0);
+    n += accepts(HC_end, 0, ABI_END_OFF, 0, 0); /* itself */
+    n += accepts(HC_pause, nobody, 0, 0, 0);
+    n += accepts(HC_resume, partition, 0, 0, 0);
+    n += accepts(HC_resume, ~0ull, 0, 0, 0);
+    n += accepts(HC_move, partition, ABI_VCPUS_MAX, 0, 0);
+    n += accepts(HC_move, partition, 0, 1ull << 32, 0);
+    n += accepts(HC_power_button, partition, 0, 0, 0); /* it does not listen */
+    n += accepts(HC_power_button, nobody, 0, 0, 0);
+    n += accepts(HC_console_show, nobody, 0, 0, 0);
+    n += accepts(HC_log_read, ~0ull, at, 1, 0);
+    n += accepts(HC_log_read, 0, at, ABI_LOG_MAX + 1, 0);
+    n += accepts(HC_log_read, (u64)abi_log_end() - 1, 0, 1, 0); /* not its memory */
+    n += (u64)abi_log_level(~0ull) > 3;                         /* it changes nothing */
+    return n;
+}
+
 /* No text, memory, device of the machine; no call of another's. */
 static u32 taken_wrongly(u32 partition)
 {
@@ -110,7 +138,7 @@ static u32 taken_wrongly(u32 partition)
 
 u32 misuse_calls(u32 partition)
 {
-    return served_wrongly(partition) + taken_wrongly(partition);
+    return served_wrongly(partition) + ordered_wrongly(partition) + taken_wrongly(partition);
 }
 
 void misuse_smash(u32 words)

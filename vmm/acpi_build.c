@@ -62,8 +62,8 @@ static void put_gas(struct out *o, u16 port, u8 bits, u8 access)
 }
 
 // clang-format off
-enum { FADT_WBINVD = BIT32(0), FADT_PROC_C1 = BIT32(2), FADT_NO_POWER_BUTTON = BIT32(4),
-       FADT_NO_SLEEP_BUTTON = BIT32(5), FADT_NO_FIXED_RTC = BIT32(6), FADT_TMR_VAL_EXT = BIT32(8),
+enum { FADT_WBINVD = BIT32(0), FADT_PROC_C1 = BIT32(2), FADT_NO_SLEEP_BUTTON = BIT32(5),
+       FADT_NO_FIXED_RTC = BIT32(6), FADT_TMR_VAL_EXT = BIT32(8),
        FADT_RESET_REG_SUP = BIT32(10) };
 enum { ARCH_LEGACY_DEVICES = BIT32(0), ARCH_NO_VGA = BIT32(2), ARCH_NO_MSI = BIT32(3),
        ARCH_NO_ASPM = BIT32(4) }; /* bit 1, 8042, is clear: Linux does not look for a keyboard */
@@ -97,8 +97,8 @@ static void put_fadt(struct out *o, const struct acpi_guest *guest, u64 facs, u6
     out_le(o, ARCH_LEGACY_DEVICES | ARCH_NO_VGA | ARCH_NO_ASPM | (guest->pci ? 0 : ARCH_NO_MSI), 2);
     out_u8(o, 0);
     out_le(o,
-           FADT_WBINVD | FADT_PROC_C1 | FADT_NO_POWER_BUTTON | FADT_NO_SLEEP_BUTTON |
-               FADT_NO_FIXED_RTC | FADT_TMR_VAL_EXT | FADT_RESET_REG_SUP,
+           FADT_WBINVD | FADT_PROC_C1 | FADT_NO_SLEEP_BUTTON | FADT_NO_FIXED_RTC |
+               FADT_TMR_VAL_EXT | FADT_RESET_REG_SUP, /* the power button is a fixed one */
            4);
     put_gas(o, 0xcf9, 8, 1);
     out_u8(o, 6);    /* RESET_VALUE */

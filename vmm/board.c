@@ -225,6 +225,17 @@ void board_set_lines(struct board *b, u32 levels)
     set_deadline(b);
 }
 
+bool board_has_power_button(const struct board *b)
+{
+    return pm_hears_button(&b->pm);
+}
+
+void board_press_power_button(struct board *b, u64 now)
+{
+    pm_press_button(&b->pm, now);
+    after_pm(b);
+}
+
 u8 board_irq_ack(struct board *b)
 {
     return pic_ack(&b->pic);

@@ -69,6 +69,9 @@ static inline bool board_irq_pending(const struct board *b)
 /* Interrupt lines that no model has, bit n: line n of the 8259s (below 16) and of the I/O APIC. */
 #define BOARD_FREE_LINES 0xffdce8u
 void board_set_lines(struct board *b, u32 levels);
+/* Whether the guest wants to hear of it; a glimpse, if the board is not the caller's. */
+bool board_has_power_button(const struct board *b);
+void board_press_power_button(struct board *b, u64 now);
 u8 board_irq_ack(struct board *b); /* the INTA cycle: gives the vector, moves IRR to ISR */
 
 /* Registers of the I/O APIC; EOI messages to it, and its own, which go to local APICs: to be taken

@@ -86,6 +86,21 @@ void console_make_front(struct vm *vm)
             give(n, vm);
 }
 
+void console_leave_front(struct vm *vm)
+{
+    for (u32 n = 0; n < OUTLETS; n++)
+        if (front[n] == vm)
+            give_to_next(n);
+}
+
+bool console_is_front(const struct vm *vm)
+{
+    for (u32 n = 0; n < OUTLETS; n++)
+        if (front[n] == vm)
+            return true;
+    return false;
+}
+
 struct vm *console_front(u32 n)
 {
     return front[n];

@@ -27,6 +27,9 @@ void console_forget(u32 id);
 struct vm *console_front(u32 outlet);
 /* Of a guest that is connected: to the front, wherever it waits. */
 void console_make_front(struct vm *vm);
+/* The guest that has waited longest, or the log, comes to the front where it is. */
+void console_leave_front(struct vm *vm);
+bool console_is_front(const struct vm *vm);
 
 /* Moves characters from the guests to ports and screen. */
 void console_poll(u64 now);

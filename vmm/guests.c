@@ -14,6 +14,7 @@
 #include "vmm/grant.h"
 #include "vmm/hostmem.h"
 #include "vmm/ledger_report.h"
+#include "vmm/orders.h"
 #include "vmm/partition.h"
 #include "vmm/percpu.h"
 #include "vmm/placement.h"
@@ -243,11 +244,14 @@ void guests_init(void)
 void guests_control(void)
 {
     next_look = ~0ull;
+    for (u32 n; (n = orders_to_start()) != ORDER_NONE;)
+        (void)lives_ask(&lives, n);
     for (u32 n = 0; n < lives.count; n++)
         if (slot[n].vm && load_acquire(&slot[n].vm->attached) == 0 && is_released(slot[n].vm))
             finish(n);
     for (u32 n; (n = lives_next(&lives)) != LIVES_NONE;)
         begin(n);
+    orders_show();
 }
 
 u64 guests_due(void)
@@ -255,9 +259,9 @@ u64 guests_due(void)
     return next_look;
 }
 
-bool guests_are_over(bool in_monitor)
+bool guests_are_over(bool watched)
 {
-    return lives_are_over(&lives, in_monitor);
+    return lives_are_over(&lives, watched);
 }
 
 u32 guests_status(void)
@@ -270,94 +274,14 @@ u32 guests_status(void)
     return status;
 }
 
-/* ------------------------------------------------------------ what can be asked of them */
+/* ------------------------------------------------------------ for others to look at */
 
 enum life guest_life(u32 n)
 {
-    return (enum life)lives.state[n];
+    return (enum life)READ_ONCE(lives.state[n]);
 }
 
 struct vm *guest_vm(u32 n)
 {
     return slot[n].vm;
-}
-
-/* NULL also if its vCPUs are about to leave. */
-static struct vm *running(u32 n)
-{
-    struct vm *vm = slot[n].vm;
-
-    return vm && READ_ONCE(vm->end) == VM_RUNNING ? vm : NULL;
-}
-
-static void ask_all(struct vm *vm, u64 bits)
-{
-    for (u32 i = 0; i < vm->vcpus; i++)
-        vcpu_ask(vm->vcpu[i], bits);
-}
-
-err_t guest_start(u32 n)
-{
-    TRY(lives_ask(&lives, n));
-    cpu_ask(0, CPU_CONTROL);
-    return OK;
-}
-
-static err_t end(u32 n, enum vm_end how)
-{
-    struct vm *vm = running(n);
-
-    if (!vm)
-        return E_NOENT;
-    vm_end(vm, how, 0);
-    return OK;
-}
-
-err_t guest_stop(u32 n)
-{
-    return end(n, VM_END_KILLED);
-}
-
-err_t guest_reset(u32 n)
-{
-    return end(n, VM_END_RESET);
-}
-
-err_t guest_pause(u32 n)
-{
-    struct vm *vm = running(n);
-
-    if (!vm)
-        return E_NOENT;
-    if (atomic_xchg(&vm->paused, 1))
-        return E_EXIST;
-    ask_all(vm, TODO_RESCHED);
-    return OK;
-}
-
-err_t guest_resume(u32 n)
-{
-    struct vm *vm = running(n);
-
-    if (!vm)
-        return E_NOENT;
-    if (!atomic_xchg(&vm->paused, 0))
-        return E_EXIST;
-    ask_all(vm, TODO_BOARD | TODO_CONSOLE);
-    return OK;
-}
-
-err_t guest_move(u32 n, u32 vcpu, u32 cpu)
-{
-    struct vm *vm = running(n);
-
-    if (!vm)
-        return E_NOENT;
-    if (vcpu >= vm->vcpus || cpu >= cpu_count())
-        return E_RANGE;
-    if (!(vm->vcpu[vcpu]->cpus >> cpu & 1))
-        return E_PERM;
-    (void)atomic_xchg(&vm->vcpu[vcpu]->away.move_to, cpu + 1);
-    vcpu_ask(vm->vcpu[vcpu], TODO_RESCHED);
-    return OK;
 }

@@ -1,4 +1,4 @@
-/* The hypercalls by which the control partition serves a guest: what it is, its ranges, doorbells,
+/* The hypercalls by which the control partition serves a guest: its ranges, doorbells,
  * interrupts.  The guest is held by partition_lock() meanwhile. */
 #include "lib/mem.h"
 #include "vmm/boundary.h"
@@ -12,49 +12,6 @@
 #include "vmm/wake.h"
 
 /* ------------------------------------------------------------ partitions */
-
-_Static_assert((u32)ABI_SERVED_DEVICES == CONFIG_SERVED_DEVICES &&
-                   (u32)ABI_SERVED_MEMORY == CONFIG_SERVED_MEMORY &&
-                   ABI_DEVICES_MAX == CONFIG_DEVICES_MAX,
-               "one numbering");
-
-static u32 state_of(const struct vm *vm)
-{
-    if (READ_ONCE(vm->release_by))
-        return ABI_PARTITION_ENDS;
-    return READ_ONCE(vm->unadmitted) ? ABI_PARTITION_NEW : ABI_PARTITION_RUNS;
-}
-
-static void describe(const struct vm *vm, u32 life, struct abi_partition *p)
-{
-    *p = (struct abi_partition){
-        .state = state_of(vm),
-        .served = vm->served.slot == SERVED_NONE ? (u32)ABI_SERVED_OFF : vm->config->served,
-        .vcpus = vm->vcpus,
-        .life = life,
-        .memory = vm->config->memory,
-        .exits = vm_exits(vm),
-        .paused = READ_ONCE(vm->paused) && !READ_ONCE(vm->unadmitted),
-    };
-    memcpy(p->name, vm->config->name, strnlen(vm->config->name, sizeof(p->name) - 1));
-    memcpy(p->devices, vm->config->devices, sizeof(p->devices));
-}
-
-i64 hc_partition(struct vcpu *v, const struct hc_args *args)
-{
-    struct abi_partition p = {.state = ABI_PARTITION_NONE};
-    u32 life;
-    const struct vm *vm;
-
-    if (args->a[0] == 0 || args->a[0] >= PARTITIONS)
-        return ABI_EINVAL;
-    vm = partition_lock(args->a[0], &life);
-    if (vm) {
-        describe(vm, life, &p);
-        partition_unlock();
-    }
-    return gmem_write(v->vm, (gpa_t){args->a[1]}, &p, sizeof(p)) == OK ? ABI_OK : ABI_EFAULT;
-}
 
 i64 hc_admit(struct vcpu *v, const struct hc_args *args)
 {
@@ -81,7 +38,7 @@ i64 hc_release(struct vcpu *v, const struct hc_args *args)
     (void)v;
     if (!vm)
         return result;
-    result = state_of(vm) == ABI_PARTITION_ENDS ? ABI_OK : ABI_EINVAL;
+    result = READ_ONCE(vm->release_by) ? ABI_OK : ABI_EINVAL; /* it has ended */
     if (result == ABI_OK) {
         store_release(&vm->released, 1);
         cpu_ask(0, CPU_CONTROL);

@@ -63,9 +63,9 @@ err_t lives_ask(struct lives *l, u32 n)
     return OK;
 }
 
-bool lives_are_over(const struct lives *l, bool in_monitor)
+bool lives_are_over(const struct lives *l, bool watched)
 {
-    if (in_monitor || first(l, LIFE_ON) != LIVES_NONE || first(l, LIFE_DUE) != LIVES_NONE)
+    if (watched || first(l, LIFE_ON) != LIVES_NONE || first(l, LIFE_DUE) != LIVES_NONE)
         return false;
     return l->any || first(l, LIFE_HELD) == LIVES_NONE;
 }

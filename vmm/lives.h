@@ -31,5 +31,5 @@ u64 lives_exits(const struct config_guest *guest, u32 life);
 /* Somebody wants it to begin.  E_EXIST: it lives, or is about to. */
 err_t lives_ask(struct lives *l, u32 n);
 /* Nobody lives or is about to, and nobody can ask: not before the first one has lived, and not
- * while somebody is in the monitor. */
-bool lives_are_over(const struct lives *l, bool in_monitor);
+ * while somebody watches over them. */
+bool lives_are_over(const struct lives *l, bool watched);

@@ -39,13 +39,21 @@ static NORETURN void end_machine(void)
     }
 }
 
+/* By somebody who may want to start another guest. */
+static bool is_watched(void)
+{
+    const struct vm *vm = control_vm();
+
+    return monitor_is_open() || (vm && console_is_front(vm));
+}
+
 static void control(void)
 {
     if (census_begin()) /* the first time: the other CPUs have what they need */
         control_begin();
     control_look_after();
     guests_control();
-    if (guests_are_over(monitor_is_open()) && control_stop()) {
+    if (guests_are_over(is_watched()) && control_stop()) {
         console_end();
         end_machine();
     }

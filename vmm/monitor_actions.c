@@ -13,6 +13,7 @@
 #include "vmm/hostmem.h"
 #include "vmm/monitor.h"
 #include "vmm/monitor_parse.h"
+#include "vmm/orders.h"
 #include "vmm/share.h"
 #include "vmm/vm.h"
 
@@ -36,22 +37,6 @@ static const char *state_of(u32 n)
     if (vm && READ_ONCE(vm->end) != VM_RUNNING)
         return "ends";
     return vm && READ_ONCE(vm->paused) ? "paused" : words[guest_life(n)];
-}
-
-/* Ticks of all of its vCPUs, as far as they are counted. */
-static struct exit_times times_of(const struct vm *vm, u64 now)
-{
-    struct exit_times t = {0};
-
-    for (u32 i = 0; i < vm->vcpus; i++) {
-        const struct exit_times one = exit_stats_times(vm->vcpu[i]->stats, now);
-
-        t.total += one.total;
-        t.lintel += one.lintel;
-        t.waiting += one.waiting;
-        t.stolen += one.stolen;
-    }
-    return t;
 }
 
 static void list_one(u32 n)
@@ -100,29 +85,29 @@ static void answer(u32 n, err_t err, const char *done, const char *already)
 
 static void act_start(const struct monitor_order *order)
 {
-    answer(order->arg[0], guest_start(order->arg[0]), "starts",
+    answer(order->arg[0], order_start(order->arg[0]), "starts",
            "runs already; 'reset' starts it again");
 }
 
 static void act_stop(const struct monitor_order *order)
 {
-    answer(order->arg[0], guest_stop(order->arg[0]), "ends", "");
+    answer(order->arg[0], order_end(order->arg[0], VM_END_KILLED), "ends", "");
 }
 
 static void act_reset(const struct monitor_order *order)
 {
-    answer(order->arg[0], guest_reset(order->arg[0]), "ends, and starts again", "");
+    answer(order->arg[0], order_end(order->arg[0], VM_END_RESET), "ends, and starts again", "");
 }
 
 static void act_pause(const struct monitor_order *order)
 {
-    answer(order->arg[0], guest_pause(order->arg[0]), "is paused",
+    answer(order->arg[0], order_pause(order->arg[0]), "is paused",
            "is paused already; 'resume' lets it go on");
 }
 
 static void act_resume(const struct monitor_order *order)
 {
-    answer(order->arg[0], guest_resume(order->arg[0]), "goes on", "is not paused");
+    answer(order->arg[0], order_resume(order->arg[0]), "goes on", "is not paused");
 }
 
 static void act_console(const struct monitor_order *order)
@@ -163,7 +148,7 @@ static void say_times(const char *whose, const struct exit_times *t)
 /* Of all vCPUs together, and of each if there are several. */
 static void say_all_times(const struct vm *vm, u64 now)
 {
-    const struct exit_times all = times_of(vm, now);
+    const struct exit_times all = vm_times(vm, now);
 
     say_times("", &all);
     for (u32 i = 0; vm->vcpus > 1 && i < vm->vcpus; i++) {
@@ -220,7 +205,7 @@ static void act_move(const struct monitor_order *order)
 {
     const u32 n = order->arg[0];
 
-    switch (guest_move(n, order->arg[1], order->arg[2])) {
+    switch (order_move(n, order->arg[1], order->arg[2])) {
     case OK:
         monitor_say("vCPU %u of %s goes to CPU %u", order->arg[1], name_of(n), order->arg[2]);
         break;

@@ -48,6 +48,8 @@ static void take_typed(struct vm *vm, u64 now)
     u8 byte;
 
     board_set_lines(b, READ_ONCE(vm->served.lines));
+    if (unlikely(READ_ONCE(vm->button)) && atomic_xchg(&vm->button, 0))
+        board_press_power_button(b, now);
     board_console_drained(b, now);
     while (board_console_room(b) && console_typed(vm, &byte)) {
         record_typed(byte);

@@ -52,7 +52,8 @@ struct vm {
     struct vcpu *vcpu[VM_VCPUS_MAX]; /* [i] has APIC ID i */
     struct ledger ledger;            /* of the exits of all of them */
     u32 end;                         /* enum vm_end; atomic */
-    u32 paused;                      /* its vCPUs keep off their CPUs; the monitor's; atomic */
+    u32 paused;                      /* its vCPUs keep off their CPUs; an order's; atomic */
+    u32 button;                      /* the power button is pressed, once; atomic */
     u32 unadmitted;  /* it is paused until the control partition lets it begin; atomic */
     u64 release_by;  /* TSC until which it waits, over, for the control partition; 0: it does not */
     u32 released;    /* which has let it go; atomic */
@@ -80,3 +81,5 @@ void vm_disconnect(struct vm *vm, bool comes_back);
  * done. */
 void vm_exit_counts(const struct vm *vm, u64 counts[EXIT_REASONS]);
 u64 vm_exits(const struct vm *vm);
+/* Ticks of all of its vCPUs together, as far as they are counted. */
+struct exit_times vm_times(const struct vm *vm, u64 now);

@@ -18,3 +18,18 @@ u64 vm_exits(const struct vm *vm)
         count += exit_stats_count(vm->vcpu[i]->stats);
     return count;
 }
+
+struct exit_times vm_times(const struct vm *vm, u64 now)
+{
+    struct exit_times t = {0};
+
+    for (u32 i = 0; i < vm->vcpus; i++) {
+        const struct exit_times one = exit_stats_times(vm->vcpu[i]->stats, now);
+
+        t.total += one.total;
+        t.lintel += one.lintel;
+        t.waiting += one.waiting;
+        t.stolen += one.stolen;
+    }
+    return t;
+}

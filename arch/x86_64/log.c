@@ -34,6 +34,15 @@ void log_set_level(enum log_level max)
     sink_level = max;
 }
 
+enum log_level log_change_level(u64 max)
+{
+    const enum log_level before = sink_level;
+
+    if (max <= LOG_DEBUG)
+        sink_level = (enum log_level)max;
+    return before;
+}
+
 void log_add_sink(struct log_sink *sink)
 {
     sink->next = sinks;
@@ -152,6 +161,17 @@ void log_again(struct log_sink *sink, u64 since)
     if (log_memory != NULL)
         log_ring_replay(log_memory, log_memory->written - since, sink->write, sink->ctx);
     unlock();
+}
+
+size_t log_copy(u64 from, char *to, size_t most)
+{
+    size_t count = 0;
+
+    lock();
+    if (log_memory != NULL)
+        count = log_ring_copy(log_memory, from, to, most);
+    unlock();
+    return count;
 }
 
 void log_line(enum log_level level, const char *format, ...)

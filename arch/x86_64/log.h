@@ -20,6 +20,8 @@ struct log_sink {
  * out at every level. */
 void log_init(struct log_ring *ring);   /* NULL: none */
 void log_set_level(enum log_level max); /* what goes to sinks; the ring takes everything */
+/* The same; a number that is no level changes nothing.  Returns what it was. */
+enum log_level log_change_level(u64 max);
 void log_add_sink(struct log_sink *sink);
 void log_line(enum log_level level, const char *format, ...)
     PRINTF_LIKE(2, 3); /* adds the newline */
@@ -32,6 +34,8 @@ void log_to(struct log_sink *sink, const char *format, ...) PRINTF_LIKE(2, 3);
 /* How many bytes the memory ring ever got, and once more for one sink what it got since then. */
 u64 log_written(void);
 void log_again(struct log_sink *sink, u64 since);
+/* At most so many bytes of them, from number `from` on; 0: that one is not there, or no longer. */
+size_t log_copy(u64 from, char *to, size_t most);
 void log_set_clock(u64 hz); /* TSC ticks per second */
 void log_seize(void); /* panic: from now on nobody else begins a line; gives up after a while, as
                        * when this CPU itself was writing one */

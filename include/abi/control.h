@@ -15,11 +15,13 @@
 
 #define ABI_INFO_MAGIC  0x4c4f52544e4f4354ull
 #define ABI_VERSION     1u
-#define ABI_REVISION    5u
+#define ABI_REVISION    6u
 #define ABI_EVENTS      256u /* event ports */
 #define ABI_SLOTS       256u /* request slots, one for each virtual CPU of a served guest */
 #define ABI_DEVICES_MAX 512u /* bytes of text about a guest's devices */
 #define ABI_CONSOLE_MAX 256u /* bytes of a console in one call */
+#define ABI_LOG_MAX     512u /* bytes of Lintel's log in one call */
+#define ABI_VCPUS_MAX   8u   /* virtual CPUs of a partition */
 #define ABI_WORDS(bits) ((bits) / 64)
 
 /* The event port that the microkernel uses by itself; all others are the control partition's to
@@ -121,6 +123,13 @@ enum abi_partition_state {
 };
 #define ABI_RELEASE_MS 1000u
 
+/* Of a guest of lintel.conf whose state is NONE: it has `start = ask` and nobody has asked; it is
+ * about to begin; it has ended. */
+enum abi_rest { ABI_REST_UNKNOWN, ABI_REST_WAITS, ABI_REST_STARTS, ABI_REST_ENDED };
+
+/* How `end` ends a guest: for good, or for its next life. */
+enum abi_end { ABI_END_OFF, ABI_END_RESET };
+
 /* What a guest's configuration lets the control partition do: nothing, serve devices, or that and
  * map all of its memory. */
 enum abi_served { ABI_SERVED_OFF, ABI_SERVED_DEVICES, ABI_SERVED_MEMORY };
@@ -132,8 +141,11 @@ struct abi_partition {
     u32 life;   /* changes with each of its lives */
     u64 memory; /* bytes */
     u64 exits;  /* VM exits of all vCPUs in this life */
-    u32 paused; /* 1: by the monitor */
-    u32 reserved;
+    u32 paused; /* 1: by somebody's order */
+    u32 rest;   /* enum abi_rest; then there is no more than name, vcpus, memory */
+    /* TSC ticks of all vCPUs in this life: in all, in Lintel, asleep, and wanting a CPU. */
+    u64 ticks, lintel, asleep, waiting;
+    u32 cpu[ABI_VCPUS_MAX]; /* of each vCPU */
     char name[32];
     char devices[ABI_DEVICES_MAX]; /* what its configuration asks for: lines of text */
 };

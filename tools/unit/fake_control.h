@@ -12,7 +12,7 @@
 #define PARTITION     1u                      /* the guest's number */
 #define NOBODY        7u                      /* a partition that there is not */
 
-static struct vm control_vm;
+static struct vm the_control;
 static struct config_guest control_config = {.name = "control"};
 static struct vcpu control_vcpu;
 static struct abi_info *info;
@@ -20,7 +20,7 @@ static struct abi_request *slots;
 
 static void *control_ram(u64 gpa)
 {
-    return (u8 *)phys_to_virt(control_vm.extent[0].hpa) + (gpa - CONTROL_BASE);
+    return (u8 *)phys_to_virt(the_control.extent[0].hpa) + (gpa - CONTROL_BASE);
 }
 
 static void new_control(void)
@@ -28,15 +28,15 @@ static void new_control(void)
     static u8 memory[CONTROL_BYTES] __attribute__((aligned(4096)));
 
     memset(memory, 0, sizeof(memory));
-    memset(&control_vm, 0, sizeof(control_vm));
+    memset(&the_control, 0, sizeof(the_control));
     memset(&control_vcpu, 0, sizeof(control_vcpu));
-    control_vm.id = VM_CONTROL;
-    control_vm.config = &control_config;
-    control_vm.vcpu[control_vm.vcpus++] = &control_vcpu;
-    control_vm.extents = 1;
-    control_vm.extent[0] =
+    the_control.id = VM_CONTROL;
+    the_control.config = &control_config;
+    the_control.vcpu[the_control.vcpus++] = &control_vcpu;
+    the_control.extents = 1;
+    the_control.extent[0] =
         (struct vm_extent){{CONTROL_BASE}, {(u64)memory - DIRECT_MAP_BASE}, CONTROL_BYTES};
-    control_vcpu.vm = &control_vm;
+    control_vcpu.vm = &the_control;
     control_vcpu.turn_ends = ~0ull;
     info = control_ram(CONTROL_BASE);
     slots = control_ram(CONTROL_BASE + PAGE_SIZE);

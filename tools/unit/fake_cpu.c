@@ -4,11 +4,15 @@
 #include "arch/x86_64/log.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/panic.h"
+#include "arch/x86_64/smp.h"
 #include "arch/x86_64/trap.h"
+#include "vmm/bootinfo.h"
 #include "vmm/console.h"
 #include "vmm/control_call.h"
+#include "vmm/control_life.h"
 #include "vmm/cpu_share.h"
 #include "vmm/device_irq.h"
+#include "vmm/guests.h"
 #include "vmm/vm_end.h"
 #include "vmm/vm_memory.h"
 #include "vmm/wake.h"
@@ -184,6 +188,62 @@ err_t device_irq_done(u64 line)
 OTHERWISE void console_put(struct vm *vm, u8 byte)
 {
     guest_console_put(&vm->console, byte);
+}
+
+OTHERWISE enum life guest_life(u32 n)
+{
+    (void)n;
+    return LIFE_ON;
+}
+
+OTHERWISE struct vm *guest_vm(u32 n)
+{
+    (void)n;
+    return NULL;
+}
+
+OTHERWISE struct vm *control_vm(void)
+{
+    return NULL;
+}
+
+OTHERWISE void console_make_front(struct vm *vm)
+{
+    (void)vm;
+}
+
+OTHERWISE void console_leave_front(struct vm *vm)
+{
+    (void)vm;
+}
+
+OTHERWISE const struct boot_info *bootinfo(void)
+{
+    static const struct boot_info none;
+
+    return &none;
+}
+
+OTHERWISE u32 cpu_count(void)
+{
+    return 1;
+}
+
+OTHERWISE u64 log_written(void)
+{
+    return 0;
+}
+
+OTHERWISE size_t log_copy(u64 from, char *to, size_t most)
+{
+    (void)from, (void)to, (void)most;
+    return 0;
+}
+
+OTHERWISE enum log_level log_change_level(u64 max)
+{
+    (void)max;
+    return LOG_INFO;
 }
 
 void vcpu_wake(struct vcpu *v)

@@ -43,16 +43,16 @@ static void begin(void)
     (void)both_new(NULL);
     memset(&pages, 0, sizeof(pages));
     pages.fail_in = -1;
-    control_vm.ept = (struct ept){.page_alloc = fake_alloc,
-                                  .page_free = fake_free,
-                                  .to_phys = fake_to_phys,
-                                  .to_virt = fake_to_virt,
-                                  .ctx = &pages,
-                                  .phys_bits = 52};
+    the_control.ept = (struct ept){.page_alloc = fake_alloc,
+                                   .page_free = fake_free,
+                                   .to_phys = fake_to_phys,
+                                   .to_virt = fake_to_virt,
+                                   .ctx = &pages,
+                                   .phys_bits = 52};
     grant_drop_all();
     guest_console_attend(&vm.console, READER_PORT, true);
     vm.console.head = GUEST_CONSOLE_SIZE - 100; /* full soon */
-    REQUIRE(ept_init(&control_vm.ept) == OK);
+    REQUIRE(ept_init(&the_control.ept) == OK);
 }
 
 static void judge_range(u32 n)
@@ -104,7 +104,7 @@ static void judge(i64 result)
     REQUIRE(vm.console.event < ABI_EVENTS);
     REQUIRE(vm.console.head - vm.console.tail[READER_PORT] < GUEST_CONSOLE_SIZE);
     REQUIRE(vm.console.typed_head - vm.console.typed_tail <= GUEST_CONSOLE_TYPED);
-    ept_for_each(&control_vm.ept, judge_leaf, NULL);
+    ept_for_each(&the_control.ept, judge_leaf, NULL);
 }
 
 /* Numbers near those that mean something. */

@@ -106,13 +106,13 @@ static void test_wait(void **state)
     assert_int_equal(boundary_wait(&control_vcpu, fake_cpu.tsc + 1000), 0);
     assert_int_equal(control_vcpu.away.waits, WAIT_EVENT);
     assert_true(control_vcpu.todo & TODO_WAIT);
-    assert_int_equal(control_vm.dies_at, ~0ull); /* nobody expects a sign of life */
+    assert_int_equal(the_control.dies_at, ~0ull); /* nobody expects a sign of life */
     assert_false(boundary_wait_is_over(&control_vcpu));
     fake_cpu.tsc += 1000;
     assert_true(boundary_wait_is_over(&control_vcpu));
     assert_int_equal(control_vcpu.away.waits, WAIT_NOTHING);
-    assert_true(control_vm.dies_at > fake_cpu.tsc && control_vm.dies_at != ~0ull);
-    assert_int_equal(control_vcpu.turn_ends, control_vm.dies_at);
+    assert_true(the_control.dies_at > fake_cpu.tsc && the_control.dies_at != ~0ull);
+    assert_int_equal(control_vcpu.turn_ends, the_control.dies_at);
     assert_int_equal(boundary_wait(&control_vcpu, fake_cpu.tsc), 0); /* that time is over */
     assert_int_equal(control_vcpu.away.waits, WAIT_NOTHING);
 }
@@ -172,18 +172,18 @@ static void test_signs_of_life(void **state)
 
     (void)state;
     boundary_goes_on(&control_vcpu, now);
-    assert_int_equal(control_vm.dies_at, now + each);
+    assert_int_equal(the_control.dies_at, now + each);
     control_vcpu.left = now - 7 * each; /* it has waited before */
     boundary_runs(&control_vcpu, now + 2 * each);
-    assert_int_equal(control_vm.dies_at, now + 3 * each);
+    assert_int_equal(the_control.dies_at, now + 3 * each);
     control_vcpu.left = now + 2 * each + 5; /* it had run for 5 ticks */
     boundary_runs(&control_vcpu, now + 6 * each);
-    assert_int_equal(control_vm.dies_at, now + 7 * each - 5);
+    assert_int_equal(the_control.dies_at, now + 7 * each - 5);
     boundary_runs(v, now + 9 * each); /* a guest */
-    assert_int_equal(control_vm.dies_at, now + 7 * each - 5);
-    control_vm.dies_at = ~0ull;
+    assert_int_equal(the_control.dies_at, now + 7 * each - 5);
+    the_control.dies_at = ~0ull;
     boundary_runs(&control_vcpu, now + 9 * each);
-    assert_int_equal(control_vm.dies_at, ~0ull);
+    assert_int_equal(the_control.dies_at, ~0ull);
 }
 
 static void test_sequences_differ(void **state)

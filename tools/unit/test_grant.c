@@ -13,15 +13,15 @@ static int with_ept(void **state)
     both_new(state);
     memset(&pages, 0, sizeof(pages));
     pages.fail_in = -1;
-    control_vm.ept = (struct ept){.page_alloc = fake_alloc,
-                                  .page_free = fake_free,
-                                  .to_phys = fake_to_phys,
-                                  .to_virt = fake_to_virt,
-                                  .ctx = &pages,
-                                  .max_leaf = 0,
-                                  .phys_bits = 52};
+    the_control.ept = (struct ept){.page_alloc = fake_alloc,
+                                   .page_free = fake_free,
+                                   .to_phys = fake_to_phys,
+                                   .to_virt = fake_to_virt,
+                                   .ctx = &pages,
+                                   .max_leaf = 0,
+                                   .phys_bits = 52};
     grant_drop_all();
-    assert_int_equal(ept_init(&control_vm.ept), OK);
+    assert_int_equal(ept_init(&the_control.ept), OK);
     fake_cpu.invepts = 0;
     return 0;
 }
@@ -31,7 +31,7 @@ static u64 reached(u64 at)
 {
     struct ept_leaf leaf;
 
-    return ept_lookup(&control_vm.ept, (gpa_t){at}, &leaf) == OK ? leaf.hpa.v : 0;
+    return ept_lookup(&the_control.ept, (gpa_t){at}, &leaf) == OK ? leaf.hpa.v : 0;
 }
 
 static i64 map_it(u64 gpa, u64 len, u64 at)

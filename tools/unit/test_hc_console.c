@@ -122,7 +122,7 @@ static void test_events(void **state)
 /* The control partition has one of its own, beside those of its guests. */
 static void test_its_own(void **state)
 {
-    struct guest_console *const own = &control_vm.console;
+    struct guest_console *const own = &the_control.console;
     u8 got[8];
 
     (void)state;
@@ -139,7 +139,7 @@ static void test_its_own(void **state)
     assert_int_equal(guest_console_news(own), EVENT);
     assert_int_equal(call(HC_console_read, 0, SCRAP, 8, 0), 1);
     assert_int_equal(*(char *)control_ram(SCRAP), 'x');
-    assert_int_equal(control_vm.lock.next, control_vm.lock.serving);
+    assert_int_equal(the_control.lock.next, the_control.lock.serving);
     partition_remove(&vm); /* the lock of the partitions is free */
     assert_int_equal(call(HC_console_write, 0, SCRAP, 1, 0), 1);
 }

@@ -2,37 +2,6 @@
 #include "tools/unit/fake_control.h"
 #include "vmm/cpu_share.h"
 
-static void test_partition(void **state)
-{
-    const struct abi_partition *p = control_ram(SCRAP);
-
-    (void)state;
-    vm.unadmitted = vm.paused = 1;
-    v->stats->reason[EXIT_HLT].count = 3;
-    v->stats->reason[EXIT_IO].count = 40;
-    assert_int_equal(call(HC_partition, PARTITION, SCRAP, 0, 0), ABI_OK);
-    assert_int_equal(p->state, ABI_PARTITION_NEW);
-    assert_int_equal(p->served, ABI_SERVED_DEVICES);
-    assert_int_equal(p->vcpus, 1);
-    assert_int_equal(p->memory, 4 * MiB);
-    assert_int_equal(p->exits, 43);
-    assert_int_equal(p->paused, 0); /* it waits for us */
-    assert_string_equal(p->name, "served");
-    vm.unadmitted = 0;
-    assert_int_equal(call(HC_partition, PARTITION, SCRAP, 0, 0), ABI_OK);
-    assert_int_equal(p->state, ABI_PARTITION_RUNS);
-    assert_int_equal(p->paused, 1);
-    assert_int_equal(call(HC_partition, NOBODY, SCRAP, 0, 0), ABI_OK);
-    assert_int_equal(p->state, ABI_PARTITION_NONE);
-    assert_int_equal(call(HC_partition, 0, SCRAP, 0, 0), ABI_EINVAL);
-    assert_int_equal(call(HC_partition, PARTITIONS, SCRAP, 0, 0), ABI_EINVAL);
-    assert_int_equal(call(HC_partition, ~0ull, SCRAP, 0, 0), ABI_EINVAL);
-    assert_int_equal(
-        call(HC_partition, PARTITION, CONTROL_BASE + CONTROL_BYTES - sizeof(*p) + 1, 0, 0),
-        ABI_EFAULT);
-    assert_int_equal(call(HC_partition, PARTITION, 0, 0, 0), ABI_EFAULT);
-}
-
 static void test_admit(void **state)
 {
     (void)state;
@@ -228,7 +197,6 @@ static void test_messages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_partition, both_new),
         cmocka_unit_test_setup(test_admit, both_new),
         cmocka_unit_test_setup(test_release, both_new),
         cmocka_unit_test_setup(test_nobody_else_is_served, both_new),

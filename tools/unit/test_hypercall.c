@@ -10,7 +10,7 @@ static const struct {
     const char *name;
     i64 result;
 } want[] = {
-    {0, "abi_version", 1 << 16 | 5}, {1, "ledger_begin", ABI_EPERM},
+    {0, "abi_version", 1 << 16 | 6}, {1, "ledger_begin", ABI_EPERM},
     {2, "ledger_end", ABI_EPERM},    {3, "grant", ABI_EPERM},
     {4, "revoke", ABI_EPERM},        {5, "log", ABI_EPERM},
     {6, "wait", ABI_EPERM},          {7, "reply", ABI_EPERM},
@@ -23,6 +23,11 @@ static const struct {
     {20, "irq_bind", ABI_EPERM},     {21, "irq_done", ABI_EPERM},
     {22, "release", ABI_EPERM},      {23, "console_write", ABI_EPERM},
     {24, "console_read", ABI_EPERM}, {25, "console_events", ABI_EPERM},
+    {26, "start", ABI_EPERM},        {27, "end", ABI_EPERM},
+    {28, "pause", ABI_EPERM},        {29, "resume", ABI_EPERM},
+    {30, "move", ABI_EPERM},         {31, "power_button", ABI_EPERM},
+    {32, "console_show", ABI_EPERM}, {33, "log_end", ABI_EPERM},
+    {34, "log_read", ABI_EPERM},     {35, "log_level", ABI_EPERM},
 };
 
 static const struct {

@@ -98,6 +98,33 @@ static void test_replay(void **state)
         }
 }
 
+/* From any byte that is still there, across the end of the memory. */
+static void test_copy(void **state)
+{
+    struct log_ring *const ring = make_ring(10);
+    char text[64];
+    u64 n = 0;
+
+    (void)state;
+    assert_int_equal(log_ring_copy(ring, 0, text, 5), 0);
+    for (; n < 25; n++) {
+        const char c = (char)('a' + n);
+
+        log_ring_put(ring, &c, 1);
+    }
+    assert_int_equal(log_ring_copy(ring, 15, text, sizeof(text)), 10);
+    assert_memory_equal(text, "pqrstuvwxy", 10);
+    assert_int_equal(log_ring_copy(ring, 18, text, 4), 4);
+    assert_memory_equal(text, "stuv", 4);
+    assert_int_equal(log_ring_copy(ring, 24, text, 9), 1);
+    assert_int_equal(log_ring_copy(ring, 14, text, 9), 0); /* overwritten */
+    assert_int_equal(log_ring_copy(ring, 25, text, 9), 0); /* not yet there */
+    assert_int_equal(log_ring_copy(ring, ~0ull, text, 9), 0);
+    ring->magic++;
+    assert_int_equal(log_ring_copy(ring, 20, text, 9), 0);
+    free(ring);
+}
+
 static void test_damaged_header_is_left_alone(void **state)
 {
     struct log_ring *const ring = make_ring(RING_BYTES);
@@ -131,6 +158,7 @@ int main(void)
         cmocka_unit_test(test_init),
         cmocka_unit_test(test_holds_the_end_of_the_history),
         cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_copy),
         cmocka_unit_test(test_damaged_header_is_left_alone),
         cmocka_unit_test(test_no_room_for_data),
     };

@@ -1,9 +1,10 @@
 /* ACPI fixed hardware; see pm.h.  Pure. */
 #include "vmm/dev/pm.h"
+#include "lib/atomic.h"
 
 // clang-format off
-enum { STS_TIMER = BIT32(0) };
-enum { EVENTS = BIT32(0) | BIT32(5) | BIT32(8) | BIT32(10) }; /* timer, global, power button, RTC */
+enum { STS_TIMER = BIT32(0), STS_BUTTON = BIT32(8) };
+enum { EVENTS = STS_TIMER | BIT32(5) | STS_BUTTON | BIT32(10) }; /* timer, global, power button, RTC */
 enum { CNT_SCI_EN = BIT32(0), CNT_BM_RLD = BIT32(1), CNT_SLP_TYP = 7u << 10, CNT_SLP_EN = BIT32(13) };
 // clang-format on
 
@@ -42,6 +43,18 @@ void pm_tick(struct pm *p, u64 now)
         p->status |= STS_TIMER;
     p->clk = clk;
     update(p);
+}
+
+void pm_press_button(struct pm *p, u64 now)
+{
+    pm_tick(p, now);
+    p->status |= STS_BUTTON;
+    update(p);
+}
+
+bool pm_hears_button(const struct pm *p)
+{
+    return READ_ONCE(p->enable) & STS_BUTTON;
 }
 
 u32 pm_timer(const struct pm *p, u64 now)

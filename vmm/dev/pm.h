@@ -28,4 +28,8 @@ bool pm_write(struct pm *p, u16 port, u8 value, u64 now);
 /* The 32-bit free-running counter. */
 u32 pm_timer(const struct pm *p, u64 now);
 
+/* The power button, which is a fixed one (FADT). */
+void pm_press_button(struct pm *p, u64 now);
+bool pm_hears_button(const struct pm *p); /* the guest has enabled it */
+
 void pm_tick(struct pm *p, u64 now); /* brings status, sci and deadline up to now */

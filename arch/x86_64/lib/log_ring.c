@@ -44,3 +44,19 @@ void log_ring_replay(const struct log_ring *ring, u64 max,
         at += run;
     }
 }
+
+size_t log_ring_copy(const struct log_ring *ring, u64 from, char *to, size_t most)
+{
+    const u64 size = ring->size, behind = ring->written - from;
+
+    if (ring->magic != LOG_RING_MAGIC || from >= ring->written || behind > size)
+        return 0;
+
+    const size_t count = MIN(most, (size_t)behind);
+    const u64 offset = from % size;
+    const size_t first = MIN(count, (size_t)(size - offset));
+
+    memcpy(to, ring->data + offset, first);
+    memcpy(to + first, ring->data, count - first);
+    return count;
+}
