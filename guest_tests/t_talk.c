@@ -7,6 +7,13 @@
 #define DATA_READY 1u
 #define IRQ_TIMER  0u
 #define IRQ_COM1   4u
+#define IRQ_SCI    9u
+#define VEC_SCI    (VEC_IRQ8 + IRQ_SCI - 8)
+#define PM1_STATUS 0x600
+#define PM1_ENABLE 0x602
+#define PM1_CNT    0x604
+#define PWRBTN     0x100u
+#define SLEEP_S5   0x3400u       /* SLP_EN, and what the DSDT has for S5 */
 #define A_LINE     2u            /* turns of the PIT, 55 ms each */
 #define SOME       300u          /* lines */
 #define MANY       1500u         /* more than Lintel keeps for a guest that nobody looks at */
@@ -24,11 +31,38 @@ static void flood(u32 lines)
         say("# flood %06u\n", i);
 }
 
+static volatile u32
+    pressed; /* PM1 status when the button was pressed, as the interrupt has seen it */
+
+/* The line is up until the status is cleared. */
+static void on_sci(struct frame *f)
+{
+    (void)f;
+    pressed = inw(PM1_STATUS);
+    outw(PM1_STATUS, PWRBTN);
+    pic_eoi(IRQ_SCI);
+}
+
+static void listen_to_the_power_button(void)
+{
+    on_vector(VEC_SCI, on_sci);
+    pic_unmask(IRQ_SCI);
+    outw(PM1_ENABLE, PWRBTN);
+}
+
+/* What it says then nobody may see: it ends so only if all is as it should be. */
+static void power_off_if_asked(void)
+{
+    if (pressed == PWRBTN && inw(PM1_STATUS) == 0)
+        outw(PM1_CNT, SLEEP_S5);
+}
+
 /* True: the end. */
 static bool obey(u8 byte)
 {
     say("# %s got %02x\n", cmdline, byte);
     switch (byte) {
+    case 'b': listen_to_the_power_button(); break;
     case 'f': flood(SOME); break;
     case 'r': outb(0xcf9, 0x06); break;
     case 's': *(volatile u32 *)UNMAPPED = 1; break;
@@ -59,6 +93,7 @@ static void talk(bool named)
         while ((byte = typed()) != 0)
             if (obey(byte))
                 return;
+        power_off_if_asked();
         __asm__ volatile("sti; hlt; cli");
     }
 }

@@ -1,8 +1,10 @@
 /* See manage.h.  Pure. */
 #include "control/manage/manage.h"
 #include "control/manage/devices.h"
+#include "control/manage/orders.h"
 #include "control/manage/refused.h"
 #include "control/shell/help.h"
+#include "lib/fmt.h"
 #include "lib/mem.h"
 
 #define LOG_LINES 20u /* if nothing is said */
@@ -10,40 +12,60 @@
 /* ------------------------------------------------------------ guests */
 
 static const struct output_column list_columns[] = {
-    {"name", "guest", -16},   {"number", "id", 3},      {"state", "state", -7},
-    {"vcpus", "vCPUs", 5},    {"memory_kib", "KiB", 9}, {"exits", "exits", 12},
-    {"served", "served", -1},
+    {"name", "guest", -16}, {"number", "id", 3},      {"state", "state", -7},
+    {"vcpus", "vCPUs", 5},  {"cpus", "on CPU", -8},   {"memory_kib", "KiB", 9},
+    {"exits", "exits", 12}, {"served", "served", -1},
 };
+
+static void put_cpus(struct output *out, const struct manage_guest *g)
+{
+    char text[48] = "-";
+    size_t used = 0;
+
+    for (u32 i = 0; g->lives && i < MIN(g->vcpus, MANAGE_VCPUS); i++)
+        used += fmt_buf(text + used, sizeof(text) - used, "%s%u", i ? "," : "", g->cpu[i]);
+    output_text(out, text);
+}
 
 static void list(void *context, const struct shell_order *order, struct output *out)
 {
     const struct manage *const m = context;
+    const bool all = order->option[OPTION_list_all].given;
     struct manage_guest g;
 
     output_table(out, "guests", list_columns, ARRAY_LEN(list_columns));
     for (u32 n = 1; n < m->world->partitions; n++) {
-        if (!m->world->guest(n, &g))
+        if (!m->world->guest(n, &g) || !(g.lives || all))
             continue;
         output_row(out);
         output_text(out, g.name);
         output_number(out, n - 1);
         output_text(out, g.state);
         output_number(out, g.vcpus);
+        put_cpus(out, &g);
         output_number(out, g.memory / KiB);
         output_number(out, g.exits);
         output_text(out, g.served ? "yes" : "no");
         output_row_end(out);
     }
     output_table_end(out);
-    if (order->option[OPTION_list_all].given)
-        output_say(out, "guests that do not run are known to Lintel's monitor alone: 'list' "
-                        "there (Ctrl-\\)");
 }
 
 static const struct output_column stats_columns[] = {
-    {"guest", "guest", -16}, {"exits", "exits", 12}, {"requests", "requests", 10},
-    {"errors", "errors", 7}, {"sent", "sent", 10},   {"received", "received", 10},
+    {"guest", "guest", -12}, {"exits", "exits", 10},      {"lintel", "Lintel", 6},
+    {"asleep", "asleep", 6}, {"requests", "requests", 9}, {"errors", "errors", 6},
+    {"sent", "sent", 9},     {"received", "received", 9},
 };
+
+/* In percent of all ticks, with a tenth. */
+static void put_part(struct output *out, u64 part, u64 all)
+{
+    const u64 tenths = all >= 1000 ? MIN(part / (all / 1000), 1000u) : 0;
+    char text[16];
+
+    fmt_buf(text, sizeof(text), "%u.%u%%", (u32)(tenths / 10), (u32)(tenths % 10));
+    output_text(out, text);
+}
 
 static void put_stats(const struct manage_world *world, const struct manage_guest *g,
                       struct output *out)
@@ -65,6 +87,8 @@ static void put_stats(const struct manage_world *world, const struct manage_gues
     output_row(out);
     output_text(out, g->name);
     output_number(out, g->exits);
+    put_part(out, g->lintel, g->ticks);
+    put_part(out, g->asleep, g->ticks);
     output_number(out, requests);
     output_number(out, errors);
     output_number(out, sent);
@@ -80,9 +104,17 @@ static void stats(void *context, const struct shell_order *order, struct output 
 
     output_table(out, "guests", stats_columns, ARRAY_LEN(stats_columns));
     for (u32 n = 1; n < m->world->partitions; n++)
-        if (m->world->guest(n, &g) && (!one || strcmp(g.name, order->argument[0].text) == 0))
+        if (m->world->guest(n, &g) && g.lives &&
+            (!one || strcmp(g.name, order->argument[0].text) == 0))
             put_stats(m->world, &g, out);
     output_table_end(out);
+}
+
+static void leave(void *context, const struct shell_order *order UNUSED, struct output *out UNUSED)
+{
+    const struct manage *const m = context;
+
+    m->world->hide();
 }
 
 static void top(void *context, const struct shell_order *order, struct output *out UNUSED)
@@ -98,8 +130,10 @@ static void put_log(void *context, const struct shell_order *order, struct outpu
 {
     const struct manage *const m = context;
     const struct shell_value *const lines = &order->option[OPTION_log_lines];
+    const u32 count = lines->given ? (u32)lines->number : LOG_LINES;
 
-    output_lines(out, m->world->log(lines->given ? (u32)lines->number : LOG_LINES));
+    output_lines(out, order->option[OPTION_log_lintel].given ? m->world->lintel_log(count)
+                                                             : m->world->log(count));
 }
 
 static const struct output_column set_columns[] = {
@@ -108,9 +142,11 @@ static const struct output_column set_columns[] = {
 /* What it is now. */
 static const char *value_of(const struct manage *m, u32 setting)
 {
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+
     if (setting == SETTING_poll)
         return m->world->polls() ? "on" : "off";
-    return "of lintel.conf";
+    return levels[MIN(m->world->log_level(), (u32)ARRAY_LEN(levels) - 1)];
 }
 
 static void show_settings(const struct manage *m, struct output *out)
@@ -138,6 +174,12 @@ static void set_poll(const struct manage *m, bool on, struct output *out)
                on ? "looks for requests all the time" : "is told of requests");
 }
 
+static void set_log(const struct manage *m, const struct shell_value *level, struct output *out)
+{
+    m->world->set_log_level((u32)level->number);
+    output_say(out, "Lintel's consoles show its log up to '%s'", level->text);
+}
+
 static void set(void *context, const struct shell_order *order, struct output *out)
 {
     const struct manage *const m = context;
@@ -147,8 +189,7 @@ static void set(void *context, const struct shell_order *order, struct output *o
     else if (order->argument[0].number == SETTING_poll)
         set_poll(m, strcmp(order->argument[1].text, "on") == 0, out);
     else
-        output_fail(out, "the control partition may not change what Lintel logs; `log_level` in "
-                         "lintel.conf does");
+        set_log(m, &order->argument[1], out);
 }
 
 /* ------------------------------------------------------------ the table */
@@ -164,6 +205,7 @@ static const struct shell_names *names(void *context)
             continue;
         memcpy(m->name[m->names.guests], g.name, sizeof(g.name));
         m->names.guest[m->names.guests] = m->name[m->names.guests];
+        m->partition[m->names.guests] = n;
         m->names.guests++;
     }
     return &m->names;
@@ -181,13 +223,15 @@ void manage_init(struct manage *m, const struct manage_world *world)
     static const struct shell_actions actions = {
         .action = {[SHELL_list] = list,
                    [SHELL_create] = manage_refuse,
-                   [SHELL_start] = manage_refuse,
-                   [SHELL_pause] = manage_refuse,
-                   [SHELL_resume] = manage_refuse,
-                   [SHELL_stop] = manage_refuse,
-                   [SHELL_reset] = manage_refuse,
-                   [SHELL_destroy] = manage_refuse,
-                   [SHELL_console] = manage_refuse,
+                   [SHELL_start] = manage_order,
+                   [SHELL_pause] = manage_order,
+                   [SHELL_resume] = manage_order,
+                   [SHELL_stop] = manage_order,
+                   [SHELL_reset] = manage_order,
+                   [SHELL_destroy] = manage_order,
+                   [SHELL_console] = manage_order,
+                   [SHELL_move] = manage_order,
+                   [SHELL_leave] = leave,
                    [SHELL_stats] = stats,
                    [SHELL_top] = top,
                    [SHELL_log] = put_log,

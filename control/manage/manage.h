@@ -1,5 +1,5 @@
 /* The shell's commands (control/shell/), carried out on a world (world.h).  What the control
- * partition has no right to do is refused with the way that does it.  Pure. */
+ * partition cannot do is refused with the way that does it.  Pure. */
 #pragma once
 #include "control/manage/top.h"
 #include "control/manage/world.h"
@@ -10,6 +10,7 @@ struct manage {
     struct shell_actions actions; /* for shell_init() */
     struct shell_names names;
     char name[SHELL_GUESTS][MANAGE_NAME];
+    u32 partition[SHELL_GUESTS]; /* the number of each in `names` */
     struct top top;
 };
 

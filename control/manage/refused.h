@@ -1,4 +1,4 @@
-/* Commands that the control partition has no right, or no hypercall, to carry out.  Pure. */
+/* Commands that the control partition has no hypercall to carry out.  Pure. */
 #pragma once
 #include "control/shell/output.h"
 #include "control/shell/parse.h"

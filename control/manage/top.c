@@ -38,7 +38,7 @@ static void look_at_all(struct top *t, const struct manage_world *world, struct 
     for (u32 n = 1; n < MIN(world->partitions, TOP_PARTITIONS); n++) {
         const struct top_sample before = t->before[n];
 
-        if (!world->guest(n, &g)) {
+        if (!world->guest(n, &g) || !g.lives) {
             t->before[n] = (struct top_sample){0};
             continue;
         }

@@ -3,14 +3,19 @@
 #pragma once
 #include "control/net/port.h"
 
-#define MANAGE_NAME 32u /* bytes, terminator included */
+#define MANAGE_NAME  32u /* bytes, terminator included */
+#define MANAGE_VCPUS 8u
 
 struct manage_guest {
     char name[MANAGE_NAME];
-    const char *state; /* "starts", "runs", "paused", "ends" */
+    const char *state; /* "waits", "starts", "runs", "paused", "ends", "ended" */
+    bool lives;
     u32 vcpus;
     u64 memory; /* bytes */
-    u64 exits;  /* VM exits of this life */
+    /* Of this life; 0 if there is none. */
+    u64 exits;                 /* VM exits */
+    u64 ticks, lintel, asleep; /* TSC, of all virtual CPUs: in all, in Lintel, asleep */
+    u32 cpu[MANAGE_VCPUS];     /* of each virtual CPU */
     bool served;
 };
 
@@ -36,13 +41,25 @@ struct manage_port {
 
 struct manage_world {
     u32 partitions; /* numbers are below this; guests have those from 1 on */
-    /* False: there is none of that number. */
+    /* False: there is none of that number.  One that does not live is one, too. */
     bool (*guest)(u32 number, struct manage_guest *g);
     /* The n-th of all guests' disks, of all ports; false: there are no more. */
     bool (*disk)(u32 n, struct manage_disk *d);
     bool (*port)(u32 n, struct manage_port *p);
     /* Plugs all cables of a guest in, or pulls them out; returns how many it has. */
     u32 (*set_link)(const char *guest, bool up);
+    /* Orders.  E_NOENT: it does not live; of start: there is none.  E_EXIST: it is so already. */
+    err_t (*start)(u32 number);
+    err_t (*end)(u32 number, bool again);
+    err_t (*pause)(u32 number, bool on);
+    err_t (*press_power_button)(u32 number);      /* E_PERM: it does not listen */
+    err_t (*move)(u32 number, u64 vcpu, u64 cpu); /* E_RANGE: no such one; E_PERM: it may not */
+    err_t (*show)(u32 number);                    /* its console; E_PERM: it has none */
+    void (*hide)(void);                           /* the shell */
+    /* The last lines of Lintel's log, at most that many; its level, of control/shell's setting. */
+    const char *(*lintel_log)(u32 lines);
+    u32 (*log_level)(void);
+    void (*set_log_level)(u32 level);
     /* The last lines of the control partition's log, at most that many. */
     const char *(*log)(u32 lines);
     bool (*polls)(void);

@@ -13,28 +13,88 @@
 
 static const char *state_of(const struct abi_partition *p)
 {
+    static const char *const resting[] = {
+        [ABI_REST_WAITS] = "waits", [ABI_REST_STARTS] = "starts", [ABI_REST_ENDED] = "ended"};
+
     switch (p->state) {
+    case ABI_PARTITION_NONE: return resting[p->rest];
     case ABI_PARTITION_NEW: return "starts";
     case ABI_PARTITION_ENDS: return "ends";
     default: return p->paused ? "paused" : "runs";
     }
 }
 
+_Static_assert(ABI_VCPUS_MAX == MANAGE_VCPUS, "one number");
+
 static bool guest(u32 number, struct manage_guest *g)
 {
     static struct abi_partition p; /* too large for the stack */
 
-    if (abi_partition(number, rt_physical(&p)) != ABI_OK || p.state == ABI_PARTITION_NONE)
+    if (abi_partition(number, rt_physical(&p)) != ABI_OK ||
+        (p.state == ABI_PARTITION_NONE && p.rest == ABI_REST_UNKNOWN))
         return false;
     *g = (struct manage_guest){
         .state = state_of(&p),
+        .lives = p.state != ABI_PARTITION_NONE,
         .vcpus = p.vcpus,
         .memory = p.memory,
         .exits = p.exits,
+        .ticks = p.ticks,
+        .lintel = p.lintel,
+        .asleep = p.asleep,
         .served = p.served != ABI_SERVED_OFF,
     };
+    memcpy(g->cpu, p.cpu, sizeof(g->cpu));
     memcpy(g->name, p.name, sizeof(g->name) - 1);
     return true;
+}
+
+/* ------------------------------------------------------------ orders */
+
+static err_t err_of(i64 result)
+{
+    switch (result) {
+    case ABI_OK: return OK;
+    case ABI_ENOENT: return E_NOENT;
+    case ABI_EEXIST: return E_EXIST;
+    case ABI_EPERM: return E_PERM;
+    default: return E_RANGE;
+    }
+}
+
+static err_t start(u32 number)
+{
+    return err_of(abi_start(number));
+}
+
+static err_t end(u32 number, bool again)
+{
+    return err_of(abi_end(number, again ? ABI_END_RESET : ABI_END_OFF));
+}
+
+static err_t pause(u32 number, bool on)
+{
+    return err_of(on ? abi_pause(number) : abi_resume(number));
+}
+
+static err_t press_power_button(u32 number)
+{
+    return err_of(abi_power_button(number));
+}
+
+static err_t move(u32 number, u64 vcpu, u64 cpu)
+{
+    return err_of(abi_move(number, vcpu, cpu));
+}
+
+static err_t show(u32 number)
+{
+    return err_of(abi_console_show(number));
+}
+
+static void hide(void)
+{
+    (void)abi_console_show(0);
 }
 
 /* ------------------------------------------------------------ devices */
@@ -90,6 +150,45 @@ static u32 set_link(const char *name, bool up)
     return cables;
 }
 
+/* ------------------------------------------------------------ Lintel's log */
+
+#define LOG_BYTES (16u * KiB)
+#define NO_LEVEL  (~0ull)
+
+/* It may grow meanwhile: what comes after the first look is left for the next time. */
+static const char *lintel_log(u32 lines)
+{
+    static char text[LOG_BYTES + 1];
+    const u64 end = (u64)abi_log_end();
+    u64 at = end - MIN(end, (u64)LOG_BYTES);
+    u32 len = 0, from;
+
+    while (at < end) {
+        const u64 most = MIN(end - at, (u64)ABI_LOG_MAX);
+        const i64 count = abi_log_read(at, rt_physical(text + len), most);
+
+        if (count <= 0)
+            break;
+        len += (u32)count;
+        at += (u64)count;
+    }
+    text[len] = '\0';
+    for (from = len; from > 0; from--)
+        if (text[from - 1] == '\n' && from < len && lines-- == 1)
+            break;
+    return text + from;
+}
+
+static u32 log_level(void)
+{
+    return (u32)abi_log_level(NO_LEVEL);
+}
+
+static void set_log_level(u32 level)
+{
+    (void)abi_log_level(level);
+}
+
 /* ------------------------------------------------------------ settings */
 
 static bool may_poll(void)
@@ -111,6 +210,16 @@ const struct manage_world *world_open(void)
         .port = port,
         .set_link = set_link,
         .log = log_last,
+        .start = start,
+        .end = end,
+        .pause = pause,
+        .press_power_button = press_power_button,
+        .move = move,
+        .show = show,
+        .hide = hide,
+        .lintel_log = lintel_log,
+        .log_level = log_level,
+        .set_log_level = set_log_level,
         .polls = loop_polls,
         .may_poll = may_poll,
         .set_poll = set_poll,

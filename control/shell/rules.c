@@ -124,6 +124,8 @@ static bool check_needs(const struct shell_order *o, char *error)
 {
     if (o->option[OPTION_net_link].given && !o->argument[0].given)
         fmt_buf(error, SHELL_ERROR, "--link wants a guest: net GUEST --link up|down");
+    else if (o->command == SHELL_move && !o->option[OPTION_move_cpu].given)
+        fmt_buf(error, SHELL_ERROR, "'move' wants --cpu NUMBER; 'list' shows who is where");
     else if (o->option[OPTION_trace_off].given && !o->argument[0].given)
         fmt_buf(error, SHELL_ERROR, "--off wants what is to be traced no longer: trace WHAT --off");
     else

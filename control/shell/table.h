@@ -50,7 +50,7 @@ struct shell_setting_row {
     const char *name, *values, *help;
 };
 
-#define SHELL_ALIASES 5u
+#define SHELL_ALIASES 8u
 
 extern const struct shell_command_row shell_commands[SHELL_COMMANDS];
 extern const struct shell_alias_row shell_aliases[SHELL_ALIASES];

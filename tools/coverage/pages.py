@@ -244,10 +244,13 @@ The control partition has a console as guests have: at COM2 if the machine has i
 draws the prompt again. When the control partition dies, the shell comes back in its next life with a new prompt, and says so; what had been typed
 of a line is gone.
 
-What the control partition knows and may do, the shell does: `list`, `stats`, `top`, `disk`, `net`, `log`, `set poll`, `help`. It has no right to
-begin, end or pause guests, and no way to consoles, Lintel's log level or its trace: `create`, `start`, `pause`, `resume`, `stop`, `reset`, `destroy`,
-`console`, `trace` and `set log` change nothing, and answer with what does it. Requests and frames are counted from the control partition's last start.
-`log` has what it has said in all of its lives, the last 16 KiB.
+Orders -- `start`, `pause`, `resume`, `stop`, `reset`, `destroy`, `move`, `console` -- are calls of [the boundary](abi.md), and the same that the monitor
+gives: what is ordered happens soon after the answer, and `list --all` shows it. `stop` presses the guest's ACPI power button, which a guest without an operating
+system that listens does not hear. As long as somebody is here, Lintel does not end: who has ended the last guest may start another one. `leave` shows the guests'
+consoles again; `console GUEST` shows one, and `Ctrl-\\` with `shell` leads back.
+
+`create` and `trace` have no calls yet; they change nothing, and answer with what does it. Requests and frames are counted from the control partition's
+last start. `log` has what it has said in all of its lives, the last 16 KiB, and with `--lintel` the last 16 KiB of Lintel's own log.
 
 A command may be cut off as long as it is one command's beginning. Words end at blanks; `"..."` and `'...'` hold blanks
 together. Options stand anywhere, as `--name value` or `--name=value`. `--json`, an option of every command, makes the answer

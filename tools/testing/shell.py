@@ -15,10 +15,8 @@ FRESH = rf"\r{PROMPT}\x1b\[K\r\x1b\[\d+C"  # with nothing typed yet
 FOR_EVER = 10**15  # ticks
 MAC = r"52:54:00(?::[0-9a-f]{2}){3}"
 DISK = rf"^{{}} +disk0 +{{}} rw {{}} +(\d+) +0 memory:"
-REFUSED = (("pause web", "'pause web'"), ("resume web", "'resume web'"), ("stop web", "'stop web'"),
-           ("reset web", "'reset web'"), ("destroy web", "'stop web'"), ("start web", "'start web'"),
-           ("console web", "'console web'"), ("trace", "trace_dump"), ("set log debug", "log_level"),
-           ("set poll on", "control_poll"), ("create new --kernel=\\vm\\linux", "lintel.conf"))
+REFUSED = (("trace", "trace_dump"), ("set poll on", "control_poll"),
+           ("create new --kernel=\\vm\\linux", "lintel.conf"))
 
 
 class Shell:
@@ -59,12 +57,13 @@ def come(shell, monitor):
 def look(shell):
     """Guests, disks and ports, for people and for programs."""
     table = shell.ask("list")
-    shell.add("lists the guests", re.search(r"^web +0 runs +1 +32768 +\d+ yes$", table, re.MULTILINE) and
-              re.search(r"^db +1 runs +1 +8192 +\d+ yes$", table, re.MULTILINE) and "later" not in table)
+    shell.add("lists the guests", re.search(r"^web +0 runs +1 0 +32768 +\d+ yes$", table, re.MULTILINE) and
+              re.search(r"^db +1 runs +1 0 +8192 +\d+ yes$", table, re.MULTILINE) and "later" not in table)
     guests = {row["name"]: row for row in shell.ask_json("list").get("guests", [])}
     shell.add("lists them in JSON", sorted(guests) == ["db", "web"] and guests["web"]["memory_kib"] == 32768 and
               guests["web"]["exits"] > 0 and guests["db"]["state"] == "runs")
-    shell.add("says who knows the others", "'list' there (Ctrl-\\)" in shell.ask("list --all"))
+    shell.add("lists those that do not run", re.search(r"^later +2 waits +1 - +32768 +0 no$", shell.ask("list --all"),
+                                                       re.MULTILINE))
     disks = shell.ask("disk")
     busy = re.search(DISK.format("db", 4096, "writeback"), disks, re.MULTILINE)
     shell.add("shows disks", re.search(DISK.format("web", 2048, "none"), disks, re.MULTILINE) and busy and int(busy[1]) > 0)
@@ -106,7 +105,8 @@ def wrong(shell):
     missing = [line for line, remedy in REFUSED if "control partition" not in (answer := shell.ask(line)) and
                "CPU of" not in answer or remedy not in answer]
     shell.add("what it may not is refused with a remedy", not missing, f"{missing}")
-    shell.add("refuses in JSON", "'pause db'" in shell.ask_json("pause db").get("error", ""))
+    shell.add("refuses in JSON", "cannot make guests" in
+              shell.ask_json("create new --kernel=\\vm\\linux").get("error", ""))
     settings = {row["name"]: row["value"] for row in shell.ask_json("set").get("settings", [])}
     shell.add("settings", settings.get("poll") == "off", f"{settings}")
     log = shell.ask("log --lines 100")
@@ -115,7 +115,7 @@ def wrong(shell):
 
 def picture(shell, options):
     """The shell on the screen."""
-    for line in ("help", "list", "disk", "net", "pause web"):
+    for line in ("help", "list --all", "disk", "net", "stats"):
         shell.ask(line)
     shell.run.wait(timeout=1)
     rows = framebuffer.read_text(shell.run)
@@ -124,13 +124,59 @@ def picture(shell, options):
                      PROMPT.strip() in rows, log="\n".join(rows))
 
 
+def back(shell, monitor):
+    """From a guest's console to the shell."""
+    monitor.open()
+    shell.run.send(session.COM2, b"shell\r")
+    shell.run.wait([(session.COM2, "guest name=control")], TIMEOUT)
+
+
+def state(shell, name):
+    """Of a guest, in the list of all; soon, if it is what is waited for."""
+    rows = {row["name"]: row["state"] for row in shell.ask_json("list --all").get("guests", [])}
+    return rows.get(name, "?")
+
+
+def becomes(shell, name, wanted):
+    """Whether the guest gets into that state soon."""
+    return any(state(shell, name) == wanted for _ in range(20))
+
+
+def order(shell, monitor):
+    """Guests are paused, powered off, started, reset, and looked at."""
+    run = shell.run
+    paused = shell.ask("pause web") == "web is paused\n" and becomes(shell, "web", "paused")
+    again = "is paused already" in shell.ask_json("suspend web").get("error", "")
+    shell.add("pauses, once", paused and again)
+    shell.add("resumes", shell.ask("resume web") == "web goes on\n" and becomes(shell, "web", "runs") and
+              "is not paused" in shell.ask("resume web"))
+    shell.add("a CPU that there is not", "no such" in shell.ask("move web --cpu 7") and
+              "goes there" in shell.ask("move web --cpu 0"))
+    shell.add("a power button that nobody listens to", "does not listen" in shell.ask("stop web"))
+    run.send(session.COM2, b"console web\r")
+    run.wait([(session.COM2, "guest name=web")], TIMEOUT)
+    run.send(session.GUEST, b"b")
+    shell.add("leads to a console", heard(run, session.GUEST, "# web got 62"))
+    back(shell, monitor)
+    shell.add("asks for a power-off", "was asked to power off" in shell.ask("shutdown web"))
+    ended = run.wait([(session.COM1, r"^LINTEL-GUEST name=web end=poweroff ")], TIMEOUT).reason == "matched"
+    shell.add("the guest hears it", ended and becomes(shell, "web", "ended"))
+    run.send(session.COM2, b"start web --console\r")
+    shell.add("starts, and shows its console", heard(run, session.GUEST, r"# web tick 1\r"))
+    back(shell, monitor)
+    shell.add("resets", "ends, and starts again" in shell.ask("reset web") and becomes(shell, "web", "runs") and
+              run.wait([(session.COM1, r"^LINTEL-GUEST name=web end=reset ")], TIMEOUT).reason == "matched")
+    shell.add("shows Lintel's log", "LINTEL-GUEST name=web end=reset" in shell.ask("log --lintel --lines 100"))
+    shell.add("sets Lintel's log level", "up to 'warn'" in shell.ask("set log warn") and
+              {row["name"]: row["value"] for row in shell.ask_json("set")["settings"]}["log"] == "warn" and
+              "up to 'info'" in shell.ask("set log info"))
+
+
 def die(shell, monitor):
     """The control partition dies, by a guest's doing; its shell is back where it was, and says so."""
     run = shell.run
+    shell.ask("start later")
     run.send(session.COM2, b"lis")
-    monitor.open()
-    run.send(session.COM2, b"start later\r")
-    run.send(session.COM2, b"shell\r")
     said = heard(run, session.COM2, rf"The control partition died; this is life \d+\.[^\n]*\n\r{PROMPT}\x1b\[K")
     shell.add("says that the control partition died", said)
     run.wait([(session.COM1, r"^LINTEL-GUEST name=later [^\n]*\n")], 2 * TIMEOUT)
@@ -145,19 +191,17 @@ def die(shell, monitor):
 
 
 def leave(shell, monitor):
-    """The guest's console comes back, and the machine ends with the guests."""
+    """The guest's console comes back, and the machine ends with the guests, when nobody is here."""
     run = shell.run
-    monitor.open()
-    monitor.ask("stop db")
-    run.send(session.COM2, b"console web\r")
+    shell.ask("destroy db")
+    run.send(session.COM2, b"leave\r")
+    run.wait([(session.COM2, "guest name=web")], TIMEOUT)
     run.send(session.GUEST, b"w")
     shell.add("leads back to a guest", heard(run, session.GUEST, "# web got 77"))
-    monitor.open()
-    run.send(session.COM2, b"shell\r")
-    run.wait([(session.COM2, "guest name=control")], TIMEOUT)
+    back(shell, monitor)
     shell.add("comes to the front again", "exits" in shell.ask("list"))
-    monitor.open()
-    monitor.ask("stop web")
+    shell.ask("destroy web")
+    shell.add("keeps the machine running", becomes(shell, "web", "ended") and state(shell, "db") == "ended")
     run.send(session.COM2, b"leave\r")
     outcome = lintel.wait_for_end(run, TIMEOUT)
     shell.add("the machine ends", outcome.status == 0, outcome.text)
@@ -188,5 +232,6 @@ def shell(report, options):
             wrong(person)
             picture(person, options)
             watch(person)
+            order(person, monitor)
             die(person, monitor)
             leave(person, monitor)

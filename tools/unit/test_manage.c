@@ -12,9 +12,12 @@ static u32 log_lines;
 static bool fake_guest(u32 number, struct manage_guest *g)
 {
     if (number == 1 && !gone)
-        *g = (struct manage_guest){"web", "runs", 2, 64 * MiB, exits, true};
+        *g = (struct manage_guest){"web",  "runs", true,  2,      64 * MiB, exits,
+                                   100000, 1200,   98760, {0, 1}, true};
     else if (number == 3)
-        *g = (struct manage_guest){"db", "paused", 1, 32 * MiB, 7, false};
+        *g = (struct manage_guest){"db", "paused", true, 1, 32 * MiB, 7, 0, 0, 0, {3}, false};
+    else if (number == 4)
+        *g = (struct manage_guest){.name = "old", .state = "ended", .vcpus = 4, .memory = 8 * MiB};
     else
         return false;
     return true;
@@ -69,12 +72,88 @@ static void fake_set_poll(bool on)
     polls = on;
 }
 
+/* What was ordered last, of whom; what it gives. */
+static char ordered[32];
+static err_t gives;
+
+static err_t note(const char *what, u32 number)
+{
+    snprintf(ordered, sizeof(ordered), "%s %u", what, number);
+    return gives;
+}
+
+static err_t fake_start(u32 number)
+{
+    return note("start", number);
+}
+
+static err_t fake_end(u32 number, bool again)
+{
+    return note(again ? "reset" : "end", number);
+}
+
+static err_t fake_pause(u32 number, bool on)
+{
+    return note(on ? "pause" : "resume", number);
+}
+
+static err_t fake_button(u32 number)
+{
+    return note("button", number);
+}
+
+static err_t fake_move(u32 number, u64 vcpu, u64 cpu)
+{
+    char what[16];
+
+    snprintf(what, sizeof(what), "move %u to %u,", (u32)vcpu, (u32)cpu);
+    return note(what, number);
+}
+
+static err_t fake_show(u32 number)
+{
+    return note("show", number);
+}
+
+static void fake_hide(void)
+{
+    (void)note("hide", 0);
+}
+
+static const char *fake_lintel_log(u32 lines)
+{
+    log_lines = lines;
+    return "of Lintel\n";
+}
+
+static u32 level;
+
+static u32 fake_log_level(void)
+{
+    return level;
+}
+
+static void fake_set_log_level(u32 to)
+{
+    level = to;
+}
+
 static const struct manage_world world = {
     .partitions = 5,
     .guest = fake_guest,
     .disk = fake_disk,
     .port = fake_port,
     .set_link = fake_set_link,
+    .start = fake_start,
+    .end = fake_end,
+    .pause = fake_pause,
+    .press_power_button = fake_button,
+    .move = fake_move,
+    .show = fake_show,
+    .hide = fake_hide,
+    .lintel_log = fake_lintel_log,
+    .log_level = fake_log_level,
+    .set_log_level = fake_set_log_level,
     .log = fake_log,
     .polls = fake_polls,
     .may_poll = fake_may_poll,
@@ -88,6 +167,9 @@ static int fresh(void **state)
     requests = 30;
     link_up = true;
     polls = may_poll = gone = false;
+    ordered[0] = '\0';
+    gives = OK;
+    level = 2;
     manage_init(&m, &world);
     shell_fresh(&m.actions);
     return 0;
@@ -108,11 +190,13 @@ static void test_every_command_has_an_action(void **state)
 static void test_list(void **state)
 {
     (void)state;
-    assert_string_equal(run("list"),
-                        "guest             id state   vCPUs       KiB        exits served\r\n"
-                        "web                0 runs        2     65536         1000 yes\r\n"
-                        "db                 2 paused      1     32768            7 no\r\n");
-    assert_true(has("list --all", "Lintel's monitor alone: 'list' there (Ctrl-\\)"));
+    assert_string_equal(
+        run("list"), "guest             id state   vCPUs on CPU         KiB        exits served\r\n"
+                     "web                0 runs        2 0,1          65536         1000 yes\r\n"
+                     "db                 2 paused      1 3            32768            7 no\r\n");
+    assert_true(has("list --all",
+                    "old                3 ended       4 -             8192            0 no\r\n"));
+    assert_true(has("list --all", "\r\nweb "));
     assert_true(has("list --json", "\"memory_kib\": 32768"));
     assert_true(has("list --json", "\"number\": 2"));
 }
@@ -122,8 +206,8 @@ static void test_stats(void **state)
     (void)state;
     assert_string_equal(
         run("stats web"),
-        "guest                   exits   requests  errors       sent   received\r\n"
-        "web                      1000         60       2         30         20\r\n");
+        "guest             exits Lintel asleep  requests errors      sent  received\r\n"
+        "web                1000   1.2%  98.7%        60      2        30        20\r\n");
     assert_true(has("stats", "\r\ndb "));
     assert_false(has("stats web", "db"));
     assert_true(has("domstats db --json", "\"requests\": 0"));
@@ -158,29 +242,60 @@ static void test_net(void **state)
     assert_true(link_up);
 }
 
-/* No command that changes a guest is carried out, or said to be. */
-static void test_refused(void **state)
+/* An order, what was asked of whom, and the answer. */
+static void test_orders(void **state)
 {
-    static const char *const lines[][2] = {
-        {"start web", "'start web' of Lintel's monitor"},
-        {"pause web", "'pause web' of Lintel's monitor"},
-        {"suspend web", "'pause web'"},
-        {"resume db", "'resume db'"},
-        {"stop web", "'stop web' of Lintel's monitor (Ctrl-\\) ends it unasked"},
-        {"reset web", "'reset web'"},
-        {"destroy web", "'stop web'"},
-        {"console web", "'console web'"},
-        {"create new --kernel=\\a", "lintel.conf"},
-        {"trace", "trace_dump"},
+    static const struct {
+        const char *line, *asked;
+        err_t gives;
+        const char *said;
+    } cases[] = {
+        {"start old", "start 4", OK, "old starts\r\n"},
+        {"start web", "start 1", E_EXIST, "web runs already; 'reset' starts it again"},
+        {"start old --console", "show 4", OK, "old starts\r\n"},
+        {"pause web", "pause 1", OK, "web is paused\r\n"},
+        {"suspend web", "pause 1", E_EXIST, "web is paused already; 'resume' lets it go on"},
+        {"resume db", "resume 3", OK, "db goes on\r\n"},
+        {"resume db", "resume 3", E_EXIST, "db is not paused"},
+        {"stop web", "button 1", OK, "web was asked to power off"},
+        {"shutdown web", "button 1", E_PERM,
+         "web does not listen to a power button; 'destroy' ends it"},
+        {"reset web", "reset 1", OK, "web ends, and starts again\r\n"},
+        {"destroy web", "end 1", OK, "web ends\r\n"},
+        {"destroy old", "end 4", E_NOENT, "old does not run; 'start' starts it"},
+        {"move web --vcpu 1 --cpu 3", "move 1 to 3, 1", OK, "web goes there"},
+        {"move web --cpu=2", "move 0 to 2, 1", E_PERM, "web may not run there"},
+        {"vcpupin web --cpu=2", "move 0 to 2, 1", E_RANGE, "web has no such virtual CPU"},
+        {"console db", "show 3", OK, "db is in front"},
+        {"console db", "show 3", E_PERM, "db has no console"},
+        {"console db", "show 3", E_NOMEM, "db cannot be ordered so"},
+        {"leave", "hide 0", OK, ""},
+        {"exit", "hide 0", OK, ""},
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
-        if (!has(lines[i][0], lines[i][1]) || !has(lines[i][0], "the control partition "))
-            fail_msg("%s: %s", lines[i][0], said);
-        assert_true(said_len < 256); /* it was not cut off */
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        gives = cases[i].gives;
+        if (!has(cases[i].line, cases[i].said) || strcmp(ordered, cases[i].asked) != 0)
+            fail_msg("%s: %s, %s", cases[i].line, ordered, said);
     }
-    assert_true(has("pause web --json", "\"error\": \"the control partition may not"));
+    gives = E_PERM;
+    assert_true(has("stop web --json", "\"error\": \"web does not"));
+    ordered[0] = '\0';
+    assert_true(has("move web", "'move' wants --cpu"));
+    assert_true(has("pause nobody", "there is no guest 'nobody'"));
+    assert_string_equal(ordered, "");
+}
+
+/* What there is no hypercall for. */
+static void test_refused(void **state)
+{
+    (void)state;
+    assert_true(
+        has("create new --kernel=\\a", "the control partition cannot make guests; a section"));
+    assert_true(has("trace", "trace_dump"));
+    assert_true(has("trace --json", "\"error\": \"the control partition cannot"));
+    assert_string_equal(ordered, "");
 }
 
 static void test_log(void **state)
@@ -190,6 +305,8 @@ static void test_log(void **state)
     assert_int_equal(log_lines, 20);
     assert_true(has("log --lines 3 --json", "\"second\""));
     assert_int_equal(log_lines, 3);
+    assert_string_equal(run("log --lintel"), "of Lintel\r\n");
+    assert_int_equal(log_lines, 20);
 }
 
 static void test_set(void **state)
@@ -204,7 +321,12 @@ static void test_set(void **state)
     assert_true(has("set --json", "\"value\": \"on\""));
     assert_true(has("set poll off", "is told of requests"));
     assert_false(polls);
-    assert_true(has("set log debug", "`log_level`"));
+    assert_true(has("set", "log      info"));
+    assert_true(has("set log debug", "show its log up to 'debug'"));
+    assert_int_equal(level, 3);
+    assert_true(has("set", "log      debug"));
+    level = 99;
+    assert_true(has("set", "log      debug"));
 }
 
 static void test_names(void **state)
@@ -261,6 +383,7 @@ int main(void)
         cmocka_unit_test_setup(test_stats, fresh),
         cmocka_unit_test_setup(test_disk, fresh),
         cmocka_unit_test_setup(test_net, fresh),
+        cmocka_unit_test_setup(test_orders, fresh),
         cmocka_unit_test_setup(test_refused, fresh),
         cmocka_unit_test_setup(test_log, fresh),
         cmocka_unit_test_setup(test_set, fresh),
