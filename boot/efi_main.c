@@ -3,6 +3,7 @@
  * leads back to the firmware, with its memory given back.  The laboratory leaves the firmware in
  * place, and comes back. */
 #include "arch/x86_64/insn.h"
+#include "boot/acpi_view.h"
 #include "boot/clock.h"
 #include "boot/config_parse.h"
 #include "boot/console.h"
@@ -102,6 +103,7 @@ static err_t prepare(struct boot_info *info, struct elf_plan *plan, bool *lab)
     TRY(hypervisor_map(info, plan, (u64)handoff));
     file_volume_close();
     info->rsdp = firmware_rsdp();
+    acpi_view_read(info);
     read_clocks(info);
     return OK;
 }

@@ -1,6 +1,7 @@
 /* Switching the machine off, and on again. */
 #pragma once
-#include "drivers/platform/acpi.h"
+#include "acpi_info.h"
+#include "lib/types.h"
 
 /* Remembers what the firmware's tables say; they stay the caller's. Without this call, or after
  * one with NULL, the methods that need no ACPI remain. After paging_init(). */
