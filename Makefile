@@ -52,7 +52,7 @@ HV_OBJ := $(HV_C:%.c=$(O)/hv/%.o) $(HV_ASM:%.asm=$(O)/hv/%.asm.o) $(O)/hv/font.o
 
 # BOOTX64.EFI: boot/ and the pure or freestanding pieces that it shares with hv.elf.
 BOOT_C := $(sort $(wildcard boot/*.c)) $(filter-out %/json.c,$(sort $(wildcard arch/x86_64/lib/*.c))) drivers/platform/uart.c \
-          drivers/platform/fbcon.c vmx/ctl.c vmx/wishes.c vmx/caps.c
+          drivers/platform/fbcon.c drivers/platform/pci.c vmx/ctl.c vmx/wishes.c vmx/caps.c
 BOOT_ASM := $(sort $(wildcard boot/*.asm))
 BOOT_OBJ := $(BOOT_C:%.c=$(O)/efi/%.o) $(BOOT_ASM:%.asm=$(O)/efi/%.asm.o) $(O)/efi/font.o
 
@@ -62,7 +62,7 @@ PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c vmm/load/*.c)) vmm/board.c vmm/p
           boot/config_parse.c boot/config_keys.c boot/config_text.c boot/needs.c boot/elf_load.c boot/memmap.c boot/tables.c drivers/platform/fbcon.c \
           vmm/policy/cpuid.c vmm/policy/cpuid_topology.c vmm/policy/cpuid_xsave.c vmm/policy/msr.c vmm/policy/cr.c vmm/mmio.c vmm/tss.c vmm/pvclock.c vmm/irq.c \
           vmm/insn_execute.c \
-          boot/acpi.c boot/acpi_view.c arch/x86_64/lib/fmt.c arch/x86_64/lib/log_ring.c
+          boot/acpi.c boot/acpi_view.c boot/power_ways.c drivers/platform/power_steps.c arch/x86_64/lib/fmt.c arch/x86_64/lib/log_ring.c
 PURE_C += vmx/exit_name.c vmm/ledger.c vmm/dashboard.c vmm/idalloc.c vmm/guest_console.c vmm/monitor_parse.c vmm/lives.c
 # The control partition's modules that know no hardware.
 CONTROL_C := $(sort $(wildcard $(foreach d,disk guest manage net pci shell virtio,control/$d/*.c)))

@@ -6,6 +6,7 @@
 #include "acpi_info.h"
 #include "config.h"
 #include "lib/types.h"
+#include "power_plan.h"
 
 #define BOOT_INFO_MAGIC   0x544f4f424c544e4cull /* "LNTLBOOT" */
 #define BOOT_INFO_VERSION 5u
@@ -80,6 +81,7 @@ struct boot_info {
     u64 lab;
     u32 has_acpi; /* 0: no tables, or none that can be read; acpi is then zeroed */
     struct acpi_info acpi;
+    struct power_plan off, reset;
     /* The control partition's program as it lies in memory, with its zeroes, of BOOT_MEM_MODULE;
      * its first byte is linked at -2 GiB.  0: there is none. */
     u64 control_base, control_size;

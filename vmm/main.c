@@ -67,12 +67,10 @@ static void start_acpi(const struct boot_info *info)
 
     if (!info->has_acpi) {
         log_info("acpi: no tables");
-        power_init(NULL);
         return;
     }
     log_info("acpi: %u CPUs, %u I/O APICs%s", acpi->cpu_count, acpi->ioapic_count,
              acpi->has_dmar ? ", DMA remapping" : "");
-    power_init(acpi);
     for (u32 i = 0; i < acpi->ioapic_count; i++)
         apic_mask_ioapic((hpa_t){acpi->ioapic[i].address});
 }
@@ -116,6 +114,7 @@ void hv_main(const struct boot_info *info)
     cpu_trace_start(&boot_cpu);
     bootinfo_init(info);
     hostmem_init(info);
+    power_init(&info->off, &info->reset);
     if (info->lab != 0) {
         run_laboratory(info);
         return;
