@@ -52,17 +52,17 @@ HV_OBJ := $(HV_C:%.c=$(O)/hv/%.o) $(HV_ASM:%.asm=$(O)/hv/%.asm.o) $(O)/hv/font.o
 
 # BOOTX64.EFI: boot/ and the pure or freestanding pieces that it shares with hv.elf.
 BOOT_C := $(sort $(wildcard boot/*.c)) $(filter-out %/json.c,$(sort $(wildcard arch/x86_64/lib/*.c))) drivers/platform/uart.c \
-          drivers/platform/fbcon.c vmx/ctl.c vmx/wishes.c vmx/caps.c
+          drivers/platform/fbcon.c drivers/platform/pci.c vmx/ctl.c vmx/wishes.c vmx/caps.c
 BOOT_ASM := $(sort $(wildcard boot/*.asm))
 BOOT_OBJ := $(BOOT_C:%.c=$(O)/efi/%.o) $(BOOT_ASM:%.asm=$(O)/efi/%.asm.o) $(O)/efi/font.o
 
 # Modules that know no hardware: compiled for the host by the unit tests and the fuzzers.
 PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c vmm/load/*.c)) vmm/board.c vmm/policy/io.c vmm/pmm.c \
-          arch/x86_64/lib/json.c vmm/lab/stats.c vmm/insn.c vmm/hist.c vmm/exit_stats.c vmm/sched.c vmm/acpi_build.c vmm/acpi_dsdt.c vmm/smbios_build.c vmx/ctl.c vmx/wishes.c vmx/caps.c $(wildcard vmx/check*.c vmx/mitigation*.c) \
+          arch/x86_64/lib/json.c vmm/lab/stats.c vmm/insn.c vmm/hist.c vmm/exit_stats.c vmm/sched.c vmm/acpi_build.c vmm/acpi_dsdt.c vmm/smbios_build.c vmx/ctl.c vmx/wishes.c vmx/caps.c $(wildcard tools/explain/check*.c vmx/mitigation*.c) tools/explain/dump_read.c \
           boot/config_parse.c boot/config_keys.c boot/config_text.c boot/needs.c boot/elf_load.c boot/memmap.c boot/tables.c drivers/platform/fbcon.c \
           vmm/policy/cpuid.c vmm/policy/cpuid_topology.c vmm/policy/cpuid_xsave.c vmm/policy/msr.c vmm/policy/cr.c vmm/mmio.c vmm/tss.c vmm/pvclock.c vmm/irq.c \
           vmm/insn_execute.c \
-          drivers/platform/acpi.c arch/x86_64/lib/fmt.c arch/x86_64/lib/log_ring.c
+          boot/acpi.c boot/acpi_view.c boot/power_ways.c drivers/platform/power_steps.c arch/x86_64/lib/fmt.c arch/x86_64/lib/log_ring.c
 PURE_C += vmx/exit_name.c vmm/ledger.c vmm/dashboard.c vmm/idalloc.c vmm/guest_console.c vmm/monitor_parse.c vmm/lives.c
 # The control partition's modules that know no hardware.
 CONTROL_C := $(sort $(wildcard $(foreach d,disk guest manage net pci shell virtio,control/$d/*.c)))
@@ -73,7 +73,7 @@ PURE_C += $(IO_C)
 PURE_C := $(wildcard $(PURE_C))
 # What touches hardware only through a few functions, which tools/unit/fake_cpu.c stands in for.
 HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/exit_verdict.c vmm/todo.c vmm/task.c vmm/stats_report.c vmm/live.c vmm/keys.c vmm/monitor.c vmm/ledger_report.c vmm/insn_memo.c vmm/vm_touch.c vmm/vm_counts.c vmm/vm_end.c vmm/vcpu_init.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c \
-          vmm/msr_models.c vmm/pv.c vmm/hypercall.c vmm/hc_control.c vmm/hc_served.c vmm/hc_lives.c vmm/orders.c vmm/hc_console.c vmm/boundary.c vmm/forward.c vmm/forward_port.c vmm/forward_finish.c vmm/partition.c vmm/grant.c vmx/event.c tools/unit/fake_cpu.c
+          vmm/msr_models.c vmm/pv.c vmm/hypercall.c vmm/hc_control.c vmm/hc_served.c vmm/hc_lives.c vmm/orders.c vmm/hc_console.c vmm/boundary.c vmm/forward.c vmm/forward_port.c vmm/forward_finish.c vmm/partition.c vmm/grant.c vmx/event.c vmx/dump.c tools/unit/fake_cpu.c
 
 -include tools/targets.mk
 

@@ -3,6 +3,7 @@
  * leads back to the firmware, with its memory given back.  The laboratory leaves the firmware in
  * place, and comes back. */
 #include "arch/x86_64/insn.h"
+#include "boot/acpi_view.h"
 #include "boot/clock.h"
 #include "boot/config_parse.h"
 #include "boot/console.h"
@@ -16,7 +17,9 @@
 #include "boot/menu.h"
 #include "boot/modules.h"
 #include "boot/needs.h"
+#include "boot/power_ways.h"
 #include "boot/precheck.h"
+#include "drivers/platform/pci.h"
 #include "lib/mem.h"
 #include "version.h"
 
@@ -72,6 +75,25 @@ static void read_clocks(struct boot_info *info)
     info->wall_tsc = rdtsc();
 }
 
+static u32 read_pci(void *ctx, u8 device, u8 function, u8 offset)
+{
+    (void)ctx;
+    return pci_config_read((struct pci_address){0, device, function}, offset);
+}
+
+/* After the memory map, by which the tables' places are judged. */
+static void read_machine(struct boot_info *info)
+{
+    const struct power_pci pci = {.read = read_pci};
+    const struct acpi_info *acpi;
+
+    info->rsdp = firmware_rsdp();
+    acpi_view_read(info);
+    acpi = info->has_acpi ? &info->acpi : NULL;
+    power_ways_off(acpi, &pci, &info->off);
+    power_ways_reset(acpi, &info->reset);
+}
+
 /* Everything that can be refused.  *lab: the laboratory, not the guests. */
 static err_t prepare(struct boot_info *info, struct elf_plan *plan, bool *lab)
 {
@@ -94,6 +116,7 @@ static err_t prepare(struct boot_info *info, struct elf_plan *plan, bool *lab)
         TRY(control_file_load(info));
         *lab = menu_lab_chosen(); /* reading takes its time on a real stick */
     }
+    read_machine(info);
     if (*lab) {
         read_clocks(info);
         return lab_prepare(info, plan);
@@ -101,7 +124,6 @@ static err_t prepare(struct boot_info *info, struct elf_plan *plan, bool *lab)
     TRY(memory_map(info));
     TRY(hypervisor_map(info, plan, (u64)handoff));
     file_volume_close();
-    info->rsdp = firmware_rsdp();
     read_clocks(info);
     return OK;
 }

@@ -3,11 +3,13 @@
  * _MODULE or _ACPI.  hv.elf checks magic, version, size and checksum before it
  * believes a word. */
 #pragma once
+#include "acpi_info.h"
 #include "config.h"
 #include "lib/types.h"
+#include "power_plan.h"
 
 #define BOOT_INFO_MAGIC   0x544f4f424c544e4cull /* "LNTLBOOT" */
-#define BOOT_INFO_VERSION 4u
+#define BOOT_INFO_VERSION 5u
 #define BOOT_MEM_MAX      512u
 #define BOOT_MODULES_MAX  64u
 #define BOOT_PATH_MAX     CONFIG_PATH_MAX
@@ -68,7 +70,7 @@ struct boot_info {
     u64 hv_base, hv_size;     /* hv.elf in memory: one contiguous physical block */
     u64 hv_virt;              /* linked address of hv_base */
     u64 tables_root;          /* CR3 of the hand-over page tables (identity + hv.elf) */
-    u64 rsdp;                 /* 0: none */
+    u64 rsdp;                 /* 0: none; hv.elf takes acpi instead */
     u64 tsc_hz;       /* from CPUID leaf 0x15 or measured by the firmware's Stall; 0: unknown */
     u64 tsc_at_start; /* TSC when the application started */
     u64 wall_time;    /* seconds since 1970-01-01 UTC at wall_tsc; 0: the firmware did not know */
@@ -77,6 +79,9 @@ struct boot_info {
      * memory but that of mem[] and no device but the consoles, and returns from its entry point, by
      * RET on the stack and the page tables that it got, out of VMX operation. */
     u64 lab;
+    u32 has_acpi; /* 0: no tables, or none that can be read; acpi is then zeroed */
+    struct acpi_info acpi;
+    struct power_plan off, reset;
     /* The control partition's program as it lies in memory, with its zeroes, of BOOT_MEM_MODULE;
      * its first byte is linked at -2 GiB.  0: there is none. */
     u64 control_base, control_size;

@@ -146,6 +146,13 @@ TABLES := $(O)/unit-gcc/policy_tables $(O)/unit-gcc/driver_tables
 $(O)/unit-gcc/guest_tables: $(O)/unit-gcc/tools/guest_tables.o $(O)/unit-gcc/pure.a
 	@$(CC) $(HOST_FLAGS) -o $@ $^
 
+# What a refused VM entry's rules are: it reads the log of a hv.elf of the same sources.
+$(O)/unit-gcc/explain: $(O)/unit-gcc/tools/explain/explain.o $(O)/unit-gcc/pure.a
+	@$(CC) $(HOST_FLAGS) -o $@ $^
+.PHONY: explain
+explain: $(O)/unit-gcc/explain ## which rules a refused VM entry broke: make explain LOG=FILE
+	@$< $(LOG)
+
 .PHONY: unit-programs fuzz-programs
 unit-programs: $(foreach kind,unit-gcc unit-clang,$(UNIT_C:tools/unit/%.c=$(O)/$(kind)/%)) \
                $(TSAN_C:tools/unit/%.c=$(O)/unit-tsan/%)

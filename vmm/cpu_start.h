@@ -1,7 +1,7 @@
 /* What each CPU needs before it can run guests, and how the others than the boot CPU get it. */
 #pragma once
+#include "acpi_info.h"
 #include "config.h"
-#include "drivers/platform/acpi.h"
 #include "vmm/percpu.h"
 
 /* This CPU's block, zeroed, of which the trace ring is started; says where it lies. */

@@ -7,7 +7,6 @@
 #include "arch/x86_64/percpu.h"
 #include "arch/x86_64/trap.h"
 #include "arch/x86_64/tsc.h"
-#include "drivers/platform/acpi.h"
 #include "drivers/platform/power.h"
 #include "vmm/bootinfo.h"
 #include "vmm/console.h"
@@ -29,7 +28,6 @@
 void hv_main(const struct boot_info *info);
 
 static struct vmm_cpu boot_cpu;
-static struct acpi_info acpi;
 
 static void check_boot_info(const struct boot_info *info)
 {
@@ -62,20 +60,19 @@ static void panic_end(void)
         power_off();
 }
 
-static void start_acpi(u64 rsdp)
+/* What the loader read in the firmware's tables. */
+static void start_acpi(const struct boot_info *info)
 {
-    const struct acpi_map map = {.map = paging_view};
+    const struct acpi_info *acpi = &info->acpi;
 
-    if (rsdp == 0 || acpi_parse(&map, rsdp, &acpi) != OK) {
+    if (!info->has_acpi) {
         log_info("acpi: no tables");
-        power_init(NULL);
         return;
     }
-    log_info("acpi: %u CPUs, %u I/O APICs%s", acpi.cpu_count, acpi.ioapic_count,
-             acpi.has_dmar ? ", DMA remapping" : "");
-    power_init(&acpi);
-    for (u32 i = 0; i < acpi.ioapic_count; i++)
-        apic_mask_ioapic((hpa_t){acpi.ioapic[i].address});
+    log_info("acpi: %u CPUs, %u I/O APICs%s", acpi->cpu_count, acpi->ioapic_count,
+             acpi->has_dmar ? ", DMA remapping" : "");
+    for (u32 i = 0; i < acpi->ioapic_count; i++)
+        apic_mask_ioapic((hpa_t){acpi->ioapic[i].address});
 }
 
 static void start_vmx(const struct config *config)
@@ -117,18 +114,19 @@ void hv_main(const struct boot_info *info)
     cpu_trace_start(&boot_cpu);
     bootinfo_init(info);
     hostmem_init(info);
+    power_init(&info->off, &info->reset);
     if (info->lab != 0) {
         run_laboratory(info);
         return;
     }
     apic_init();
-    start_acpi(info->rsdp);
+    start_acpi(info);
     console_irq_start();
     start_vmx(&info->config);
     msr_policy_init();
     record_init();
     machine_start();
     if (!RECORD_ONE_CPU)
-        cpu_start_others(&acpi);
+        cpu_start_others(&info->acpi);
     machine_run();
 }

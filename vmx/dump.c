@@ -1,8 +1,8 @@
-/* What is said about a VMCS that the processor refused: every field, and every entry rule that it
- * violates. */
+/* What is said about a VMCS that the processor refused: every field, and what the processor can do.
+ * Which rules it violates is found out elsewhere, from the log: tools/explain/. */
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/log.h"
-#include "vmx/check.h"
+#include "vmx/dump_format.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 
@@ -14,37 +14,29 @@ static const struct {
 #include "vmx/vmcs_fields.def"
 };
 
-void vmx_dump(void)
+static void say_msr(u32 cpu, u32 msr, u64 value)
 {
-    for (u32 f = 0; f < VMCS_FIELDS; f++) {
-        u64 value;
-
-        if (vmcs_try_read(fields[f].encoding, &value))
-            log_info("vmcs: %-24s 0x%llx", fields[f].name, (unsigned long long)value);
-    }
+    log_error(DUMP_MARK "cpu=%u msr 0x%x=0x%llx", cpu, msr, (unsigned long long)value);
 }
 
-static void report(void *ctx, const struct vmcs_rule *rule, const struct vmcs_image *i)
+void vmx_dump(u32 cpu)
 {
-    (void)ctx;
-    log_error("vmx: entry rule violated: %s (\"%s\")", rule->name, rule->section);
-    for (u32 n = 0; n < rule->field_count; n++)
-        log_error("vmx:     %s = 0x%llx", fields[rule->field[n]].name,
-                  (unsigned long long)i->field[rule->field[n]]);
-}
-
-u32 vmx_check_entry(void)
-{
-    /* Too large for the stack. Two CPUs that got here at once would garble each other's report, of
-     * failures that should never be. */
-    static struct vmcs_image image;
+    const struct vmx_caps *caps = vmx_caps();
     const u32 widths = cpuid(0x80000008, 0).eax;
+    u32 lines = 1 + (VMX_MSR_LAST - VMX_MSR_FIRST + 1);
+    u64 value;
 
-    image.caps = vmx_caps();
-    image.phys_bits = (u8)widths;
-    image.linear_bits = (u8)(widths >> 8);
-    for (u32 f = 0; f < VMCS_FIELDS; f++)
-        if (!vmcs_try_read(fields[f].encoding, &image.field[f]))
-            image.field[f] = 0;
-    return vmx_check_image(&image, report, NULL);
+    log_error(DUMP_MARK "cpu=%u begin version=%u phys=%u linear=%u", cpu, DUMP_VERSION,
+              widths & 0xff, widths >> 8 & 0xff);
+    say_msr(cpu, MSR_FEATURE_CONTROL, caps->feature_control);
+    for (u32 msr = VMX_MSR_FIRST; msr <= VMX_MSR_LAST; msr++)
+        say_msr(cpu, msr, vmx_cap(caps, msr));
+    for (u32 f = 0; f < VMCS_FIELDS; f++) {
+        if (!vmcs_try_read(fields[f].encoding, &value))
+            continue;
+        log_error(DUMP_MARK "cpu=%u field %s=0x%llx", cpu, fields[f].name,
+                  (unsigned long long)value);
+        lines++;
+    }
+    log_error(DUMP_MARK "cpu=%u end lines=%u", cpu, lines);
 }

@@ -1,8 +1,22 @@
 /* The rare halves of a turn; see enter.h. */
+#include "arch/x86_64/percpu.h"
+#include "lib/atomic.h"
 #include "vmx/enter.h"
 
 #define EXIT_REASON_BASIC        0xffffu
 #define EXIT_REASON_ENTRY_FAILED BIT32(31)
+
+#define EARLY_DUMPS              8u
+
+/* Of a debug build's first launches, which an emulator may allow and silicon would not; a vCPU that
+ * changes CPUs is launched many times. */
+static void dump_early(void)
+{
+    static u32 dumped;
+
+    if (atomic_add(&dumped, 1) < EARLY_DUMPS)
+        vmx_dump(this_cpu()->id);
+}
 
 /* VMRESUME after VMCLEAR fails and changes nothing: no test on the way of the others. */
 static __attribute__((noinline)) void launch(struct vmx_vcpu *v, struct exit *x)
@@ -11,7 +25,7 @@ static __attribute__((noinline)) void launch(struct vmx_vcpu *v, struct exit *x)
     u64 reason;
 
     if (DEBUG)
-        (void)vmx_check_entry();
+        dump_early();
     VMX_ENTER(v->launch, regs, x->tsc, reason);
     x->reason = (u32)reason;
     v->launched = !(x->reason & (VMX_FAILED_INVALID | VMX_FAILED_VALID | EXIT_REASON_ENTRY_FAILED));

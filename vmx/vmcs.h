@@ -8,7 +8,8 @@
 NORETURN void vmcs_access_failed(u64 encoding, bool write);
 const char *vmcs_field_name(u64 encoding); /* "?" for an unknown one */
 
-#ifdef HOST_TEST /* tools/unit/fake_cpu.c */
+#ifdef HOST_TEST /* tools/unit/fake_cpu.c; the first one is of who tests vmx/dump.c */
+bool vmcs_try_read(u64 encoding, u64 *value);
 u64 vmread(u64 encoding);
 void vmwrite(u64 encoding, u64 value);
 #else

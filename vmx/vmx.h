@@ -78,9 +78,9 @@ void vmx_guest_reset(struct guest_state *g);
 
 /* vmx_run(), a turn of the guest, is in enter.h. */
 u32 vmx_instruction_error(void);
-/* Runs the software checker over the current VMCS, logs every violated rule, returns how many. */
-u32 vmx_check_entry(void);
-void vmx_dump(void); /* every field of the current VMCS into the log */
+/* The current VMCS and this processor's capabilities into the log, at every level, for
+ * tools/explain/; cpu: which CPU this is, or the dumps of two at once were one. */
+void vmx_dump(u32 cpu);
 
 /* Event for the next entry (qual.h makes `info`): SDM "VM-Entry Controls for Event Injection".
  * insn_len counts for software interrupts and exceptions only. */

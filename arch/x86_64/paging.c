@@ -43,8 +43,6 @@
 #define PTE_WC         (PTE_PWT)
 #define PTE_UC         (PTE_PWT | PTE_PCD)
 
-#define BIOS_AREA      0xe0000ull
-#define BIOS_AREA_LEN  0x20000ull
 #define DEVICE_MAP_END 0xffffe00000000000ull
 
 extern u8 __hv_start[], __hv_end[], __text_start[], __text_end[], __rodata_start[], __rodata_end[],
@@ -238,18 +236,6 @@ static void map_direct(const struct boot_info *info)
     }
 }
 
-/* An RSDP may lie in what firmware calls reserved. Read-only; where it is RAM it is mapped. */
-static void map_bios_area(void)
-{
-    for (u64 pa = BIOS_AREA; pa < BIOS_AREA + BIOS_AREA_LEN; pa += PAGE_SIZE) {
-        u64 *const entry = entry_for(DIRECT_MAP_BASE + pa, 1);
-
-        assert(entry != NULL);
-        if (*entry == 0)
-            *entry = pa | PTE_LEAF | PTE_NX;
-    }
-}
-
 /* ------------------------------------------------------------ start */
 
 /* The features of which the tables make use, and the ones that can only catch our mistakes. */
@@ -310,7 +296,6 @@ void paging_init(const struct boot_info *info)
     map_hv();
     map_direct(info);
     pool_limit = POOL_TABLES;
-    map_bios_area();
     assert(direct_mapped((u64)info, sizeof(*info))); /* still its physical address */
     set_cpu_modes();
 }
@@ -321,12 +306,6 @@ hpa_t paging_ram_end(void)
 }
 
 /* ------------------------------------------------------------ after the start */
-
-const void *paging_view(void *ctx, u64 phys, u64 len)
-{
-    (void)ctx;
-    return direct_mapped(phys, len) ? phys_to_virt((hpa_t){phys}) : NULL;
-}
 
 hpa_t virt_to_phys(const void *va)
 {

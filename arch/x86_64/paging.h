@@ -19,9 +19,6 @@ static inline void *phys_to_virt(hpa_t pa)
 /* The direct map holds all RAM of the boot map below this address; what lies above did not fit
  * into the page tables and must not be used. */
 hpa_t paging_ram_end(void);
-/* Firmware tables for reading: memory in the direct map, or the BIOS area below 1 MiB. NULL for
- * anything else. The signature is that of struct acpi_map's callback; ctx is not used. */
-const void *paging_view(void *ctx, u64 phys, u64 len);
 hpa_t virt_to_phys(const void *va); /* direct map or hv.elf; panics for others */
 
 enum paging_cache { PAGING_UC, PAGING_WC };

@@ -36,20 +36,6 @@ void pci_config_write(struct pci_address at, u8 offset, u32 value)
     outl(CONFIG_DATA, value);
 }
 
-bool pci_find_on_bus_0(u16 vendor, u16 device, struct pci_address *found)
-{
-    for (u8 d = 0; d < DEVICES; d++)
-        for (u8 f = 0; f < FUNCTIONS; f++) {
-            const struct pci_address at = {0, d, f};
-
-            if (pci_config_read(at, REG_ID) == ((u32)device << 16 | vendor)) {
-                *found = at;
-                return true;
-            }
-        }
-    return false;
-}
-
 /* True: bus mastering was on, and is off. */
 static bool stop_master(struct pci_address at)
 {

@@ -13,5 +13,3 @@ u32 pci_config_read(struct pci_address at, u8 offset);
 void pci_config_write(struct pci_address at, u8 offset, u32 value);
 /* Ends the bus mastering of all functions but bridges; returns how many had it on. */
 u32 pci_stop_masters(void);
-/* A function of bus 0 by vendor and device id; where chipsets are. */
-bool pci_find_on_bus_0(u16 vendor, u16 device, struct pci_address *found);

@@ -1,11 +1,11 @@
-/* Switching the machine off, and on again. */
+/* Switching the machine off, and on again, by the ways that the loader found. */
 #pragma once
-#include "drivers/platform/acpi.h"
+#include "power_plan.h"
 
-/* Remembers what the firmware's tables say; they stay the caller's. Without this call, or after
- * one with NULL, the methods that need no ACPI remain. After paging_init(). */
-void power_init(const struct acpi_info *acpi);
+/* Both plans stay the caller's.  Before this call power_off() and power_reboot() know no way but a
+ * triple fault.  After paging_init(). */
+void power_init(const struct power_plan *off, const struct power_plan *reset);
 
-/* Each tries the ways that this machine may have, the proper ones first, with a log line each. */
+/* Each tries the plan's ways, with a log line each. */
 NORETURN void power_off(void);
 NORETURN void power_reboot(void);

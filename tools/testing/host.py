@@ -110,7 +110,7 @@ def unit(report, options):
 def tools(report, options):
     """The tools' own tests, tools/tests/test_*.py."""
     make(report, "build what the tools' tests run", f"B={options.top}",
-         str(options.build / "unit-gcc" / "guest_tables"))
+         *(str(options.build / "unit-gcc" / program) for program in ("guest_tables", "explain")))
     environment = dict(os.environ, LINTEL_BUILD=str(options.build.resolve()))
     status, output = run([sys.executable, "-m", "unittest", "discover", "-v", "-s", "tools/tests",
                           "-t", "tools"], UNIT_TIMEOUT, environment)

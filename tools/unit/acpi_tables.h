@@ -1,7 +1,7 @@
 /* ACPI tables of a machine with everything, built in a little physical memory, and what a
  * test needs to damage them. */
 #pragma once
-#include "drivers/platform/acpi.h"
+#include "boot/acpi.h"
 #include <string.h>
 
 /* A little physical memory: [BASE, BASE + sizeof(ram)). */

@@ -1,6 +1,6 @@
 /* Arbitrary bytes as physical memory with ACPI tables in it.  Checksums are what keeps random
  * bytes out of the parser, so half of the runs make every table's sum right on the way. */
-#include "drivers/platform/acpi.h"
+#include "boot/acpi.h"
 #include <stdlib.h>
 #include <string.h>
 

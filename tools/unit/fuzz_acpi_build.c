@@ -1,8 +1,8 @@
 /* The builder of a guest's ACPI tables for any number of processors and any size of memory: it
  * stays within what it is given, says how much it used, and Lintel's own parser finds in the tables
  * what was asked for. */
+#include "boot/acpi.h"
 #include "config.h"
-#include "drivers/platform/acpi.h"
 #include "vmm/acpi_build.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,15 +1,16 @@
 /* Task switches among descriptor tables, TSSs and page tables of any bytes: what a guest has then
- * can be entered by the rules of vmx/check*.c, and a switch that did not begin has changed nothing.
+ * can be entered by the rules of tools/explain/check*.c, and a switch that did not begin has
+ * changed nothing.
  */
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/paging.h"
+#include "tools/explain/check.h"
 #include "tools/recorded/bochs_models.h"
 #include "tools/unit/fake_cpu.h"
 #include "vmm/handlers.h"
 #include "vmm/policy/cr.h"
 #include "vmm/tss.h"
 #include "vmm/vm.h"
-#include "vmx/check.h"
 #include "vmx/wishes.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The guest's ACPI tables: checksums, lengths, pointers, the values that must agree with
  * the board.  tools/tests/test_guest_tables.py has ACPICA judge them. */
 #include "abi/control.h"
-#include "drivers/platform/acpi.h"
+#include "boot/acpi.h"
 #include "vmm/acpi_build.h"
 #include "vmm/board.h"
 #include "vmm/dev/ioapic.h"

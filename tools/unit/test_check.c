@@ -1,5 +1,5 @@
-/* vmx/check*.c: good images in five modes violate nothing; for every rule, a change breaks that
- * rule and no other. */
+/* tools/explain/check*.c: good images in five modes violate nothing; for every rule, a change
+ * breaks that rule and no other. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "arch/x86_64/cr.h"
+#include "tools/explain/check.h"
 #include "tools/recorded/bochs_models.h"
-#include "vmx/check.h"
 #include "vmx/qual.h"
 #include "vmx/wishes.h"
 

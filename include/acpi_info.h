@@ -1,7 +1,6 @@
-/* What Lintel wants to know from the firmware's ACPI tables: how to switch the machine off and
- * on again, which local and I/O APICs exist, where PCI configuration space and IOMMUs are.
- * Every byte is treated as hostile.  ACPI Specification, "ACPI Software Programming Model";
- * the one AML form that is read (\_S5) is in "ACPI Machine Language Specification".  Pure. */
+/* What Lintel wants to know from the firmware's ACPI tables: how to switch the machine off and on
+ * again, which local and I/O APICs exist, where PCI configuration space and IOMMUs are. boot/acpi.c
+ * reads it, for hv.elf, which never sees the tables. */
 #pragma once
 #include "lib/types.h"
 
@@ -55,14 +54,3 @@ struct acpi_info {
     struct acpi_ioapic ioapic[ACPI_IOAPICS_MAX];
     struct acpi_mcfg mcfg[ACPI_MCFG_MAX];
 };
-
-/* How to reach physical memory: a pointer to [phys, phys + len) for reading, valid until the
- * parser returns, or NULL. */
-struct acpi_map {
-    const void *(*map)(void *ctx, u64 phys, u64 len);
-    void *ctx;
-};
-
-/* Fills *info; what a table does not say, or says in a way that cannot be right, stays 0.
- * E_NOENT: no RSDP there; E_INVAL: RSDP or root table is damaged. */
-err_t acpi_parse(const struct acpi_map *map, u64 rsdp, struct acpi_info *info);

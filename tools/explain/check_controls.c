@@ -1,5 +1,5 @@
 /* VM-entry rules about the control fields.  SDM Vol. 3C, "Checks on VMX Controls".  Pure. */
-#include "vmx/check_rules.h"
+#include "tools/explain/check_rules.h"
 #include "vmx/qual.h"
 
 #define EXECUTION "VM-Execution Control Fields"

@@ -1,7 +1,7 @@
 /* What the files of the VM-entry checker share.  Pure. */
 #pragma once
 #include "arch/x86_64/cr.h"
-#include "vmx/check.h"
+#include "tools/explain/check.h"
 
 struct vmcs_rules {
     const struct vmcs_rule *rule;

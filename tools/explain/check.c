@@ -1,7 +1,7 @@
 /* Runs the VM-entry rules of check_controls.c, check_host.c, check_guest.c and check_segments.c.
  * Pure. */
-#include "vmx/check.h"
-#include "vmx/check_rules.h"
+#include "tools/explain/check.h"
+#include "tools/explain/check_rules.h"
 
 static const struct vmcs_rules *const tables[] = {
     &vmx_rules_controls,

@@ -1,6 +1,6 @@
 /* Reader of ACPI tables.  All access goes through read_le(), which knows the bounds: a table that
  * is too short for a field reads as 0 there, and 0 means "none" in every field used.  Pure. */
-#include "drivers/platform/acpi.h"
+#include "boot/acpi.h"
 #include "lib/mem.h"
 
 #define RSDP_V1_LEN   20u

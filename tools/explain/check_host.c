@@ -1,6 +1,6 @@
 /* VM-entry rules about the host-state area.  SDM Vol. 3C, "Checks on Host-State Area".  The
  * processor is in IA-32e mode: a hypervisor that is not could not run this.  Pure. */
-#include "vmx/check_rules.h"
+#include "tools/explain/check_rules.h"
 
 #define REGISTERS "Checks on Host Control Registers, MSRs, and SSP"
 #define SEGMENTS  "Checks on Host Segment and Descriptor-Table Registers"

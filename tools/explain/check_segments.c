@@ -1,6 +1,6 @@
 /* VM-entry rules about the guest's segment and descriptor-table registers.  SDM Vol. 3C, "Checks on
  * Guest Segment Registers", "Checks on Guest Descriptor-Table Registers".  Pure. */
-#include "vmx/check_rules.h"
+#include "tools/explain/check_rules.h"
 
 #define SEGMENTS              "Checks on Guest Segment Registers"
 #define TABLES                "Checks on Guest Descriptor-Table Registers"

@@ -1,6 +1,6 @@
 /* VM-entry rules about the guest's registers other than segments, and its non-register state.
  * SDM Vol. 3C, "Checks on the Guest State Area".  Pure. */
-#include "vmx/check_rules.h"
+#include "tools/explain/check_rules.h"
 #include "vmx/qual.h"
 
 #define REGISTERS "Checks on Guest Control Registers, Debug Registers, and MSRs"
