@@ -11,7 +11,7 @@ from emulator import lintel, machine, session
 
 from . import host
 from .hostile import ALONE, BOTH
-from .machines import (AUDIT_LINE, CHECK_LINE, COUNTERS, DEBUG_EXIT_PORT, judge_dmesg, judge_memory,
+from .machines import (AUDIT_LINE, BY_LINTEL, CHECK_LINE, COUNTERS, DEBUG_EXIT_PORT, judge_dmesg, judge_memory,
                        logs)
 from .monitor import Monitor
 
@@ -24,9 +24,6 @@ PAUSE = 2            # seconds between two questions
 TIMEOUT = 1500       # seconds: until all four run, and until they have ended
 DUE = CPUS / (4 * VCPUS)  # of a CPU, for each vCPU: there are 8, all of one weight, whoever sleeps
 LEAST = 0.95 * DUE
-# Bochs 2.7 lets a guest with IF clear have a virtual interrupt when one of the host comes at that
-# moment; the host's are many here, and Linux is not made for that.
-BY_LINTEL = {"apicv": "off"}
 KERNEL = ("console=ttyS0 quiet mitigations=off cryptomgr.notests rodata=off lintel.work "
           f"lintel.cpus={VCPUS}")
 LINUX_IMAGE, MEMTEST_IMAGE = "cloud/vmlinuz", "memtest86+/memtest86+x64.bin"

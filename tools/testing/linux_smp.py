@@ -5,7 +5,7 @@ import re
 from emulator import lintel
 
 from . import smp
-from .machines import boot_linux
+from .machines import BY_LINTEL, boot_linux
 
 TEST = (("cloud", 2, 1), ("cloud", 4, 2))  # kernel, vCPUs, CPUs of the emulated machine
 KERNELS, VCPUS, CPUS = ("cloud", "generic"), (1, 2, 4, 8), (1, 2, 4)
@@ -42,6 +42,7 @@ def reboots(report, options):
     for kernel, vcpus, cpus in REBOOTED:
         linux = lintel.Guest("linux", options.guests / kernel / "vmlinuz", "256M",
                              options.build / "initramfs-test.gz",
-                             "console=ttyS0 quiet lintel.reboot", vcpus=vcpus, on_reboot="restart")
+                             "console=ttyS0 quiet lintel.reboot", vcpus=vcpus, on_reboot="restart",
+                             keys=BY_LINTEL)  # REBOOTED: more vCPUs than CPUs
         smp.restarts(report, options, f"linux {kernel} reboots", linux, REBOOTS, cpus=cpus,
                      timeout=SOAK_TIMEOUT)

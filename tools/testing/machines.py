@@ -326,6 +326,12 @@ def judge_ledger(report, name, log):
                    f"{counted[op]:.3f}" if op in counted else "not counted", log)
 
 
+# For Linux guests whose virtual CPUs share CPUs: Lintel injects.  Bochs 2.7 lets a guest with IF clear
+# have a virtual interrupt when one of the host comes at that moment -- where CPUs are shared, at the
+# end of turns, too --, and Linux is not made for that (docs/caveats.md).
+BY_LINTEL = {"apicv": "off"}
+
+
 def boot_linux(report, options, name, kernel="cloud", cpu_model="", vcpus=1, cpus=1,
                timeout=LINUX_TIMEOUT):
     """A kernel with the test initramfs: its self-check's lines, and the power-off."""
@@ -335,7 +341,7 @@ def boot_linux(report, options, name, kernel="cloud", cpu_model="", vcpus=1, cpu
         return
     linux = lintel.Guest("linux", image, "256M", options.build / "initramfs-test.gz",
                          f"console=ttyS0 ledger=on lintel.cpus={vcpus}", vcpus=vcpus,
-                         switches=("ledger",))
+                         keys=BY_LINTEL if vcpus > cpus else {}, switches=("ledger",))
 
     def judge(run, outcome):
         text = run.text(session.GUEST)
