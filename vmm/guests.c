@@ -14,7 +14,6 @@
 #include "vmm/grant.h"
 #include "vmm/hostmem.h"
 #include "vmm/ledger_report.h"
-#include "vmm/orders.h"
 #include "vmm/partition.h"
 #include "vmm/percpu.h"
 #include "vmm/placement.h"
@@ -241,17 +240,19 @@ void guests_init(void)
     lives_init(&lives, config());
 }
 
+void guests_start(u32 n)
+{
+    (void)lives_ask(&lives, n); /* E_EXIST: it has begun since somebody asked */
+}
+
 void guests_control(void)
 {
     next_look = ~0ull;
-    for (u32 n; (n = orders_to_start()) != ORDER_NONE;)
-        (void)lives_ask(&lives, n);
     for (u32 n = 0; n < lives.count; n++)
         if (slot[n].vm && load_acquire(&slot[n].vm->attached) == 0 && is_released(slot[n].vm))
             finish(n);
     for (u32 n; (n = lives_next(&lives)) != LIVES_NONE;)
         begin(n);
-    orders_show();
 }
 
 u64 guests_due(void)

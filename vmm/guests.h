@@ -1,5 +1,5 @@
-/* The guests of the configuration, by their place in it: their lives.  The boot CPU's, between turns;
- * what can be asked of them, from elsewhere, too, is vmm/orders.h. */
+/* The guests of the configuration, by their place in it: their lives.  The boot CPU's, between
+ * turns; what can be asked of them, from elsewhere, too, is vmm/orders.h. */
 #pragma once
 #include "vmm/lives.h"
 
@@ -7,6 +7,8 @@ struct vcpu;
 struct vm;
 
 void guests_init(void);
+/* One that does not live is to begin at the next guests_control(). */
+void guests_start(u32 n);
 /* Ends what has ended, and begins what is due. */
 void guests_control(void);
 /* TSC at which that is to be called at the latest; ~0: when something has happened. */

@@ -15,6 +15,7 @@
 #include "vmm/guests.h"
 #include "vmm/monitor.h"
 #include "vmm/monitor_actions.h"
+#include "vmm/orders.h"
 #include "vmm/record.h"
 
 static NORETURN void halt(void)
@@ -52,7 +53,10 @@ static void control(void)
     if (census_begin()) /* the first time: the other CPUs have what they need */
         control_begin();
     control_look_after();
+    for (u32 n; (n = orders_to_start()) != ORDER_NONE;)
+        guests_start(n);
     guests_control();
+    orders_show();
     if (guests_are_over(is_watched()) && control_stop()) {
         console_end();
         end_machine();
