@@ -323,6 +323,7 @@ static err_t reset(struct disk *disk)
 
 static void close(struct ide_channel *c)
 {
+    bm_stop(&c->port); /* it may have been deaf when a reset told it */
     if (c->irq.id != 0)
         c->env->ops->irq_free(c->env, &c->irq);
     c->irq.id = 0;
