@@ -254,6 +254,11 @@ bool boundary_is_open(void)
     return READ_ONCE(boundary.control) != NULL;
 }
 
+bool boundary_is_over(void)
+{
+    return READ_ONCE(boundary.over);
+}
+
 /* With the lock.  Whether it has ended over this slot's request, and not for the first time. */
 static bool is_deadly(u32 slot)
 {

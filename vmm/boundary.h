@@ -39,6 +39,8 @@ extern struct boundary boundary;
 void boundary_open(struct vcpu *control, struct abi_info *info, struct abi_request *slots);
 /* Whether it is there. */
 bool boundary_is_open(void);
+/* Whether it has gone for good. */
+bool boundary_is_over(void);
 /* It is gone.  What waits for it goes on waiting for its next life, but for a request that it was
  * serving, and has been before at a death: that gets ones.  For good: all do, now and later. */
 void boundary_close(bool for_good);

@@ -79,6 +79,8 @@ static void answer(u32 n, err_t err, const char *done, const char *already)
         monitor_say("%s %s", name_of(n), done);
     else if (err == E_EXIST)
         monitor_say("%s %s", name_of(n), already);
+    else if (err == E_PERM)
+        monitor_say("%s waits for its devices; the control partition lets it begin", name_of(n));
     else
         monitor_say("%s does not run; 'start %s' starts it", name_of(n), name_of(n));
 }

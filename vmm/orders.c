@@ -2,6 +2,7 @@
 #include "vmm/orders.h"
 #include "arch/x86_64/smp.h"
 #include "vmm/bootinfo.h"
+#include "vmm/boundary.h"
 #include "vmm/console.h"
 #include "vmm/control_life.h"
 #include "vmm/cpu_share.h"
@@ -16,18 +17,6 @@
 
 static u64 starts[CONFIG_GUESTS_MAX / 64]; /* bit n % 64: guest n is to begin; atomic */
 static u32 front;                          /* SHOW_FIRST + n; atomic */
-
-/* With partition_lock(); NULL without: it does not live, or its vCPUs are about to leave. */
-static struct vm *lock_running(u32 n)
-{
-    u32 life;
-    struct vm *vm = partition_lock(n + 1ull, &life);
-
-    if (!vm || READ_ONCE(vm->end) == VM_RUNNING)
-        return vm;
-    partition_unlock();
-    return NULL;
-}
 
 static void ask_all(struct vm *vm, u64 bits)
 {
@@ -77,44 +66,49 @@ u32 orders_to_start(void)
     return ORDER_NONE;
 }
 
-err_t order_end(u32 n, enum vm_end how)
+/* ------------------------------------------------------------ whoever lives */
+
+/* Of a guest that is held, whose vCPUs are not about to leave; a and b as the order has them. */
+typedef err_t order_function(struct vm *vm, u64 a, u64 b);
+
+static err_t give(u32 n, order_function *order, u64 a, u64 b)
 {
-    struct vm *vm = lock_running(n);
+    u32 life;
+    struct vm *vm = partition_lock(n + 1ull, &life);
+    err_t err = E_NOENT;
 
     if (!vm)
         return E_NOENT;
-    vm_end(vm, how, 0);
+    if (READ_ONCE(vm->end) == VM_RUNNING)
+        err = order(vm, a, b);
     partition_unlock();
+    return err;
+}
+
+static err_t end(struct vm *vm, u64 how, u64 none UNUSED)
+{
+    vm_end(vm, (enum vm_end)how, 0);
     return OK;
 }
 
-err_t order_pause(u32 n)
+static err_t pause(struct vm *vm, u64 none UNUSED, u64 nor UNUSED)
 {
-    struct vm *vm = lock_running(n);
-    bool was;
-
-    if (!vm)
-        return E_NOENT;
-    was = atomic_xchg(&vm->paused, 1);
-    if (!was)
-        ask_all(vm, TODO_RESCHED);
-    partition_unlock();
-    return was ? E_EXIST : OK;
+    if (atomic_xchg(&vm->paused, 1))
+        return E_EXIST;
+    ask_all(vm, TODO_RESCHED);
+    return OK;
 }
 
-err_t order_resume(u32 n)
+/* Who waits for its devices goes on by `admit`, as long as there may be somebody to say so. */
+static err_t resume(struct vm *vm, u64 none UNUSED, u64 nor UNUSED)
 {
-    struct vm *vm = lock_running(n);
-    bool was;
-
-    if (!vm)
-        return E_NOENT;
-    /* Who waits for its devices goes on by `admit`. */
-    was = !READ_ONCE(vm->unadmitted) && atomic_xchg(&vm->paused, 0);
-    if (was)
-        ask_all(vm, TODO_BOARD | TODO_CONSOLE);
-    partition_unlock();
-    return was ? OK : E_EXIST;
+    if (READ_ONCE(vm->unadmitted) && !boundary_is_over())
+        return E_PERM;
+    (void)atomic_xchg(&vm->unadmitted, 0);
+    if (!atomic_xchg(&vm->paused, 0))
+        return E_EXIST;
+    ask_all(vm, TODO_BOARD | TODO_CONSOLE);
+    return OK;
 }
 
 static err_t move(struct vm *vm, u64 vcpu, u64 cpu)
@@ -128,33 +122,39 @@ static err_t move(struct vm *vm, u64 vcpu, u64 cpu)
     return OK;
 }
 
-err_t order_move(u32 n, u64 vcpu, u64 cpu)
+/* Its first vCPU presses it, with the board's lock (vmm/todo.c). */
+static err_t press_power_button(struct vm *vm, u64 none UNUSED, u64 nor UNUSED)
 {
-    struct vm *vm = lock_running(n);
-    err_t err = E_NOENT;
-
-    if (vm) {
-        err = move(vm, vcpu, cpu);
-        partition_unlock();
-    }
-    return err;
+    if (!board_has_power_button(&vm->board))
+        return E_PERM;
+    WRITE_ONCE(vm->button, 1);
+    vcpu_ask(vm->vcpu[0], TODO_LINES);
+    return OK;
 }
 
-/* Its first vCPU presses it, with the board's lock (vmm/todo.c). */
+err_t order_end(u32 n, enum vm_end how)
+{
+    return give(n, end, how, 0);
+}
+
+err_t order_pause(u32 n)
+{
+    return give(n, pause, 0, 0);
+}
+
+err_t order_resume(u32 n)
+{
+    return give(n, resume, 0, 0);
+}
+
+err_t order_move(u32 n, u64 vcpu, u64 cpu)
+{
+    return give(n, move, vcpu, cpu);
+}
+
 err_t order_press_power_button(u32 n)
 {
-    struct vm *vm = lock_running(n);
-    bool listens;
-
-    if (!vm)
-        return E_NOENT;
-    listens = board_has_power_button(&vm->board);
-    if (listens) {
-        WRITE_ONCE(vm->button, 1);
-        vcpu_ask(vm->vcpu[0], TODO_LINES);
-    }
-    partition_unlock();
-    return listens ? OK : E_PERM;
+    return give(n, press_power_button, 0, 0);
 }
 
 /* ------------------------------------------------------------ consoles */

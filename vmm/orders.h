@@ -10,7 +10,8 @@ err_t order_start(u32 n);
 /* VM_END_KILLED, or VM_END_RESET: its next life begins.  E_NOENT: it does not live, or is ending;
  * so of all others. */
 err_t order_end(u32 n, enum vm_end how);
-/* E_EXIST: it is so already. */
+/* E_EXIST: it is so already.  Of resume, E_PERM: it has not begun, and waits for the control
+ * partition's devices. */
 err_t order_pause(u32 n);
 err_t order_resume(u32 n);
 /* E_RANGE: there is no such vCPU, or no such CPU; E_PERM: its configuration does not allow it. */

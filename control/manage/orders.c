@@ -17,7 +17,9 @@ static const struct row {
 } rows[] = {
     {SHELL_start, "starts", {{E_EXIST, "runs already; 'reset' starts it again"}}},
     {SHELL_pause, "is paused", {{E_EXIST, "is paused already; 'resume' lets it go on"}}},
-    {SHELL_resume, "goes on", {{E_EXIST, "is not paused"}}},
+    {SHELL_resume,
+     "goes on",
+     {{E_EXIST, "is not paused"}, {E_PERM, "waits for its devices, and begins then"}}},
     {SHELL_stop,
      "was asked to power off; 'destroy' ends one that does not",
      {{E_PERM, "does not listen to a power button; 'destroy' ends it unasked"}}},
@@ -79,9 +81,14 @@ void manage_order(void *context, const struct shell_order *order, struct output 
 {
     const struct manage *const m = context;
     const u32 n = m->partition[order->argument[0].number];
-    err_t err = carry_out(m, order, n);
+    const err_t err = carry_out(m, order, n);
 
-    if (order->command == SHELL_start && order->option[OPTION_start_console].given && err == OK)
-        err = m->world->show(n);
     answer(row_of(order->command), order->argument[0].text, err, out);
+    if (err != OK || order->command != SHELL_start || !order->option[OPTION_start_console].given)
+        return;
+
+    const err_t shown = m->world->show(n);
+
+    if (shown != OK) /* it starts nevertheless */
+        answer(row_of(SHELL_console), order->argument[0].text, shown, out);
 }

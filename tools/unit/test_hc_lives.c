@@ -229,13 +229,19 @@ static void test_pause(void **state)
     assert_int_equal(call(HC_pause, PARTITION, 0, 0, 0), ABI_ENOENT);
 }
 
-/* One that waits for the control partition's devices begins by `admit` alone. */
+/* One that waits for the control partition's devices begins by `admit` alone, unless nobody is left
+ * who could say so. */
 static void test_resume_before_admit(void **state)
 {
     (void)state;
     vm.unadmitted = vm.paused = 1;
-    assert_int_equal(call(HC_resume, PARTITION, 0, 0, 0), ABI_EEXIST);
+    assert_int_equal(call(HC_resume, PARTITION, 0, 0, 0), ABI_EPERM);
     assert_int_equal(vm.paused, 1);
+    boundary.over = true;
+    assert_int_equal(order_resume(PARTITION - 1), OK);
+    assert_int_equal(vm.paused, 0);
+    assert_int_equal(vm.unadmitted, 0);
+    assert_int_equal(v->todo, TODO_BOARD | TODO_CONSOLE);
 }
 
 static void test_move(void **state)

@@ -74,7 +74,7 @@ static void fake_set_poll(bool on)
 
 /* What was ordered last, of whom; what it gives. */
 static char ordered[32];
-static err_t gives;
+static err_t gives, gives_show;
 
 static err_t note(const char *what, u32 number)
 {
@@ -112,7 +112,8 @@ static err_t fake_move(u32 number, u64 vcpu, u64 cpu)
 
 static err_t fake_show(u32 number)
 {
-    return note("show", number);
+    (void)note("show", number);
+    return gives_show;
 }
 
 static void fake_hide(void)
@@ -168,7 +169,7 @@ static int fresh(void **state)
     link_up = true;
     polls = may_poll = gone = false;
     ordered[0] = '\0';
-    gives = OK;
+    gives = gives_show = OK;
     level = 2;
     manage_init(&m, &world);
     shell_fresh(&m.actions);
@@ -257,6 +258,7 @@ static void test_orders(void **state)
         {"suspend web", "pause 1", E_EXIST, "web is paused already; 'resume' lets it go on"},
         {"resume db", "resume 3", OK, "db goes on\r\n"},
         {"resume db", "resume 3", E_EXIST, "db is not paused"},
+        {"resume db", "resume 3", E_PERM, "db waits for its devices"},
         {"stop web", "button 1", OK, "web was asked to power off"},
         {"shutdown web", "button 1", E_PERM,
          "web does not listen to a power button; 'destroy' ends it"},
@@ -275,10 +277,13 @@ static void test_orders(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        gives = cases[i].gives;
+        gives = gives_show = cases[i].gives;
         if (!has(cases[i].line, cases[i].said) || strcmp(ordered, cases[i].asked) != 0)
             fail_msg("%s: %s, %s", cases[i].line, ordered, said);
     }
+    gives = OK;
+    gives_show = E_PERM;
+    assert_true(has("start old --console", "old starts\r\nold has no console"));
     gives = E_PERM;
     assert_true(has("stop web --json", "\"error\": \"web does not"));
     ordered[0] = '\0';
