@@ -2,6 +2,7 @@
  * run Lintel, takes the machine from the firmware, and goes to hv.elf.  Until then every way out
  * leads back to the firmware, with its memory given back.  The laboratory leaves the firmware in
  * place, and comes back. */
+#include "arch/x86_64/cr.h"
 #include "arch/x86_64/insn.h"
 #include "boot/acpi_view.h"
 #include "boot/clock.h"
@@ -75,10 +76,19 @@ static void read_clocks(struct boot_info *info)
     info->wall_tsc = rdtsc();
 }
 
+/* Address and data are two accesses: the firmware's timer, whose events may look at PCI devices,
+ * must not come in between. */
 static u32 read_pci(void *ctx, u8 device, u8 function, u8 offset)
 {
+    const bool open = read_rflags() & RFLAGS_IF;
+    u32 value;
+
     (void)ctx;
-    return pci_config_read((struct pci_address){0, device, function}, offset);
+    cli();
+    value = pci_config_read((struct pci_address){0, device, function}, offset);
+    if (open)
+        sti();
+    return value;
 }
 
 /* After the memory map, by which the tables' places are judged. */

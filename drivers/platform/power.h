@@ -2,8 +2,8 @@
 #pragma once
 #include "power_plan.h"
 
-/* Both plans stay the caller's.  Before this call power_off() and power_reboot() know no way but a
- * triple fault.  After paging_init(). */
+/* Both plans stay the caller's.  Before this call power_off() knows no way, and power_reboot() none
+ * but a triple fault.  After paging_init(). */
 void power_init(const struct power_plan *off, const struct power_plan *reset);
 
 /* Each tries the plan's ways, with a log line each. */

@@ -131,6 +131,15 @@ def back(shell, monitor):
     shell.run.wait([(session.COM2, "guest name=control")], TIMEOUT)
 
 
+def visit(shell, command, key, answer):
+    """To web's console, whether it answers a key."""
+    run = shell.run
+    run.send(session.COM2, command)
+    run.wait([(session.COM2, "guest name=web")], TIMEOUT)
+    run.send(session.GUEST, key)
+    return heard(run, session.GUEST, answer)
+
+
 def state(shell, name):
     """Of a guest, in the list of all; soon, if it is what is waited for."""
     rows = {row["name"]: row["state"] for row in shell.ask_json("list --all").get("guests", [])}
@@ -153,10 +162,7 @@ def order(shell, monitor):
     shell.add("a CPU that there is not", "no such" in shell.ask("move web --cpu 7") and
               "goes there" in shell.ask("move web --cpu 0"))
     shell.add("a power button that nobody listens to", "does not listen" in shell.ask("stop web"))
-    run.send(session.COM2, b"console web\r")
-    run.wait([(session.COM2, "guest name=web")], TIMEOUT)
-    run.send(session.GUEST, b"b")
-    shell.add("leads to a console", heard(run, session.GUEST, "# web got 62"))
+    shell.add("leads to a console", visit(shell, b"console web\r", b"b", "# web got 62"))
     back(shell, monitor)
     shell.add("asks for a power-off", "was asked to power off" in shell.ask("shutdown web"))
     ended = run.wait([(session.COM1, r"^LINTEL-GUEST name=web end=poweroff ")], TIMEOUT).reason == "matched"
@@ -194,10 +200,7 @@ def leave(shell, monitor):
     """The guest's console comes back, and the machine ends with the guests, when nobody is here."""
     run = shell.run
     shell.ask("destroy db")
-    run.send(session.COM2, b"leave\r")
-    run.wait([(session.COM2, "guest name=web")], TIMEOUT)
-    run.send(session.GUEST, b"w")
-    shell.add("leads back to a guest", heard(run, session.GUEST, "# web got 77"))
+    shell.add("leads back to a guest", visit(shell, b"leave\r", b"w", "# web got 77"))
     back(shell, monitor)
     shell.add("comes to the front again", "exits" in shell.ask("list"))
     shell.ask("destroy web")
