@@ -82,7 +82,7 @@ static void put_exits(void)
 {
     begin("exit", '[');
 #define EXIT_REASON(number, name) put_exit(number, #name);
-#include "vmx/exit_reasons.def"
+#include "abi/exit_reasons.def"
     end(']');
 }
 

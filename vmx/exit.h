@@ -4,7 +4,7 @@
 
 enum exit_reason {
 #define EXIT_REASON(number, name) EXIT_##name = (number),
-#include "vmx/exit_reasons.def"
+#include "abi/exit_reasons.def"
     EXIT_REASONS = 80,
 };
 

@@ -5,7 +5,7 @@ const char *exit_reason_name(u32 reason)
 {
     static const char *const names[EXIT_REASONS] = {
 #define EXIT_REASON(number, name) [number] = #name,
-#include "vmx/exit_reasons.def"
+#include "abi/exit_reasons.def"
     };
 
     return reason < EXIT_REASONS && names[reason] ? names[reason] : "?";

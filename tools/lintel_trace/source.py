@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "include/abi/trace.h"
 EVENTS = "include/abi/trace_events.def"
-REASONS = "vmx/exit_reasons.def"
+REASONS = "include/abi/exit_reasons.def"
 
 DEFINE = re.compile(r"^#define (TRACE_\w+)\s+(0x[0-9a-fA-F]+|\d+)", re.MULTILINE)
 EXIT_BASE = re.compile(r"\bTRACE_EXIT = (0x[0-9a-fA-F]+)")

@@ -23,7 +23,7 @@ static const struct row fields[] = {
 
 static const struct row reasons[] = {
 #define EXIT_REASON(number, name) {(number), #name},
-#include "vmx/exit_reasons.def"
+#include "abi/exit_reasons.def"
 };
 
 static void unique(const struct row *rows, size_t count)
