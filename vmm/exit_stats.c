@@ -15,6 +15,11 @@ u64 exit_stat_longest(struct exit_stat *s, u64 ticks)
     return s->max;
 }
 
+u64 exit_stat_quantile(const struct exit_stat *s, u32 permille)
+{
+    return MAX(hist_quantile(&s->hist, permille), s->min);
+}
+
 u64 exit_stats_count(const struct exit_stats *s)
 {
     u64 count = 0;

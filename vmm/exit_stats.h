@@ -37,6 +37,9 @@ struct exit_times {
 void exit_stats_reset(struct exit_stats *s);
 /* ticks is more than ever before: becomes the maximum.  Returns what is to be counted. */
 NOINLINE u64 exit_stat_longest(struct exit_stat *s, u64 ticks);
+/* Ticks that so many thousandths of the exits, of at least one, did not exceed: to the width of a
+ * bucket, exact where all are one value. */
+u64 exit_stat_quantile(const struct exit_stat *s, u32 permille);
 u64 exit_stats_count(const struct exit_stats *s);
 /* now: TSC, for a guest that still runs. */
 struct exit_times exit_stats_times(const struct exit_stats *s, u64 now);

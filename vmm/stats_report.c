@@ -10,12 +10,6 @@
 #define BUCKETS_SIZE 256u /* with the line's beginning it is less than a line of the log */
 #define BUCKET_MAX   48u  /* " FIRST:COUNT", 20 digits each */
 
-/* To the width of a bucket; exact where all samples are one value. */
-static u64 quantile(const struct exit_stat *r, u32 permille)
-{
-    return MAX(hist_quantile(&r->hist, permille), r->min);
-}
-
 static void show_reason(const struct exit_stats *s, u32 reason, u64 count, u64 ticks)
 {
     const struct exit_stat *r = &s->reason[reason];
@@ -23,8 +17,8 @@ static void show_reason(const struct exit_stats *s, u32 reason, u64 count, u64 t
 
     log_info("  %-22s %10llu %3llu.%llu%% %8llu %8llu %8llu %10llu %3llu.%llu%%",
              exit_reason_name(reason), X(r->count), X(of_count.percent), X(of_count.tenth),
-             X(r->sum / r->count), X(quantile(r, 500)), X(quantile(r, 990)), X(r->max),
-             X(of_time.percent), X(of_time.tenth));
+             X(r->sum / r->count), X(exit_stat_quantile(r, 500)), X(exit_stat_quantile(r, 990)),
+             X(r->max), X(of_time.percent), X(of_time.tenth));
 }
 
 /* By falling count: selection, since the table is short and nobody waits for it. */
@@ -97,8 +91,8 @@ static void print_lines(const struct vcpu *v, const struct exit_times *t)
             continue;
         log_info("LINTEL-STATS guest=%s reason=%s count=%llu sum=%llu min=%llu median=%llu "
                  "p99=%llu max=%llu",
-                 guest, exit_reason_name(i), X(r->count), X(r->sum), X(r->min), X(quantile(r, 500)),
-                 X(quantile(r, 990)), X(r->max));
+                 guest, exit_reason_name(i), X(r->count), X(r->sum), X(r->min),
+                 X(exit_stat_quantile(r, 500)), X(exit_stat_quantile(r, 990)), X(r->max));
         print_buckets(guest, exit_reason_name(i), &r->hist);
     }
     log_info("LINTEL-TIMES guest=%s total=%llu lintel=%llu waiting=%llu guest=%llu stolen=%llu "
