@@ -1,5 +1,6 @@
 /* See misuse.h. */
 #include "control/misuse.h"
+#include "abi/trace.h"
 #include "control/memory.h"
 #include "control/rt.h"
 
@@ -108,6 +109,35 @@ static u32 ordered_wrongly(u32 partition)
     return n;
 }
 
+/* No figures and no trace of who is not there, and none out of bounds; but those that there are. */
+static u32 looked_wrongly(u32 partition)
+{
+    const u64 nobody = info->partitions - 1, end = info->memory + info->memory_bytes;
+    static struct abi_vcpu_stats stats;
+    static struct abi_cpu_stats cpu;
+    static struct trace_record record;
+    u32 n = 0;
+
+    n += accepts(HC_vcpu_stats, nobody, 0, rt_physical(&stats), 0);
+    n += accepts(HC_vcpu_stats, 0, 0, rt_physical(&stats), 0);
+    n += accepts(HC_vcpu_stats, partition, ABI_VCPUS_MAX, rt_physical(&stats), 0);
+    n += accepts(HC_vcpu_stats, partition, 1ull << 32, rt_physical(&stats), 0);
+    n += accepts(HC_vcpu_stats, partition, 0, end - 8, 0);
+    n += accepts(HC_cpu_stats, 64, rt_physical(&cpu), 0, 0);
+    n += accepts(HC_cpu_stats, 1ull << 32, rt_physical(&cpu), 0, 0);
+    n += accepts(HC_cpu_stats, 0, end - 8, 0, 0);
+    n += !accepts(HC_vcpu_stats, partition, 0, rt_physical(&stats), 0);
+    n += !stats.start || stats.lintel > stats.ticks;
+    n += !accepts(HC_cpu_stats, 0, rt_physical(&cpu), 0, 0) || !cpu.traced || !cpu.vcpus;
+    n += accepts(HC_trace_read, 64, cpu.traced - 1, rt_physical(&record), 1);
+    n += accepts(HC_trace_read, 0, ~0ull, rt_physical(&record), 1);
+    n += accepts(HC_trace_read, 0, cpu.traced - 1, end - 8, 1);
+    n += accepts(HC_trace_read, 0, cpu.traced - 1, rt_physical(&record), ABI_TRACE_MAX + 1);
+    n += abi_trace_read(0, cpu.traced - 1, rt_physical(&record), 1) != 1 || !record.tsc;
+    n += !accepts(HC_audit, 0, 0, 0, 0);
+    return n;
+}
+
 /* No text, memory, device of the machine; no call of another's. */
 static u32 taken_wrongly(u32 partition)
 {
@@ -138,7 +168,8 @@ static u32 taken_wrongly(u32 partition)
 
 u32 misuse_calls(u32 partition)
 {
-    return served_wrongly(partition) + ordered_wrongly(partition) + taken_wrongly(partition);
+    return served_wrongly(partition) + ordered_wrongly(partition) + looked_wrongly(partition) +
+           taken_wrongly(partition);
 }
 
 void misuse_smash(u32 words)

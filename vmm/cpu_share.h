@@ -30,7 +30,8 @@ struct cpu_share {
     u64 slept;            /* ticks in cpu_sleep() */
     u64 turn_began;       /* its own: TSC, less `slept` then */
     u64 due;              /* its own: TSC by which somebody else may have to run */
-} __attribute__((aligned(512))); /* a power of two: the index is a shift */
+    const struct trace_ring *trace; /* its own to write; NULL: there is no such CPU */
+} __attribute__((aligned(512)));    /* a power of two: the index is a shift */
 
 extern struct cpu_share cpu_share[CPUS_MAX];
 

@@ -8,8 +8,10 @@
 #include "arch/x86_64/smp.h"
 #include "arch/x86_64/trap.h"
 #include "arch/x86_64/tsc.h"
+#include "lib/atomic.h"
 #include "lib/mem.h"
 #include "vmm/bootinfo.h"
+#include "vmm/cpu_share.h"
 #include "vmm/hostmem.h"
 #include "vmm/machine.h"
 #include "vmx/speculation.h"
@@ -20,6 +22,7 @@
 void cpu_trace_start(struct vmm_cpu *block)
 {
     trace_init(&block->trace, this_cpu()->id, tsc_hz);
+    store_release(&cpu_share[this_cpu()->id].trace, &block->trace);
     log_info("LINTEL-TRACE at cpu=%u address=0x%llx bytes=%zu", this_cpu()->id,
              (unsigned long long)virt_to_phys(&block->trace).v, sizeof(block->trace));
 }

@@ -15,13 +15,15 @@
 
 #define ABI_INFO_MAGIC  0x4c4f52544e4f4354ull
 #define ABI_VERSION     1u
-#define ABI_REVISION    6u
+#define ABI_REVISION    7u
 #define ABI_EVENTS      256u /* event ports */
 #define ABI_SLOTS       256u /* request slots, one for each virtual CPU of a served guest */
 #define ABI_DEVICES_MAX 512u /* bytes of text about a guest's devices */
 #define ABI_CONSOLE_MAX 256u /* bytes of a console in one call */
 #define ABI_LOG_MAX     512u /* bytes of Lintel's log in one call */
 #define ABI_VCPUS_MAX   8u   /* virtual CPUs of a partition */
+#define ABI_EXITS       80u  /* exit reasons (abi/exit_reasons.def) are below this */
+#define ABI_TRACE_MAX   64u  /* records of a trace ring in one call */
 #define ABI_WORDS(bits) ((bits) / 64)
 
 /* The event port that the microkernel uses by itself; all others are the control partition's to
@@ -148,4 +150,34 @@ struct abi_partition {
     u32 cpu[ABI_VCPUS_MAX]; /* of each vCPU */
     char name[32];
     char devices[ABI_DEVICES_MAX]; /* what its configuration asks for: lines of text */
+};
+
+/* Exits of one reason; TSC ticks from exit to entry. */
+struct abi_exit_stats {
+    u64 count, sum;
+    u64 min, median, p99, max; /* 0 if count is; median and p99 to 12.5 % */
+};
+
+/* What a virtual CPU has done in this life: TSC, and ticks of it.  A sleep and an absence are
+ * counted when they are over. */
+struct abi_vcpu_stats {
+    u64 now;
+    u64 start;                          /* of its first entry; 0: there was none */
+    u64 ticks, lintel, asleep, waiting; /* since then: in all, in Lintel, asleep, wanting a CPU */
+    u64 away_since;                     /* when it left its CPU; 0: it has the turn */
+    u64 injected;                       /* interrupts */
+    u64 msrs_refused, ports_refused;    /* accesses; to ports: of all its guest's vCPUs */
+    u32 cpu, sleeps;                    /* sleeps, 1: it does, or waits for its STARTUP */
+    struct abi_exit_stats exit[ABI_EXITS];
+};
+
+_Static_assert(sizeof(struct abi_vcpu_stats) <= 4096, "no more than a page is copied");
+
+struct abi_cpu_stats {
+    u64 now;
+    u64 began;    /* TSC at which it began to run guests; 0: it did not yet */
+    u64 busy;     /* ticks since then in which vCPUs had it, as of the end of the last turn */
+    u64 traced;   /* records that its trace ring ever got: the position behind the newest */
+    u32 vcpus;    /* that belong to it */
+    u32 reserved; /* 0 */
 };

@@ -243,10 +243,12 @@ def run_rows(report, options, name, rows, seen, cpus=1, timeout=GUESTS_TIMEOUT):
         finished = lintel.EXIT_SEEN.search(log) is not None
         report.add(f"{name}, host", finished and outcome.status != lintel.PANIC_STATUS,
                    outcome.text, logs(run))
-        # Before and after each guest, and at the end; a violation is a panic (vmm/audit.c).
+        # Before and after each guest, and at the end, and whenever a control partition asks; a violation is a
+        # panic (vmm/audit.c).
         audits = len(AUDIT_LINE.findall(log))
         lives = len(rows) + (1 + log.count("control partition died: ") if served else 0)
-        report.add(f"{name}, audits of page tables and EPT", audits == 2 * lives + 1,
+        due = 2 * lives + 1
+        report.add(f"{name}, audits of page tables and EPT", audits >= due if served else audits == due,
                    f"{audits}", log)
 
     keys = OWN_CPU if any(row.own for row in rows) else ()

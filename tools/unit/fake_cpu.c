@@ -6,6 +6,7 @@
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/smp.h"
 #include "arch/x86_64/trap.h"
+#include "vmm/audit.h"
 #include "vmm/bootinfo.h"
 #include "vmm/console.h"
 #include "vmm/control_call.h"
@@ -13,6 +14,7 @@
 #include "vmm/cpu_share.h"
 #include "vmm/device_irq.h"
 #include "vmm/guests.h"
+#include "vmm/hostmem.h"
 #include "vmm/vm_end.h"
 #include "vmm/vm_memory.h"
 #include "vmm/wake.h"
@@ -244,6 +246,18 @@ OTHERWISE enum log_level log_change_level(u64 max)
 {
     (void)max;
     return LOG_INFO;
+}
+
+OTHERWISE void audit(const struct vm *vm)
+{
+    (void)vm;
+}
+
+OTHERWISE const struct pmm *hostmem(void)
+{
+    static const struct pmm frames;
+
+    return &frames;
 }
 
 void vcpu_wake(struct vcpu *v)

@@ -3,6 +3,7 @@
  * partition's EPT only if it has granted it; results are those of include/abi/errors.h. */
 #include "tools/unit/ept_fake.h"
 #include "tools/unit/fake_control.h"
+#include "vmm/cpu_share.h"
 #include "vmm/grant.h"
 #include "vmm/mmio.h"
 #include "vmm/pmm.h"
@@ -50,6 +51,8 @@ static void begin(void)
                                    .ctx = &pages,
                                    .phys_bits = 52};
     grant_drop_all();
+    ring.written = 2 * TRACE_RECORDS + 10;
+    cpu_share[0].trace = &ring;
     guest_console_attend(&vm.console, READER_PORT, true);
     vm.console.head = GUEST_CONSOLE_SIZE - 100; /* full soon */
     REQUIRE(ept_init(&the_control.ept) == OK);
