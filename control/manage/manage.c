@@ -2,7 +2,10 @@
 #include "control/manage/manage.h"
 #include "control/manage/devices.h"
 #include "control/manage/orders.h"
+#include "control/manage/part.h"
 #include "control/manage/refused.h"
+#include "control/manage/stats.h"
+#include "control/manage/trace.h"
 #include "control/shell/help.h"
 #include "lib/fmt.h"
 #include "lib/mem.h"
@@ -12,9 +15,10 @@
 /* ------------------------------------------------------------ guests */
 
 static const struct output_column list_columns[] = {
-    {"name", "guest", -16}, {"number", "id", 3},      {"state", "state", -7},
-    {"vcpus", "vCPUs", 5},  {"cpus", "on CPU", -8},   {"memory_kib", "KiB", 9},
-    {"exits", "exits", 12}, {"served", "served", -1},
+    {"name", "guest", -12},   {"number", "id", 3},     {"state", "state", -6},
+    {"vcpus", "vCPUs", 5},    {"cpus", "on CPU", -8},  {"memory_kib", "KiB", 8},
+    {"exits", "exits", 10},   {"lintel", "Lintel", 6}, {"asleep", "asleep", 6},
+    {"served", "served", -1},
 };
 
 static void put_cpus(struct output *out, const struct manage_guest *g)
@@ -45,68 +49,11 @@ static void list(void *context, const struct shell_order *order, struct output *
         put_cpus(out, &g);
         output_number(out, g.memory / KiB);
         output_number(out, g.exits);
+        part_put(out, g.lintel, g.ticks);
+        part_put(out, g.asleep, g.ticks);
         output_text(out, g.served ? "yes" : "no");
         output_row_end(out);
     }
-    output_table_end(out);
-}
-
-static const struct output_column stats_columns[] = {
-    {"guest", "guest", -12}, {"exits", "exits", 10},      {"lintel", "Lintel", 6},
-    {"asleep", "asleep", 6}, {"requests", "requests", 9}, {"errors", "errors", 6},
-    {"sent", "sent", 9},     {"received", "received", 9},
-};
-
-/* In percent of all ticks, with a tenth. */
-static void put_part(struct output *out, u64 part, u64 all)
-{
-    const u64 tenths = all >= 1000 ? MIN(part / (all / 1000), 1000u) : 0;
-    char text[16];
-
-    fmt_buf(text, sizeof(text), "%u.%u%%", (u32)(tenths / 10), (u32)(tenths % 10));
-    output_text(out, text);
-}
-
-static void put_stats(const struct manage_world *world, const struct manage_guest *g,
-                      struct output *out)
-{
-    u64 requests = 0, errors = 0, sent = 0, received = 0;
-    struct manage_disk disk;
-    struct manage_port port;
-
-    for (u32 i = 0; world->disk(i, &disk); i++)
-        if (strcmp(disk.guest, g->name) == 0) {
-            requests += disk.requests;
-            errors += disk.errors;
-        }
-    for (u32 i = 0; world->port(i, &port); i++)
-        if (strcmp(port.guest, g->name) == 0) {
-            sent += port.sent;
-            received += port.received;
-        }
-    output_row(out);
-    output_text(out, g->name);
-    output_number(out, g->exits);
-    put_part(out, g->lintel, g->ticks);
-    put_part(out, g->asleep, g->ticks);
-    output_number(out, requests);
-    output_number(out, errors);
-    output_number(out, sent);
-    output_number(out, received);
-    output_row_end(out);
-}
-
-static void stats(void *context, const struct shell_order *order, struct output *out)
-{
-    const struct manage *const m = context;
-    const bool one = order->argument[0].given;
-    struct manage_guest g;
-
-    output_table(out, "guests", stats_columns, ARRAY_LEN(stats_columns));
-    for (u32 n = 1; n < m->world->partitions; n++)
-        if (m->world->guest(n, &g) && g.lives &&
-            (!one || strcmp(g.name, order->argument[0].text) == 0))
-            put_stats(m->world, &g, out);
     output_table_end(out);
 }
 
@@ -117,11 +64,12 @@ static void leave(void *context, const struct shell_order *order UNUSED, struct 
     m->world->hide();
 }
 
-static void top(void *context, const struct shell_order *order, struct output *out UNUSED)
+static void top(void *context, const struct shell_order *order, struct output *out)
 {
     struct manage *const m = context;
+    const struct shell_value *const one = &order->argument[0];
 
-    top_begin(&m->top, m->world, order);
+    top_begin(&m->top, m->world, order, one->given ? m->partition[one->number] : 0, out);
 }
 
 /* ------------------------------------------------------------ log, settings */
@@ -208,6 +156,7 @@ static const struct shell_names *names(void *context)
         m->partition[m->names.guests] = n;
         m->names.guests++;
     }
+    manage_name_events(m);
     return &m->names;
 }
 
@@ -232,12 +181,14 @@ void manage_init(struct manage *m, const struct manage_world *world)
                    [SHELL_console] = manage_order,
                    [SHELL_move] = manage_order,
                    [SHELL_leave] = leave,
-                   [SHELL_stats] = stats,
+                   [SHELL_stats] = manage_stats,
+                   [SHELL_cpus] = manage_cpus,
+                   [SHELL_audit] = manage_audit,
                    [SHELL_top] = top,
                    [SHELL_log] = put_log,
                    [SHELL_disk] = manage_disk,
                    [SHELL_net] = manage_net,
-                   [SHELL_trace] = manage_refuse,
+                   [SHELL_trace] = manage_trace,
                    [SHELL_set] = set,
                    [SHELL_help] = shell_help},
         .names = names,

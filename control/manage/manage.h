@@ -1,6 +1,7 @@
 /* The shell's commands (control/shell/), carried out on a world (world.h).  What the control
  * partition cannot do is refused with the way that does it.  Pure. */
 #pragma once
+#include "control/manage/events.h"
 #include "control/manage/top.h"
 #include "control/manage/world.h"
 #include "control/shell/shell.h"
@@ -10,7 +11,8 @@ struct manage {
     struct shell_actions actions; /* for shell_init() */
     struct shell_names names;
     char name[SHELL_GUESTS][MANAGE_NAME];
-    u32 partition[SHELL_GUESTS]; /* the number of each in `names` */
+    u32 partition[SHELL_GUESTS];                  /* the number of each in `names` */
+    const char *event[SHELL_GUESTS + EVENTS_MAX]; /* for `names` */
     struct top top;
 };
 

@@ -7,8 +7,6 @@ static const struct {
     const char *why;
 } rows[] = {
     {SHELL_create, "cannot make guests; a section [guest NAME] in lintel.conf does"},
-    {SHELL_trace, "cannot see Lintel's trace; `trace_dump = on` in lintel.conf shows a guest's at "
-                  "its end"},
 };
 
 void manage_refuse(void *context UNUSED, const struct shell_order *order, struct output *out)

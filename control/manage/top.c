@@ -55,7 +55,17 @@ static void look_at_all(struct top *t, const struct manage_world *world, struct 
     }
 }
 
-void top_begin(struct top *t, const struct manage_world *world, const struct shell_order *order)
+static void look_at_one(struct top *t, const struct manage_world *world, struct output *out)
+{
+    t->on = !t->once;
+    if (view_look(&t->view, world, t->on, out))
+        return;
+    output_fail(out, "it does not run; 'start' starts it");
+    t->on = false;
+}
+
+void top_begin(struct top *t, const struct manage_world *world, const struct shell_order *order,
+               u32 partition, struct output *out)
 {
     const struct shell_value *const interval = &order->option[OPTION_top_interval];
 
@@ -63,15 +73,27 @@ void top_begin(struct top *t, const struct manage_world *world, const struct she
     t->once = order->option[OPTION_top_once].given;
     t->json = order->json;
     t->seconds = interval->given ? (u32)interval->number : SECONDS;
-    look_at_all(t, world, NULL);
+    t->partition = partition;
+    if (!partition) {
+        look_at_all(t, world, NULL);
+        return;
+    }
+    view_begin(&t->view, partition);
+    look_at_one(t, world, out);
+    if (t->on) /* the answer so far; what follows has its own */
+        output_end(out);
 }
 
 void top_look(struct top *t, const struct manage_world *world, struct output *out)
 {
     output_begin(out, t->json);
-    output_table(out, "guests", columns, ARRAY_LEN(columns));
-    look_at_all(t, world, out);
-    output_table_end(out);
+    if (t->partition)
+        look_at_one(t, world, out);
+    else {
+        output_table(out, "guests", columns, ARRAY_LEN(columns));
+        look_at_all(t, world, out);
+        output_table_end(out);
+        t->on = !t->once;
+    }
     output_end(out);
-    t->on = !t->once;
 }

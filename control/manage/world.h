@@ -1,6 +1,8 @@
 /* What the shell's commands know of, and what they can change: the control partition, as seen by
  * control/manage/.  Texts are valid until the next call.  Pure. */
 #pragma once
+#include "abi/control.h"
+#include "abi/trace.h"
 #include "control/net/port.h"
 
 #define MANAGE_NAME  32u /* bytes, terminator included */
@@ -40,9 +42,17 @@ struct manage_port {
 };
 
 struct manage_world {
+    u64 tsc_hz;
     u32 partitions; /* numbers are below this; guests have those from 1 on */
     /* False: there is none of that number.  One that does not live is one, too. */
     bool (*guest)(u32 number, struct manage_guest *g);
+    /* False: it does not live, or has no such virtual CPU; the machine has no such CPU. */
+    bool (*vcpu)(u32 number, u32 vcpu, struct abi_vcpu_stats *s);
+    bool (*cpu)(u32 cpu, struct abi_cpu_stats *s);
+    /* Records of a CPU's trace ring from that position on, at most ABI_TRACE_MAX; returns how many,
+     * 0 if they are not kept any more. */
+    u32 (*trace)(u32 cpu, u64 position, struct trace_record *to, u32 most);
+    u64 (*audit)(void); /* KiB of free memory */
     /* The n-th of all guests' disks, of all ports; false: there are no more. */
     bool (*disk)(u32 n, struct manage_disk *d);
     bool (*port)(u32 n, struct manage_port *p);

@@ -49,6 +49,35 @@ static bool guest(u32 number, struct manage_guest *g)
     return true;
 }
 
+/* ------------------------------------------------------------ figures */
+
+static bool vcpu(u32 number, u32 id, struct abi_vcpu_stats *s)
+{
+    return abi_vcpu_stats(number, id, rt_physical(s)) == ABI_OK;
+}
+
+/* Whoever asks may have it on the stack. */
+static bool cpu(u32 number, struct abi_cpu_stats *s)
+{
+    static struct abi_cpu_stats stats;
+    const bool is_there = abi_cpu_stats(number, rt_physical(&stats)) == ABI_OK;
+
+    *s = stats;
+    return is_there;
+}
+
+static u32 trace(u32 number, u64 position, struct trace_record *to, u32 most)
+{
+    const i64 count = abi_trace_read(number, position, rt_physical(to), most);
+
+    return count > 0 ? (u32)count : 0;
+}
+
+static u64 audit(void)
+{
+    return (u64)abi_audit();
+}
+
 /* ------------------------------------------------------------ orders */
 
 static err_t err_of(i64 result)
@@ -206,6 +235,10 @@ const struct manage_world *world_open(void)
 {
     static struct manage_world world = {
         .guest = guest,
+        .vcpu = vcpu,
+        .cpu = cpu,
+        .trace = trace,
+        .audit = audit,
         .disk = disk,
         .port = port,
         .set_link = set_link,
@@ -225,6 +258,7 @@ const struct manage_world *world_open(void)
         .set_poll = set_poll,
     };
 
+    world.tsc_hz = info->tsc_hz;
     world.partitions = info->partitions;
     return &world;
 }

@@ -197,3 +197,19 @@ void output_lines(struct output *o, const char *text)
     if (o->json)
         json_close(&o->j);
 }
+
+void output_screen(struct output *o, const char *row, u32 rows, size_t stride, u32 headings,
+                   bool over)
+{
+    put_text(o, over ? "\x1b[H" : "");
+    for (u32 i = 0; i < rows; i++) {
+        const bool heading = over && (headings >> i & 1);
+
+        put_text(o, heading ? "\x1b[7m" : "");
+        put_text(o, row + i * stride);
+        put_text(o, heading ? "\x1b[m" : "");
+        put_text(o, over ? "\x1b[K" : "");
+        put_line_end(o);
+    }
+    put_text(o, over ? "\x1b[J" : "");
+}

@@ -40,5 +40,9 @@ void output_table_end(struct output *o);
  * nothing was done). */
 void output_say(struct output *o, const char *format, ...) PRINTF_LIKE(2, 3);
 void output_fail(struct output *o, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Rows of text for people, `stride` bytes from one to the next; bit n of `headings`: row n stands
+ * out.  over: over what the terminal shows, from its first row on; else below it. */
+void output_screen(struct output *o, const char *row, u32 rows, size_t stride, u32 headings,
+                   bool over);
 /* Text as it is, a line for each: "lines" in the JSON. */
 void output_lines(struct output *o, const char *text);

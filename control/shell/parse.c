@@ -76,7 +76,7 @@ static bool find_name(const struct shell_names *names, bool event, struct shell_
             return true;
         }
     if (event)
-        fmt_buf(error, SHELL_ERROR, "'%.40s' cannot be traced; Tab lists what can", v->text);
+        fmt_buf(error, SHELL_ERROR, "'%.40s' is no guest and no event; Tab lists both", v->text);
     else
         fmt_buf(error, SHELL_ERROR, "there is no guest '%.40s'; 'list --all' shows the guests",
                 v->text);

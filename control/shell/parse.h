@@ -11,7 +11,7 @@
 #define SHELL_GUESTS     64u
 #define SHELL_GUEST_NAME 24u /* characters of a new guest's name */
 
-/* The guests that there are; what can be traced. */
+/* The guests that there are; what `trace` can choose. */
 struct shell_names {
     u32 guests;
     const char *guest[SHELL_GUESTS];

@@ -17,7 +17,8 @@ struct trace_record {
     union {
         struct {
             u16 event; /* enum trace_event */
-            u16 vcpu;  /* vm << 8 | vcpu; 0xffff: none */
+            u16 vcpu;  /* vm << 8 | vcpu, vm: number of the partition - 1, or that of all for the
+                        * control partition; 0xffff: none */
             u32 a;
         };
         u64 head; /* the three in one store */

@@ -204,7 +204,7 @@ VMX. A number without a row gives ABI_ENOSYS, and one that the guest has no righ
 {NOTE}
 The records of the trace ring (`include/abi/trace.h`, `include/abi/trace_events.def`): the TSC, the event's number, vm
 << 8 | vcpu, and three values. A VM exit is event 0x100 + its basic reason; a: ticks from this exit to the entry that
-followed; b: the guest's RIP; c: the exit qualification, 0 if the exit's row does not read it. `tools/trace` reads rings.
+followed; b: the guest's RIP; c: the exit qualification, 0 if the exit's row does not read it. `tools/trace` reads rings, and the shell's [`trace`](shell.md).
 
 {grid(["event", "name", "a", "b", "c"], rows)}
 ## A record
@@ -249,13 +249,32 @@ gives: what is ordered happens soon after the answer, and `list --all` shows it.
 system that listens does not hear. As long as somebody is here, Lintel does not end: who has ended the last guest may start another one. `leave` shows the guests'
 consoles again; `console GUEST` shows one, and `Ctrl-\\` with `shell` leads back.
 
-`create` and `trace` have no calls yet; they change nothing, and answer with what does it. Requests and frames are counted from the control partition's
+`create` has no calls yet; it changes nothing, and answers with what does it. Requests and frames are counted from the control partition's
 last start. `log` has what it has said in all of its lives, the last 16 KiB, and with `--lintel` the last 16 KiB of Lintel's own log.
 
 A command may be cut off as long as it is one command's beginning. Words end at blanks; `"..."` and `'...'` hold blanks
 together. Options stand anywhere, as `--name value` or `--name=value`. `--json`, an option of every command, makes the answer
 one JSON object; `message` and `error` in it are sentences, lists have the columns' names. An order that is not carried
 out says what would be right.
+
+## What Lintel counts
+
+`stats GUEST` has a line for each kind of VM exit, the most frequent first: TSC ticks from exit to entry, mean, median, 99 %, longest (median and 99 % to an eighth; of
+several virtual CPUs, the largest); then a line for each virtual CPU: its time, the parts of it in Lintel, asleep and waiting for a CPU, interrupts, refused accesses
+to MSRs and (the guest's) to ports. A sleep is counted when it ends. `cpus` has the time in which virtual CPUs had a CPU, as of the end of the last turn.
+
+`trace` shows the [events](trace.md) that are still in the CPUs' rings, the newest last: when (seconds, as in Lintel's log), on which CPU, of which virtual CPU, what, and
+its three values; of an exit RIP, qualification and ticks. `trace GUEST` and `trace EVENT` choose. A ring has 4096 records, which a busy CPU fills in
+less than a second; everything is always traced. What the control partition makes itself by looking is left out, unless `--all` is there.
+
+`audit` walks all page tables, which is a panic if one is wrong; no guest begins or ends meanwhile.
+
+`top GUEST` is the live view: what the guest did since the picture before, first since its start, again every `--interval` seconds until a key is typed.
+
+![the live view of a guest on the framebuffer](top.png)
+
+* `time`: an exit that goes on counts when it ends; `waiting` is for something to do, `others` had the CPU that it wanted.
+* `mean ticks`: from exit to entry. `guest RIP`: where the exits of that time came from, as far as the rings still have them.
 
 ## Commands
 

@@ -15,7 +15,11 @@ FRESH = rf"\r{PROMPT}\x1b\[K\r\x1b\[\d+C"  # with nothing typed yet
 FOR_EVER = 10**15  # ticks
 MAC = r"52:54:00(?::[0-9a-f]{2}){3}"
 DISK = rf"^{{}} +disk0 +{{}} rw {{}} +(\d+) +0 memory:"
-REFUSED = (("trace", "trace_dump"), ("set poll on", "control_poll"),
+PART = r"\d+\.\d%"
+GUEST_ROW = rf"^{{}} +{{}} +{{}} +\d+ +{PART} +{PART} {{}}$"
+EVENT = re.compile(r"^ *(\d+\.\d{6}) +\d+ (\S+) +([A-Z_]+) +\S", re.MULTILINE)
+FREE = re.compile(r"in order; (\d+) KiB of memory are free")
+REFUSED = (("set poll on", "control_poll"),
            ("create new --kernel=\\vm\\linux", "lintel.conf"))
 
 
@@ -57,13 +61,13 @@ def come(shell, monitor):
 def look(shell):
     """Guests, disks and ports, for people and for programs."""
     table = shell.ask("list")
-    shell.add("lists the guests", re.search(r"^web +0 runs +1 0 +32768 +\d+ yes$", table, re.MULTILINE) and
-              re.search(r"^db +1 runs +1 0 +8192 +\d+ yes$", table, re.MULTILINE) and "later" not in table)
+    shell.add("lists the guests", re.search(GUEST_ROW.format("web", "0 runs +1 0", 32768, "yes"), table, re.MULTILINE) and
+              re.search(GUEST_ROW.format("db", "1 runs +1 0", 8192, "yes"), table, re.MULTILINE) and "later" not in table)
     guests = {row["name"]: row for row in shell.ask_json("list").get("guests", [])}
     shell.add("lists them in JSON", sorted(guests) == ["db", "web"] and guests["web"]["memory_kib"] == 32768 and
               guests["web"]["exits"] > 0 and guests["db"]["state"] == "runs")
-    shell.add("lists those that do not run", re.search(r"^later +2 waits +1 - +32768 +0 no$", shell.ask("list --all"),
-                                                       re.MULTILINE))
+    shell.add("lists those that do not run", re.search(GUEST_ROW.format("later", "2 waits +1 -", 32768, "no"),
+                                                       shell.ask("list --all"), re.MULTILINE))
     disks = shell.ask("disk")
     busy = re.search(DISK.format("db", 4096, "writeback"), disks, re.MULTILINE)
     shell.add("shows disks", re.search(DISK.format("web", 2048, "none"), disks, re.MULTILINE) and busy and int(busy[1]) > 0)
@@ -75,6 +79,57 @@ def look(shell):
     sums = {row["guest"]: row for row in shell.ask_json("stats").get("guests", [])}
     shell.add("adds up", sums.get("db", {}).get("requests", 0) > 0 and sums.get("db", {}).get("sent", 0) > 0 and
               sums.get("web", {}).get("requests") == 0)
+
+
+def figures(shell):
+    """What Lintel counts, of exits, CPUs and memory."""
+    table = shell.ask("stats db")
+    shell.add("shows exits by reason", re.search(rf"^HLT +\d+ +{PART}( +\d+){{4}}$", table, re.MULTILINE) and
+              re.search(rf"^0 +0 +\d+( +{PART}){{3}}( +\d+){{3}}$", table, re.MULTILINE), table)
+    facts = shell.ask_json("stats db")
+    counts = [row["count"] for row in facts.get("exits", [])]
+    shell.add("by falling count", len(counts) > 2 and counts == sorted(counts, reverse=True) and
+              all(row["max"] >= row["p99"] >= row["median"] > 0 for row in facts["exits"]), f"{facts}")
+    shell.add("of one that does not run", "does not run" in shell.ask("stats later"))
+    cpus = shell.ask_json("cpus").get("cpus", [])
+    shell.add("shows the CPUs", [row["cpu"] for row in cpus] == [0] and cpus[0]["vcpus"] == 3 and
+              re.fullmatch(PART, cpus[0]["busy"]), f"{cpus}")
+    free = FREE.search(shell.ask("audit"))
+    shell.add("audits", free and int(free[1]) > 0)
+
+
+def traced(shell, what):
+    """The events that `trace` shows: (time, whose, name) of each."""
+    return [(float(time), whose, name) for time, whose, name in EVENT.findall(shell.ask(f"trace {what}"))]
+
+
+def trace(shell):
+    """What happened last, of all and of some."""
+    some = traced(shell, "--lines 30")
+    shell.add("traces", len(some) == 30 and some == sorted(some, key=lambda event: event[0]) and
+              {whose for _, whose, _ in some} <= {"web/0", "db/0", "-"}, f"{some}")
+    shell.add("of a guest", {whose for _, whose, _ in traced(shell, "web")} == {"web/0"})
+    shell.add("of one kind", {name for _, _, name in traced(shell, "HLT --lines 5")} == {"HLT"})
+    shell.add("and its own", "(control)" in shell.ask("trace --all"))
+    events = shell.ask_json("trace INJECT --lines 3").get("events", [])
+    shell.add("in JSON", len(events) == 3 and all(row["event"] == "INJECT" for row in events), f"{events}")
+
+
+def live(shell, options):
+    """The live view of a guest, on the port and on the screen."""
+    run = shell.run
+    run.send(session.COM2, b"top db --interval 1\r")
+    seen = heard(run, session.COM2, r"Lintel: guest db (?s:.*)since its start(?s:.*)the last 1\.\d s(?s:.*)the last 1\.\d s"
+                                    r"(?s:.*)HLT +[1-9](?s:.*)guest RIP .*of the last \d+ exits.*\r\n[0-9a-f]{16} ")
+    rows = framebuffer.read_text(run)
+    framebuffer.screenshot(run, Path(options.build) / "top.png")
+    shell.report.add("shell: the live view is on the screen", rows[0].startswith("Lintel: guest db") and
+                     rows[3].startswith("time    = guest") and rows[8].startswith("exit "), log="\n".join(rows))
+    run.send(session.COM2, b"q")
+    shell.add("the live view", seen and heard(run, session.COM2, rf"{FRESH}$"))
+    once = shell.ask_json("top db --once")
+    shell.add("the live view in JSON", once.get("exits") and once.get("rips") and once["time"][0]["elapsed_ms"] > 0,
+              f"{once}")
 
 
 def cable(shell):
@@ -231,10 +286,13 @@ def shell(report, options):
             person, monitor = Shell(report, run), Monitor(report, run)
             come(person, monitor)
             look(person)
+            figures(person)
+            trace(person)
             cable(person)
             wrong(person)
             picture(person, options)
             watch(person)
+            live(person, options)
             order(person, monitor)
             die(person, monitor)
             leave(person, monitor)

@@ -192,26 +192,16 @@ static void test_list(void **state)
 {
     (void)state;
     assert_string_equal(
-        run("list"), "guest             id state   vCPUs on CPU         KiB        exits served\r\n"
-                     "web                0 runs        2 0,1          65536         1000 yes\r\n"
-                     "db                 2 paused      1 3            32768            7 no\r\n");
-    assert_true(has("list --all",
-                    "old                3 ended       4 -             8192            0 no\r\n"));
+        run("list"),
+        "guest         id state  vCPUs on CPU        KiB      exits Lintel asleep served\r\n"
+        "web            0 runs       2 0,1         65536       1000   1.2%  98.8% yes\r\n"
+        "db             2 paused     1 3           32768          7   0.0%   0.0% no\r\n");
+    assert_true(
+        has("list --all",
+            "old            3 ended      4 -            8192          0   0.0%   0.0% no\r\n"));
     assert_true(has("list --all", "\r\nweb "));
     assert_true(has("list --json", "\"memory_kib\": 32768"));
     assert_true(has("list --json", "\"number\": 2"));
-}
-
-static void test_stats(void **state)
-{
-    (void)state;
-    assert_string_equal(
-        run("stats web"),
-        "guest             exits Lintel asleep  requests errors      sent  received\r\n"
-        "web                1000   1.2%  98.7%        60      2        30        20\r\n");
-    assert_true(has("stats", "\r\ndb "));
-    assert_false(has("stats web", "db"));
-    assert_true(has("domstats db --json", "\"requests\": 0"));
 }
 
 static void test_disk(void **state)
@@ -298,8 +288,7 @@ static void test_refused(void **state)
     (void)state;
     assert_true(
         has("create new --kernel=\\a", "the control partition cannot make guests; a section"));
-    assert_true(has("trace", "trace_dump"));
-    assert_true(has("trace --json", "\"error\": \"the control partition cannot"));
+    assert_true(has("create new --kernel=\\a --json", "\"error\": \"the control partition cannot"));
     assert_string_equal(ordered, "");
 }
 
@@ -385,7 +374,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_every_command_has_an_action, fresh),
         cmocka_unit_test_setup(test_list, fresh),
-        cmocka_unit_test_setup(test_stats, fresh),
         cmocka_unit_test_setup(test_disk, fresh),
         cmocka_unit_test_setup(test_net, fresh),
         cmocka_unit_test_setup(test_orders, fresh),
