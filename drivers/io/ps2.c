@@ -119,8 +119,6 @@ static err_t test_controller(struct ps2 *p)
 {
     u8 answer;
 
-    if (status_of(p) == NOTHING)
-        return E_NOENT;
     TRY(command(p, KEYBOARD_OFF));
     TRY(command(p, MOUSE_OFF));
     drain(p);
@@ -152,14 +150,28 @@ static err_t test_keyboard(struct ps2 *p)
     return tell(p, KEYBOARD_SCAN, ANSWER_US);
 }
 
-err_t ps2_start(struct ps2 *p, struct io_env *env)
+static err_t reach(struct ps2 *p, struct io_env *env)
 {
     memset(p, 0, sizeof(*p));
     p->env = env;
     TRY(env->ops->ports(env, PS2_DATA_PORT, 1, &p->data));
     TRY(env->ops->ports(env, PS2_CONTROL_PORT, 1, &p->control));
+    return status_of(p) == NOTHING ? E_NOENT : OK;
+}
+
+err_t ps2_start(struct ps2 *p, struct io_env *env)
+{
+    TRY(reach(p, env));
     TRY(test_controller(p));
     return test_keyboard(p);
+}
+
+err_t ps2_go_on(struct ps2 *p, struct io_env *env)
+{
+    TRY(reach(p, env));
+    drain(p);
+    TRY(command(p, KEYBOARD_ON));
+    return configure(p, CONFIG_TRANSLATE | CONFIG_MOUSE_OFF, 0);
 }
 
 static void take_byte(struct ps2 *p, u8 status, u8 byte)
@@ -214,6 +226,8 @@ static bool on_interrupt(void *arg)
     const bool mine = take_bytes(p);
 
     p->interrupts += mine;
+    if (mine && p->told)
+        p->told(p);
     return mine;
 }
 

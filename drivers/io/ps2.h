@@ -21,11 +21,15 @@ struct ps2 {
     u64 interrupts; /* that were the keyboard's */
     u64 lost;       /* keys without room */
     u64 bad;        /* bytes that the controller marked, and overruns of the keyboard */
+    void (*told)(struct ps2 *p); /* after an interrupt: there are keys; NULL: nobody is told */
 };
 
 /* Tests controller and keyboard, and starts scanning: at most 2 s.  E_NOENT: no controller, or no
  * keyboard at it; E_IO: one of them fails its test; others: the environment's. */
 err_t ps2_start(struct ps2 *p, struct io_env *env);
+/* The same for a keyboard that ps2_start() has started and whose owner has died: nothing is tested,
+ * and what was typed meanwhile is lost. */
+err_t ps2_go_on(struct ps2 *p, struct io_env *env);
 /* The next key, pressed or released; false: none. */
 bool ps2_take(struct ps2 *p, struct key_event *event);
 void ps2_poll(struct ps2 *p);

@@ -169,6 +169,46 @@ static void test_keys(void **state)
     assert_int_equal(k.config & 1, 0);
 }
 
+/* Whoever wants is told; the next owner finds the keyboard as it is. */
+static u32 told;
+
+static void tell(struct ps2 *who)
+{
+    assert_ptr_equal(who, &p);
+    told++;
+}
+
+static void test_next_owner(void **state)
+{
+    struct key_event event;
+
+    (void)state;
+    k.absent = true;
+    assert_int_equal(ps2_go_on(&p, &io.env), E_NOENT);
+    k.absent = false;
+    assert_int_equal(ps2_start(&p, &io.env), OK);
+    p.told = tell;
+    ps2_interrupts(&p, true);
+    assert_int_equal(fake_line(&io, 1), 0);
+    assert_int_equal(told, 0);
+    out(0x1e);
+    assert_int_equal(fake_line(&io, 1), 1);
+    assert_int_equal(told, 1);
+    out(0x1f); /* nobody takes it */
+    io.irqs = 0; /* it has died */
+    assert_int_equal(ps2_go_on(&p, &io.env), OK);
+    assert_true(k.scanning);
+    assert_false(ps2_take(&p, &event));
+    p.told = tell;
+    ps2_interrupts(&p, true);
+    assert_int_equal(k.config & 0x73, 0x61);
+    out(0x30);
+    assert_int_equal(fake_line(&io, 1), 1);
+    assert_int_equal(told, 2);
+    assert_true(ps2_take(&p, &event));
+    assert_int_equal(event.character, 'b');
+}
+
 static void test_bad_bytes(void **state)
 {
     struct key_event event;
@@ -221,7 +261,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_start),     CASE(test_not_there), CASE(test_keys),
-        CASE(test_bad_bytes), CASE(test_full),
+        CASE(test_bad_bytes), CASE(test_full),      CASE(test_next_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
