@@ -63,7 +63,7 @@ PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c vmm/load/*.c)) vmm/board.c vmm/p
           vmm/policy/cpuid.c vmm/policy/cpuid_topology.c vmm/policy/cpuid_xsave.c vmm/policy/msr.c vmm/policy/cr.c vmm/mmio.c vmm/tss.c vmm/pvclock.c vmm/irq.c \
           vmm/insn_execute.c \
           boot/acpi.c boot/acpi_view.c boot/power_ways.c drivers/platform/power_steps.c arch/x86_64/lib/fmt.c arch/x86_64/lib/log_ring.c
-PURE_C += vmx/exit_name.c vmm/ledger.c vmm/dashboard.c vmm/idalloc.c vmm/guest_console.c vmm/monitor_parse.c vmm/lives.c
+PURE_C += vmx/exit_name.c vmm/ledger.c vmm/idalloc.c vmm/guest_console.c vmm/keyboard.c vmm/lives.c
 # The control partition's modules that know no hardware.
 CONTROL_C := $(sort $(wildcard $(foreach d,disk guest manage net pci shell virtio,control/$d/*.c)))
 PURE_C += $(CONTROL_C) control/served/device_text.c control/served/kept.c vmm/policy/devices.c control/pages.c control/lasting.c control/said.c control/scratch.c control/machine/lines.c
@@ -72,7 +72,7 @@ IO_C   := $(sort $(wildcard drivers/io/*.c))
 PURE_C += $(IO_C)
 PURE_C := $(wildcard $(PURE_C))
 # What touches hardware only through a few functions, which tools/unit/fake_cpu.c stands in for.
-HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/exit_verdict.c vmm/todo.c vmm/task.c vmm/stats_report.c vmm/live.c vmm/keys.c vmm/monitor.c vmm/ledger_report.c vmm/insn_memo.c vmm/vm_touch.c vmm/vm_counts.c vmm/vm_end.c vmm/vcpu_init.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c \
+HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/exit_verdict.c vmm/todo.c vmm/task.c vmm/stats_report.c vmm/keys.c vmm/ledger_report.c vmm/insn_memo.c vmm/vm_touch.c vmm/vm_counts.c vmm/vm_end.c vmm/vcpu_init.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c \
           vmm/msr_models.c vmm/pv.c vmm/hypercall.c vmm/hc_control.c vmm/hc_served.c vmm/hc_lives.c vmm/hc_stats.c vmm/orders.c vmm/hc_console.c vmm/boundary.c vmm/forward.c vmm/forward_port.c vmm/forward_finish.c vmm/partition.c vmm/grant.c vmx/event.c vmx/dump.c tools/unit/fake_cpu.c
 
 -include tools/targets.mk

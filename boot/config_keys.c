@@ -117,7 +117,6 @@ const struct key config_keys[] = {
     { "stats",      GUEST(stats),       CHOICE(switches, CONFIG_OFF) },
     { "trace_dump", GUEST(trace_dump),  CHOICE(switches, CONFIG_OFF) },
     { "ledger",     GUEST(ledger),      CHOICE(switches, CONFIG_OFF) },
-    { "live",       GUEST(live),        CHOICE(switches, CONFIG_OFF) },
     { "touch",      GUEST(touch),       CHOICE(switches, CONFIG_OFF) },
     { "served",     GUEST(served),      CHOICE(serveds, CONFIG_SERVED_OFF) },
     { "disk",       GUEST(devices),     .type = TYPE_DEVICE, .room = CONFIG_DEVICES_MAX },

@@ -3,7 +3,7 @@
 #include "boot/config_text.h"
 #include "config.h"
 
-#define CONFIG_KEYS 43u
+#define CONFIG_KEYS 42u
 
 enum key_scope { SCOPE_GLOBAL, SCOPE_GUEST };
 enum key_type {

@@ -278,6 +278,16 @@ static void set_initials(struct parser *p, enum key_scope scope, void *base)
     }
 }
 
+/* What only a control partition does. */
+static err_t check_control(struct parser *p, const char *wish)
+{
+    if (p->out->control[0] != 0)
+        return OK;
+    return fail_at(p, p->guest_line, p->guest_column,
+                   "guest %s has %s: needed: control = control.elf before the first [guest NAME]",
+                   p->guest->name, wish);
+}
+
 /* The control partition reaches what a driver that knows nothing of it puts into its rings. */
 static err_t check_devices(struct parser *p)
 {
@@ -291,11 +301,7 @@ static err_t check_devices(struct parser *p)
         return fail_at(p, p->guest_line, p->guest_column,
                        "guest %s has devices: allowed: served = memory, or no 'served'",
                        p->guest->name);
-    if (p->out->control[0] == 0)
-        return fail_at(p, p->guest_line, p->guest_column,
-                       "guest %s has devices: needed: control = control.elf before the "
-                       "first [guest NAME]",
-                       p->guest->name);
+    TRY(check_control(p, "devices"));
     *served = CONFIG_SERVED_MEMORY;
     return OK;
 }
@@ -307,6 +313,8 @@ static err_t finish_guest(struct parser *p)
         if (config_keys[i].required && p->seen[i] == 0)
             return fail_at(p, p->guest_line, p->guest_column, "guest %s has no %s; allowed: %s",
                            p->guest->name, config_keys[i].name, key_allowed(&config_keys[i]).text);
+    if (p->guest && p->guest->start == CONFIG_START_ASK)
+        TRY(check_control(p, "start = ask"));
     return p->guest && p->guest->devices[0] ? check_devices(p) : OK;
 }
 

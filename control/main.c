@@ -2,6 +2,7 @@
 #include "control/guests.h"
 #include "control/log.h"
 #include "control/loop.h"
+#include "control/machine/keyboard.h"
 #include "control/machine/machine.h"
 #include "control/memory.h"
 #include "control/rt.h"
@@ -19,6 +20,7 @@ void control_main(volatile struct abi_info *at)
     say("life %u, %llu MiB at 0x%llx", info->life, (unsigned long long)(info->memory_bytes >> 20),
         (unsigned long long)info->memory);
     machine_init();
+    keyboard_begin();
     guests_init();
     operator_begin();
     loop_poll(info->may_poll);

@@ -106,6 +106,8 @@ static u32 ordered_wrongly(u32 partition)
     n += accepts(HC_log_read, 0, at, ABI_LOG_MAX + 1, 0);
     n += accepts(HC_log_read, (u64)abi_log_end() - 1, 0, 1, 0); /* not its memory */
     n += (u64)abi_log_level(~0ull) > 3;                         /* it changes nothing */
+    n += accepts(HC_typed, at, ABI_TYPED_MAX + 1, 0, 0);
+    n += accepts(HC_typed, at + info->memory_bytes - 1, 2, 0, 0);
     return n;
 }
 

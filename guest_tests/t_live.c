@@ -1,4 +1,4 @@
-/* A guest to be looked at by Lintel's live view (tools/testing/live.py): exits in known
+/* A guest to be looked at by the shell's live view (tools/testing/live.py): exits in known
  * proportions, a timer's interrupts, and a line now and then.  It says which characters it gets,
  * and ends at an 'x'; without "wait" on the command line it ends soon. */
 #include "guest_tests/rt/guest.h"

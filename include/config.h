@@ -33,7 +33,7 @@ enum config_run { CONFIG_RUN_TOGETHER, CONFIG_RUN_ONE_BY_ONE };
 /* SHARED: vCPUs take turns on the processors.  PINNED: each vCPU has one of its own. */
 enum config_schedule { CONFIG_SCHEDULE_SHARED, CONFIG_SCHEDULE_PINNED };
 
-/* Started with Lintel, or when the monitor is asked to. */
+/* Started with Lintel, or by order. */
 enum config_start { CONFIG_START_BOOT, CONFIG_START_ASK };
 
 /* AUTO: the processor delivers interrupts to the guest if it can. */
@@ -96,7 +96,6 @@ struct config_guest {
     u32 debug_exit; /* port number, 0: none */
     u32 stats;      /* enum config_switch: lines for programs at its end */
     u32 trace_dump; /* enum config_switch: the trace ring at its end */
-    u32 live;       /* enum config_switch: the screen shows the live view */
     u32 ledger;     /* enum config_switch: it may mark operations */
     u32 touch;      /* enum config_switch: a page is mapped at its first access */
     u32 served;     /* enum config_served */

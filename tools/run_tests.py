@@ -16,7 +16,7 @@ from pathlib import Path
 from emulator.lanes import LANES as LANES_WORD
 from emulator.machine import ROOT, EmulatorError
 from testing import (bench, consoles, debian, devices, drivers_pc, four, host, hvc, kills, lab,
-                     linux_devices, linux_smp, live, lives, machines, monitor, replay,
+                     linux_devices, linux_smp, live, lives, machines, manage, replay,
                      scenarios_qemu, shell, smp, together, virtio, xen)
 from testing.report import LANES, Part, Report
 
@@ -40,7 +40,7 @@ STEPS = {
     "smp": smp.smp,
     "consoles": consoles.consoles,
     "hvc": hvc.hvc,
-    "monitor": monitor.monitor,
+    "manage": manage.manage,
     "shell": shell.shell,
     "disk": linux_devices.disk,
     "network": linux_devices.network,

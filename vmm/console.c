@@ -6,6 +6,7 @@
 #include "drivers/platform/uart.h"
 #include "vmm/boundary.h"
 #include "vmm/cpu_share.h"
+#include "vmm/keyboard.h"
 #include "vmm/outlet.h"
 #include "vmm/record.h"
 #include "vmm/vm.h"
@@ -21,11 +22,16 @@
 static struct vm *front[OUTLETS]; /* NULL: the log's */
 static u32 kept_for[OUTLETS];     /* id + 1 of a guest that restarts; 0: nobody */
 
+/* Where the control partition is in front: the guest that was there, or NULL, and how much of the
+ * log was written then. */
+static struct vm *beneath[OUTLETS];
+static u64 log_then[OUTLETS];
+
 /* Those with a console, the one that is there for the longest time first. */
 static struct vm *connected[CONFIG_GUESTS_MAX];
 static u32 connections;
 
-static u64 log_since[OUTLETS]; /* + 1: log_written() when the port was covered; 0: it was not */
+static struct keyboard keyboard;
 
 static u64 due, deadline, urgent; /* urgent: for what is not input */
 static bool is_told;              /* of what is typed */
@@ -59,24 +65,37 @@ static void give(u32 n, struct vm *vm)
         vcpu_ask(before->vcpu[0], TODO_CONSOLE); /* it may wait for room */
         console_tell(before);
     }
-    sink->paused = vm || log_since[n];
+    sink->paused = vm != NULL;
     if (!vm)
         return;
+    if (vm->id != VM_CONTROL)
+        beneath[n] = NULL;
+    else if (before) /* else it may be back after its death */
+        beneath[n] = before;
+    log_then[n] = log_written();
     log_to(sink, "LINTEL-CONSOLE guest name=%s", vm->config->name);
     front[n] = vm;
     guest_console_attend(&vm->console, reader_at(n), true);
     console_wake(0);
 }
 
-/* The one that has waited longest. */
+/* The one that was there before, or has waited longest. */
 static void give_to_next(u32 n)
 {
+    const bool was_control = front[n] && front[n]->id == VM_CONTROL;
+
+    if (beneath[n]) {
+        give(n, beneath[n]);
+        return;
+    }
     for (u32 i = 0; i < connections; i++)
         if (wants(connected[i], n)) {
             give(n, connected[i]);
             return;
         }
     give(n, NULL);
+    if (was_control) /* a port may be the log's alone */
+        log_again(&outlet[n].sink, log_then[n]);
 }
 
 void console_make_front(struct vm *vm)
@@ -91,6 +110,18 @@ void console_leave_front(struct vm *vm)
     for (u32 n = 0; n < OUTLETS; n++)
         if (front[n] == vm)
             give_to_next(n);
+}
+
+void console_call(struct vm *control, u32 n)
+{
+    const u32 port = control->console.outlet[READER_PORT];
+
+    if (n != OUTLET_SCREEN && n != port) {
+        if (port != OUTLET_NONE && front[port] == control)
+            give_to_next(port);
+        control->console.outlet[READER_PORT] = n;
+    }
+    console_make_front(control);
 }
 
 bool console_is_front(const struct vm *vm)
@@ -203,8 +234,7 @@ void console_forget(u32 id)
 static bool has_unsent(const struct vm *vm)
 {
     for (u32 n = 0; n < OUTLETS; n++)
-        if (front[n] == vm && (outlet[n].sent != outlet[n].len ||
-                               guest_console_has_output(&vm->console, reader_at(n))))
+        if (front[n] == vm && guest_console_has_output(&vm->console, reader_at(n)))
             return true;
     return false;
 }
@@ -217,16 +247,19 @@ static void disconnect(const struct vm *vm)
         if (connected[i] != vm)
             connected[kept++] = connected[i];
     connections = kept;
+    for (u32 n = 0; n < OUTLETS; n++)
+        if (beneath[n] == vm)
+            beneath[n] = NULL;
 }
 
 /* Who looks there sees why the guest was stopped, whoever comes next. */
 static void leave(u32 n, const struct vm *vm, bool comes_back)
 {
-    const u64 stopped_at = vm->stopped_at;
+    const u64 since = vm->id == VM_CONTROL ? log_then[n] + 1 : vm->stopped_at;
 
     give(n, NULL);
-    if (stopped_at)
-        log_again(&outlet[n].sink, stopped_at - 1);
+    if (since)
+        log_again(&outlet[n].sink, since - 1);
     if (comes_back)
         kept_for[n] = vm->id + 1;
     else
@@ -236,57 +269,18 @@ static void leave(u32 n, const struct vm *vm, bool comes_back)
 void console_detach(struct vm *vm, bool comes_back)
 {
     const u64 patience = rdtsc() + PATIENCE * tsc_hz;
-    u32 covered = 0;
 
-    for (u32 n = 0; n < BOOT_UARTS_MAX; n++)
-        if (front[n] == vm && outlet[n].covered) {
-            covered |= BIT32(n);
-            console_cover(n, false);
-        }
     while (has_unsent(vm) && rdtsc() < patience) {
         console_poll(rdtsc());
         cpu_pause();
     }
     disconnect(vm);
-    for (u32 n = 0; n < OUTLETS; n++) {
+    for (u32 n = 0; n < OUTLETS; n++)
         if (front[n] == vm)
             leave(n, vm, comes_back);
-        if (covered >> n & 1)
-            console_cover(n, true);
-    }
 }
 
 /* ------------------------------------------------------------ characters */
-
-/* What covers the screen does not keep the guest from writing. */
-static bool shows_front(u32 n)
-{
-    return front[n] && (!outlet[n].covered || n == OUTLET_SCREEN);
-}
-
-/* The terminal shows its other page again. */
-static void uncovered(u32 n)
-{
-    const u64 since = log_since[n] - 1;
-
-    log_since[n] = 0;
-    if (front[n])
-        return;
-    outlet[n].sink.paused = false;
-    log_again(&outlet[n].sink, since);
-}
-
-void console_end(void)
-{
-    const u64 until = rdtsc() + tsc_hz; /* a port may be stuck */
-
-    for (u32 n = 0; n < OUTLETS; n++) {
-        while (!outlet_send_text(n) && rdtsc() < until)
-            cpu_pause();
-        if (log_since[n])
-            uncovered(n);
-    }
-}
 
 /* From the guest in front to the device, as much as that takes now. */
 static void drain(u32 n, u32 most)
@@ -294,11 +288,7 @@ static void drain(u32 n, u32 most)
     u8 bytes[SCREEN_BATCH];
     u32 count, sent;
 
-    if (!outlet_send_text(n))
-        return;
-    if (log_since[n] && !outlet[n].covered)
-        uncovered(n);
-    if (!shows_front(n))
+    if (!front[n])
         return;
     do {
         struct guest_console *g = &front[n]->console;
@@ -313,8 +303,7 @@ static void drain(u32 n, u32 most)
 static bool busy(void)
 {
     for (u32 n = 0; n < OUTLETS; n++)
-        if (outlet[n].sent != outlet[n].len ||
-            (shows_front(n) && guest_console_has_output(&front[n]->console, reader_at(n))))
+        if (front[n] && guest_console_has_output(&front[n]->console, reader_at(n)))
             return true;
     return false;
 }
@@ -353,9 +342,19 @@ u64 console_deadline(bool undisturbed)
     return undisturbed ? urgent : deadline;
 }
 
+u32 console_keyboard(const u8 *bytes, u32 count)
+{
+    u32 taken = 0;
+
+    while (taken < count && keyboard_put(&keyboard, bytes[taken]))
+        taken++;
+    cpu_ask(0, CPU_CONSOLE);
+    return taken;
+}
+
 bool console_get(u32 n, u8 *byte)
 {
-    return outlet_get(n, byte);
+    return n == OUTLET_SCREEN ? keyboard_get(&keyboard, byte) : outlet_get(n, byte);
 }
 
 bool console_typed(struct vm *vm, u8 *byte)
@@ -369,30 +368,4 @@ void console_tell(struct vm *vm)
 
     if (event)
         event_post(event);
-}
-
-u32 console_covers(u32 n)
-{
-    return outlet[n].covers;
-}
-
-u32 console_say(u32 n, const char *text, u32 len)
-{
-    return outlet_say(n, text, len);
-}
-
-/* The log's lines for a port that is covered come when it is not any more. */
-void console_cover(u32 n, bool covered)
-{
-    if (covered && !outlet[n].covered && n != OUTLET_SCREEN) {
-        log_since[n] = log_written() + 1;
-        outlet[n].sink.paused = true;
-    }
-    outlet_cover(n, covered);
-    console_wake(0);
-}
-
-void console_draw(u32 n, const char *rows, u32 count, size_t stride, u32 headings)
-{
-    outlet_draw(n, rows, count, stride, headings);
 }

@@ -27,7 +27,11 @@ void console_forget(u32 id);
 struct vm *console_front(u32 outlet);
 /* Of a guest that is connected: to the front, wherever it waits. */
 void console_make_front(struct vm *vm);
-/* The guest that has waited longest, or the log, comes to the front where it is. */
+/* The control partition's comes to the front of this outlet, which is its port from now on if it is
+ * one, and of the screen. */
+void console_call(struct vm *control, u32 outlet);
+/* The one in whose place the control partition was, the guest that has waited longest, or the log
+ * comes to the front where it is. */
 void console_leave_front(struct vm *vm);
 bool console_is_front(const struct vm *vm);
 
@@ -43,19 +47,10 @@ void console_is_told(void);
 /* It is due at this TSC, too. */
 void console_wake(u64 tsc);
 
-/* Something else has the outlet: the guest's text for a port waits, and what the screen would show
- * is remembered. */
-void console_cover(u32 outlet, bool covered);
-void console_draw(u32 outlet, const char *rows, u32 count, size_t stride, u32 headings);
-/* Before the machine ends: what a port has kept back of the log since it was covered comes now; the
- * monitor has just been left. */
-void console_end(void);
-/* How often it was covered: a change says that what was on it is gone. */
-u32 console_covers(u32 outlet);
-/* Text for a port that is covered; returns how much of it was taken. */
-u32 console_say(u32 outlet, const char *text, u32 len);
-
-/* One character typed at a port. */
+/* What was typed at the machine's keyboard is for whoever is in front of the screen; returns how
+ * much of it there was room for.  The control partition's vCPU's, on any CPU. */
+u32 console_keyboard(const u8 *bytes, u32 count);
+/* One character typed at a port, or at the keyboard. */
 bool console_get(u32 outlet, u8 *byte);
 /* One that was typed for the guest's COM1.  With its board's lock, on any CPU. */
 bool console_typed(struct vm *vm, u8 *byte);

@@ -2,8 +2,6 @@
 #include "vmm/console_turn.h"
 #include "vmm/console.h"
 #include "vmm/keys.h"
-#include "vmm/live.h"
-#include "vmm/monitor.h"
 #include "vmm/outlet.h"
 #include "vmm/record.h"
 #include "vmm/vm.h"
@@ -22,12 +20,6 @@ bool console_turn(const struct vcpu *self, u64 now)
 
     console_poll(now);
     keys_poll(now);
-    if (monitor_is_open()) {
-        live_hide();
-        monitor_poll();
-    } else {
-        live_poll(now);
-    }
     record_poll(console_due(), console_deadline(false));
     for (u32 n = 0; n < OUTLETS; n++) {
         struct vm *vm = console_front(n);

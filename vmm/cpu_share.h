@@ -12,7 +12,6 @@
 enum cpu_todo {
     CPU_CONSOLE = 1, /* the boot CPU: a guest has something to show */
     CPU_CONTROL = 2, /* the boot CPU: a guest has ended, or is to be started or stopped */
-    CPU_MONITOR = 4, /* the boot CPU: a command waits in the monitor */
 };
 
 /* What other CPUs may look at and change. */

@@ -15,7 +15,7 @@ void guests_control(void);
 u64 guests_due(void);
 /* A vCPU has left its CPU for good.  On that CPU. */
 void guests_vcpu_ended(struct vcpu *v);
-/* watched: somebody is in the monitor, or at the control partition's shell. */
+/* watched: somebody is at the control partition's shell. */
 bool guests_are_over(bool watched);
 /* Of the last one of the configuration that lived. */
 u32 guests_status(void);

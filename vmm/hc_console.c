@@ -73,6 +73,17 @@ i64 hc_console_read(struct vcpu *v, const struct hc_args *args)
     return gmem_write(v->vm, to, bytes, count) == OK ? (i64)count : ABI_EFAULT;
 }
 
+i64 hc_typed(struct vcpu *v, const struct hc_args *args)
+{
+    u8 bytes[ABI_TYPED_MAX];
+
+    if (args->a[1] > sizeof(bytes))
+        return ABI_EINVAL;
+    if (gmem_read(v->vm, (gpa_t){args->a[0]}, bytes, args->a[1]) != OK)
+        return ABI_EFAULT;
+    return console_keyboard(bytes, (u32)args->a[1]);
+}
+
 /* With the locks. */
 static void bind(struct vm *vm, u32 event)
 {

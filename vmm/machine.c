@@ -13,8 +13,6 @@
 #include "vmm/cpu.h"
 #include "vmm/cpu_share.h"
 #include "vmm/guests.h"
-#include "vmm/monitor.h"
-#include "vmm/monitor_actions.h"
 #include "vmm/orders.h"
 #include "vmm/record.h"
 
@@ -45,7 +43,7 @@ static bool is_watched(void)
 {
     const struct vm *vm = control_vm();
 
-    return monitor_is_open() || (vm && console_is_front(vm));
+    return vm && console_is_front(vm);
 }
 
 static void control(void)
@@ -57,10 +55,8 @@ static void control(void)
         guests_start(n);
     guests_control();
     orders_show();
-    if (guests_are_over(is_watched()) && control_stop()) {
-        console_end();
+    if (guests_are_over(is_watched()) && control_stop())
         end_machine();
-    }
 }
 
 /* The boot CPU looks after the consoles and the guests' lives; the others have nothing else to do.
@@ -71,8 +67,6 @@ static void between_turns(u64 todo)
         return;
     if ((todo & CPU_CONSOLE) || rdtsc() >= console_due())
         (void)console_turn(NULL, rdtsc());
-    if (todo & CPU_MONITOR)
-        monitor_act();
     if ((todo & CPU_CONTROL) || rdtsc() >= guests_due())
         control();
 }

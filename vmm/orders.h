@@ -1,5 +1,5 @@
-/* What can be asked of the guests of the configuration, by their place in it: by the monitor and by
- * the control partition, on any CPU.  What only the boot CPU may do waits for it (guests.h). */
+/* What can be asked of the guests of the configuration, by their place in it: by the control
+ * partition, on any CPU.  What only the boot CPU may do waits for it (guests.h). */
 #pragma once
 #include "vmm/vm.h"
 

@@ -8,7 +8,6 @@
 #include "vmm/bootinfo.h"
 #include "vmm/console.h"
 #include "vmm/hostmem.h"
-#include "vmm/live.h"
 #include "vmm/policy/io.h"
 #include "vmm/record.h"
 #include "vmm/vcpu_life.h"
@@ -137,7 +136,6 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
 
 void vm_disconnect(struct vm *vm, bool comes_back)
 {
-    live_forget(vm);
     if (vm->at_console)
         console_detach(vm, comes_back);
     vm->at_console = false;

@@ -26,7 +26,7 @@ enum vm_end {
     VM_END_DEBUG_EXIT,
     VM_END_HALTED,
     VM_END_STOPPED,
-    VM_END_KILLED,  /* by the monitor, and that is the end ... */
+    VM_END_KILLED,  /* by order, and that is the end ... */
     VM_END_RESET,   /* ... or the begin of its next life */
     VM_END_EXPIRED, /* its lifetime was over, or it has made its exits */
 };

@@ -18,3 +18,11 @@ void part_put(struct output *out, u64 part, u64 all)
     part_text(text, part, all);
     output_text(out, text);
 }
+
+void part_put_exact(struct output *out, u64 part, u64 all)
+{
+    if (out->json)
+        output_number(out, part);
+    else
+        part_put(out, part, all);
+}

@@ -7,3 +7,5 @@
 /* Rounded, at most all of it; "0.0%" of nothing. */
 void part_text(char text[PART_TEXT], u64 part, u64 all);
 void part_put(struct output *out, u64 part, u64 all);
+/* The same for people; in JSON the part itself, since programs take differences. */
+void part_put_exact(struct output *out, u64 part, u64 all);

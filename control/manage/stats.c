@@ -88,9 +88,9 @@ static void put_vcpu(const char *vcpu, const char *cpu, const struct abi_vcpu_st
     output_text(out, vcpu);
     output_text(out, cpu);
     output_number(out, s->ticks);
-    part_put(out, s->lintel, s->ticks);
-    part_put(out, s->asleep, s->ticks);
-    part_put(out, s->waiting, s->ticks);
+    part_put_exact(out, s->lintel, s->ticks);
+    part_put_exact(out, s->asleep, s->ticks);
+    part_put_exact(out, s->waiting, s->ticks);
     output_number(out, s->injected);
     output_number(out, s->msrs_refused);
     output_number(out, s->ports_refused);

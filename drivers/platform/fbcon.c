@@ -8,7 +8,6 @@ enum { STATE_TEXT, STATE_ESCAPE, STATE_DESIGNATE, STATE_CSI, STATE_CSI_IGNORE, S
 #define GLYPH_UNKNOWN   0u /* in shown[]: nobody knows what is there; want[] never has it */
 #define GLYPH_MISSING   ((u8)'?')
 #define COLOURS_INITIAL 0x07u
-#define COLOURS_HEADING 0x4fu /* white on blue */
 #define COLOUR_BRIGHT   0x08u
 #define PARAM_MAX       9999u
 #define TAB_COLUMNS     8u
@@ -66,8 +65,6 @@ static void mark(struct fbcon *con, u32 first, u32 last)
 /* Draws what differs from what the screen shows. */
 static void flush(struct fbcon *con)
 {
-    if (con->covered)
-        return;
     mark(con, con->cursor_row, con->cursor_row);
     con->cursor_column = MIN(con->column, con->columns - 1);
     con->cursor_row = con->row;
@@ -371,34 +368,6 @@ void fbcon_write(struct fbcon *con, const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         put_byte(con, (u8)text[i]);
-    flush(con);
-}
-
-static void paint(struct fbcon *con, u32 row, const char *text, u8 colours)
-{
-    for (u32 column = 0; column < con->columns; column++) {
-        const struct fbcon_cell cell = {*text ? (u8)*text : ' ', colours};
-
-        draw(con, column, row, cell);
-        text += *text != '\0';
-    }
-}
-
-void fbcon_paint(struct fbcon *con, u32 row, const char *text, bool heading)
-{
-    for (u32 r = 0; r < con->rows && !con->covered; r++)
-        paint(con, r, "", COLOURS_INITIAL);
-    con->covered = true;
-    if (row < con->rows)
-        paint(con, row, text, heading ? COLOURS_HEADING : COLOURS_INITIAL);
-}
-
-void fbcon_uncover(struct fbcon *con)
-{
-    if (!con->covered)
-        return;
-    con->covered = false;
-    mark(con, 0, con->rows - 1);
     flush(con);
 }
 

@@ -32,7 +32,6 @@ struct fbcon {
     u32 top;         /* want[]'s row that is the screen's first: scrolling moves no cells */
     u32 dirty_first, dirty_last;   /* screen rows to be looked at by flush; first > last: none */
     u32 cursor_column, cursor_row; /* where the cursor is shown */
-    bool covered;                  /* fbcon_paint() has the screen; dirty rows wait */
     u8 colours;
     bool reverse;
     u8 state; /* of the escape-sequence parser */
@@ -51,8 +50,3 @@ err_t fbcon_init(struct fbcon *con, const struct boot_fb *fb, volatile void *pix
 /* Blank screen, cursor at the upper left. */
 void fbcon_clear(struct fbcon *con);
 void fbcon_write(struct fbcon *con, const char *text, size_t len);
-
-/* Something else on the screen for a while: what is written meanwhile is remembered, and shown by
- * fbcon_uncover().  A row of ASCII, the rest of it blank; rows beyond the screen are left out. */
-void fbcon_paint(struct fbcon *con, u32 row, const char *text, bool heading);
-void fbcon_uncover(struct fbcon *con);

@@ -20,6 +20,7 @@
 #define ABI_SLOTS       256u /* request slots, one for each virtual CPU of a served guest */
 #define ABI_DEVICES_MAX 512u /* bytes of text about a guest's devices */
 #define ABI_CONSOLE_MAX 256u /* bytes of a console in one call */
+#define ABI_TYPED_MAX   16u  /* of what was typed at a keyboard */
 #define ABI_LOG_MAX     512u /* bytes of Lintel's log in one call */
 #define ABI_VCPUS_MAX   8u   /* virtual CPUs of a partition */
 #define ABI_EXITS       80u  /* exit reasons (abi/exit_reasons.def) are below this */

@@ -234,20 +234,19 @@ All numbers are little-endian. Record number n of all that were ever written is 
         return f"""# The management shell
 
 {NOTE}
-The shell of the control partition (`control/shell/`), for whoever looks after the guests. The hypervisor's own
-[monitor](monitor.md) is what a machine has that runs without a control partition.
+The shell of the control partition (`control/shell/`), for whoever looks after the guests.
 
 ![the shell on the framebuffer](shell.png)
 
-The control partition has a console as guests have: at COM2 if the machine has it, else COM1, and on the screen. It comes to the front there when
-`shell` is typed in the monitor (`Ctrl-\\`), and never by itself; `console GUEST` in the monitor leads to a guest. Enter
-draws the prompt again. When the control partition dies, the shell comes back in its next life with a new prompt, and says so; what had been typed
+The control partition has a console as guests have: at COM2 if the machine has it, else COM1, and on the screen. `Ctrl-\\`, typed at any serial
+port of the machine or at its keyboard, brings it to the front there and on the screen, and leads back; it never comes by itself. Typed twice within half a second,
+the key is one such character for the guest. No other key would do better: `Ctrl-]` ends `make run` and telnet, `Ctrl-A` belongs to screen and to shells, and few programs want
+`Ctrl-\\`, which most shells take for "quit". When the control partition dies, the shell comes back in its next life with a new prompt, and says so; what had been typed
 of a line is gone.
 
-Orders -- `start`, `pause`, `resume`, `stop`, `reset`, `destroy`, `move`, `console` -- are calls of [the boundary](abi.md), and the same that the monitor
-gives: what is ordered happens soon after the answer, and `list --all` shows it. `stop` presses the guest's ACPI power button, which a guest without an operating
-system that listens does not hear. As long as somebody is here, Lintel does not end: who has ended the last guest may start another one. `leave` shows the guests'
-consoles again; `console GUEST` shows one, and `Ctrl-\\` with `shell` leads back.
+Orders -- `start`, `pause`, `resume`, `stop`, `reset`, `destroy`, `move`, `console` -- are calls of [the boundary](abi.md): what is ordered happens soon after the answer, and `list --all` shows it. `stop` presses the guest's ACPI power button, which a guest without an operating
+system that listens does not hear. As long as somebody is here, Lintel does not end: who has ended the last guest may start another one. `leave` shows what
+was there before; `console GUEST` shows a guest's console, and `Ctrl-\\` leads back.
 
 `create` has no calls yet; it changes nothing, and answers with what does it. Requests and frames are counted from the control partition's
 last start. `log` has what it has said in all of its lives, the last 16 KiB, and with `--lintel` the last 16 KiB of Lintel's own log.

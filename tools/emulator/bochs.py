@@ -109,7 +109,8 @@ def command(machine, directory, image, ports):
     (directory / "bochsrc").write_text(configuration(machine, directory, image, ports),
                                        encoding="ascii")
     (directory / "debugger.rc").write_text("c\n", encoding="ascii")
-    environment = dict(os.environ, SDL_VIDEODRIVER="dummy", SDL_AUDIODRIVER="dummy")
+    environment = dict(os.environ, SDL_VIDEODRIVER="x11" if machine.display else "dummy",
+                       DISPLAY=machine.display, SDL_AUDIODRIVER="dummy")
     return ["bochs", "-q", "-f", str(directory / "bochsrc"),
             "-rc", str(directory / "debugger.rc")], environment
 

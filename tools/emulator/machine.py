@@ -48,6 +48,7 @@ class Machine:
     memory: int = 512           # MiB
     serial_ports: int = 2       # 2 to 4
     gop: bool = False           # with a framebuffer (QEMU always has one)
+    display: str = ""           # Bochs with a framebuffer: the X display of keyboard.py that shows it
     debugger: bool = False      # QEMU: open the monitor (Bochs: always there)
     chipset: str = "q35"        # of QEMU: q35 or pc
     drives: tuple = ()          # up to 3 of Drive: the first channel's second one, then the other channel's

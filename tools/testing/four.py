@@ -1,6 +1,6 @@
 """Four different guests at once, with more vCPUs than the machine has CPUs: two Linux guests that
 compute what is known (tools/guest_init/check_work.c), memtest86+, and one that does in turn what
-harms others (guest_tests/t_hog.c).  None is bound to a CPU.  Lintel's monitor is asked again and
+harms others (guest_tests/t_hog.c).  None is bound to a CPU.  The control partition's shell is asked again and
 again what time each vCPU had; in each window each of the three must have got what is due, and so
 must each of its vCPUs in all."""
 import re
@@ -13,7 +13,7 @@ from . import host
 from .hostile import ALONE, BOTH
 from .machines import (AUDIT_LINE, BY_LINTEL, CHECK_LINE, COUNTERS, DEBUG_EXIT_PORT, judge_dmesg, judge_memory,
                        logs)
-from .monitor import Monitor
+from .shell import Shell
 
 CPUS = 2
 VCPUS = 2            # of each guest
@@ -34,10 +34,6 @@ VICTIMS = (*LINUX, "memtest")
 ENDS = {"linux1": "poweroff", "linux2": "poweroff", "memtest": "reboot", "hog": "debug-exit"}
 ESCAPE = b"\x1b"     # memtest86+ restarts the machine
 
-TIMES = re.compile(r"^vCPU (\d+) on CPU \d+: of (\d+) ticks: Lintel \d+, asleep (\d+), "
-                   r"waiting for a CPU (\d+)$", re.MULTILINE)
-# Why a vCPU has lost its CPU: its slice was over, or it gave the rest of it away in a loop of PAUSE.
-LEFT = re.compile(r"^(PREEMPTION_TIMER|PAUSE) +(\d+) ", re.MULTILINE)
 WORK = re.compile(r"^LINTEL-WORK rounds=([\d,]+) wrong=(\d+)\r?$", re.MULTILINE)
 STATUS = re.compile(r"#(\d+)  \[.*?Pass: +(\d+) .*?Errors: +(\d+)", re.DOTALL)
 COMPLAINT = re.compile(r"^\[ *[\d.]+\] (?:warning|error): .*$", re.MULTILINE)
@@ -69,17 +65,23 @@ def guests(options):
 
 # ---------------------------------------------------------------- while they run
 
-def ask(monitor):
+def times(name, facts):
+    """(guest, vCPU) -> Times, out of the answer of `stats NAME`."""
+    # Why a vCPU has lost its CPU: its slice was over, or it gave the rest of it away in a loop of PAUSE.
+    left = {row["exit"]: row["count"] for row in facts.get("exits", [])}
+    return {(name, int(row["vcpu"])): Times(row["ticks"], row["asleep"], row["waiting"],
+                                            left.get("PREEMPTION_TIMER", 0), left.get("PAUSE", 0))
+            for row in facts.get("vcpus", []) if row["vcpu"] != "all"}
+
+
+def ask(shell):
     """(guest, vCPU) -> Times."""
     found = {}
-    monitor.open()
+    shell.call()
     for name in VICTIMS:
-        answer = monitor.ask(f"stats {name}")
-        left = {why: int(count) for why, count in LEFT.findall(answer)}
-        for vcpu, *ticks in TIMES.findall(answer):
-            found[name, int(vcpu)] = Times(*map(int, ticks), left.get("PREEMPTION_TIMER", 0),
-                                           left.get("PAUSE", 0))
-    monitor.run.send(monitor.port, b"leave\r")
+        found.update(times(name, shell.ask_json(f"stats {name}")))
+    shell.run.send(shell.port, b"leave\r")
+    shell.run.wait([(shell.port, "LINTEL-CONSOLE log")], TIMEOUT)
     return found
 
 
@@ -90,12 +92,12 @@ def age(sample):
 
 def watch(run, ticks):
     """Samples, WINDOW apart or more, for as many ticks."""
-    monitor = Monitor(None, run, session.COM1)
-    samples = [ask(monitor)]
+    shell = Shell(None, run, session.COM1)
+    samples = [ask(shell)]
     while age(samples[-1]) - age(samples[0]) < ticks:
         if run.wait(timeout=PAUSE).reason == "exit":
             break
-        sample = ask(monitor)
+        sample = ask(shell)
         if age(sample) - age(samples[-1]) >= WINDOW:
             samples.append(sample)
     return samples
@@ -121,12 +123,12 @@ def end(run, stopped):
         run.send(session.GUEST, ESCAPE)
     for _ in range(len(ENDS) - len(stopped)):  # in whatever order
         run.wait([(session.COM1, r"^LINTEL-GUEST name=\S+ end=")], TIMEOUT)
-    monitor = Monitor(None, run, session.COM1)
-    monitor.open()
+    shell = Shell(None, run, session.COM1)
+    shell.call()
     for name in stopped:
         if name == "hog":
             run.wait([(session.GUEST, r"^# \w+ at ")], TIMEOUT)
-        monitor.ask(f"stop {name}")
+        shell.ask(f"destroy {name}")
     run.send(session.COM1, b"leave\r")
     return lintel.wait_for_end(run, TIMEOUT)
 
@@ -232,6 +234,7 @@ def four(report, options, ticks=TICKS, stopped=("hog",)):
                      "guest-images", *files):
         return
     volume = lintel.Volume(run="together")
+    volume.add_control(options.build / "control.elf")
     for one in guests(options):
         volume.add(one)
     with machine.RunDirectory("four") as directory:

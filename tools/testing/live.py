@@ -1,13 +1,12 @@
-"""The live view on the guest's serial port and on the screen, looked at like a user does."""
+"""The shell's live view on its port and on the screen, looked at like a user does."""
 import re
-from pathlib import Path
 
 from emulator import framebuffer, lintel, machine, session
 
 from . import host
 from .machines import COUNTERS, DEBUG_EXIT_PORT, logs
+from .shell import FRESH, Shell
 
-KEY = b"\x14"
 PICTURES = 3  # that are waited for
 TIMEOUT = 360
 PICTURE = re.compile(r"\x1b\[H(.*?)\x1b\[J", re.DOTALL)
@@ -50,37 +49,30 @@ def judge_picture(report, picture, cpuid_at):
 
 
 def look(report, run):
-    """Ctrl-T; pictures on the port and the screen; Ctrl-T; the guest's text again."""
+    """`top live` in the shell; pictures on the port and the screen; the guest's text again."""
+    shell = Shell(report, run)
     run.wait([(session.GUEST, "# line 2")], TIMEOUT)
-    run.send(session.GUEST, KEY)
+    report.add("live view: the shell comes", shell.call())
+    run.send(session.COM2, b"top live --interval 1\r")
     for _ in range(PICTURES):
-        run.wait([(session.GUEST, r"\x1b\[J")], TIMEOUT)
+        run.wait([(session.COM2, r"\x1b\[J")], TIMEOUT)
     shown = framebuffer.read_text(run)
-    run.send(session.GUEST, KEY)
-    run.wait([(session.GUEST, r"\x1b\[\?1049l")], TIMEOUT)
+    run.send(session.COM2, b"q")
+    run.wait([(session.COM2, rf"{FRESH}$")], TIMEOUT)
+    run.send(session.COM2, b"leave\r")
     run.wait([(session.GUEST, "# line")], TIMEOUT)
-    run.send(session.GUEST, KEY + KEY)
-    got = run.wait([(session.GUEST, "# got 14")], TIMEOUT)
-    run.wait([(session.GUEST, "# line")], TIMEOUT)
-    after = framebuffer.read_text(run)
-    run.send(session.GUEST, b"x")
     report.add("live view: on the screen", shown[0].startswith("Lintel: guest live ") and
                any(row.startswith("CPUID ") for row in shown), log="\n".join(shown))
-    report.add("live view: the guest's text is on the screen again",
-               "# got 14" in after and not any("Lintel: guest" in row for row in after),
-               log="\n".join(after))
-    report.add("live view: Ctrl-T twice is one for the guest", got.reason == "matched")
+    run.send(session.GUEST, b"x")
 
 
 def judge(report, run, outcome):
+    seen = pictures(run.text(session.COM2))
     text = run.text(session.GUEST)
-    seen = pictures(text)
     cpuid_at = re.search(r"# cpuid at ([0-9a-f]+)", text)
-    report.add("live view: is refreshed", len(seen) >= PICTURES, f"{len(seen)}", text[-3000:])
+    report.add("live view: is drawn again", len(seen) >= PICTURES, f"{len(seen)}", text[-3000:])
     if len(seen) >= PICTURES and cpuid_at:
         judge_picture(report, seen[PICTURES - 1], int(cpuid_at[1], 16))
-    text = PICTURE.sub("", text)
-    text = re.sub(r"\x1b\[\?\d+[hl]", "", text)  # now as if nobody had looked
     lines = [int(number) for number in re.findall(r"# line (\d+)\r\n", text)]
     report.add("live view: nothing of the guest's output is lost",
                bool(lines) and lines == list(range(len(lines))), f"{len(lines)} lines", text[-3000:])
@@ -90,11 +82,12 @@ def judge(report, run, outcome):
 
 
 def live(report, options):
-    """The live view, with a guest whose exits are known, and a screen."""
+    """The live view, of a guest whose exits are known, and a screen."""
     if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
         return
     volume = lintel.Volume()
-    volume.add(lintel.Guest("live", Path(options.build) / "guest_tests" / "live.flat", "32M",
+    volume.add_control(options.build / "control.elf")
+    volume.add(lintel.Guest("live", options.build / "guest_tests" / "live.flat", "32M",
                             cmdline="wait", debug_exit=DEBUG_EXIT_PORT))
     with machine.RunDirectory("live") as directory:
         image = volume.make_image(directory.path / "lintel.img", options.build)

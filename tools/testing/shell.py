@@ -3,12 +3,12 @@ import json
 import re
 from pathlib import Path
 
-from emulator import framebuffer, lintel, machine, session
+from emulator import framebuffer, keyboard, lintel, machine, session
 
 from . import host, together
 from .consoles import heard, talker
-from .monitor import Monitor
 
+KEY = b"\x1c"
 TIMEOUT = 60
 PROMPT = "control> "
 FRESH = rf"\r{PROMPT}\x1b\[K\r\x1b\[\d+C"  # with nothing typed yet
@@ -29,6 +29,11 @@ class Shell:
     def __init__(self, report, run, port=session.COM2):
         self.report, self.run, self.port = report, run, port
 
+    def call(self):
+        """The key; true if the prompt comes."""
+        self.run.send(self.port, KEY)
+        return self.run.wait([(self.port, rf"{FRESH}$")], TIMEOUT).reason == "matched"
+
     def ask(self, line):
         """What a command answers."""
         before = len(self.run.text(self.port))
@@ -44,18 +49,16 @@ class Shell:
         except ValueError:
             return {}
 
-    def add(self, what, good, detail=""):
-        """A result, with the end of what the port showed."""
-        self.report.add(f"shell: {what}", good, detail, self.run.text(self.port)[-3000:])
+    def add(self, what, good, detail="", log=""):
+        """A result, with a log, or the end of what the port showed."""
+        self.report.add(f"shell: {what}", good, detail, log or self.run.text(self.port)[-3000:])
 
 
-def come(shell, monitor):
+def come(shell):
     """The shell comes when it is asked for, and not before."""
     up = heard(shell.run, session.GUEST, r"# web tick 1\b")
     shell.add("does not come by itself", up and PROMPT not in shell.run.text(session.COM2))
-    monitor.open()
-    shell.run.send(session.COM2, b"shell\r")
-    shell.add("comes to the front", heard(shell.run, session.GUEST, rf"shell; 'help' .*\n\r{PROMPT}"))
+    shell.add("comes by its key", shell.call() and "shell; 'help' " in shell.run.text(session.COM2))
 
 
 def look(shell):
@@ -179,18 +182,22 @@ def picture(shell, options):
                      PROMPT.strip() in rows, log="\n".join(rows))
 
 
-def back(shell, monitor):
-    """From a guest's console to the shell."""
-    monitor.open()
-    shell.run.send(session.COM2, b"shell\r")
-    shell.run.wait([(session.COM2, "guest name=control")], TIMEOUT)
+def keys(shell, display):
+    """What is typed at the machine's keyboard is for whoever is on the screen."""
+    display.press("h", "e", "l", "p", "space", "c", "p", "u", "s", "Left", "BackSpace", "u", "Return")
+    shell.add("hears the keyboard", heard(shell.run, session.COM2, r"help cpus\x1b[^\n]*\r\n"))
+    display.press("ctrl+backslash")
+    away = shell.run.wait([(session.COM2, "guest name=web")], TIMEOUT).reason == "matched"
+    display.press("ctrl+backslash")
+    shell.add("goes and comes by the key on the keyboard",
+              away and heard(shell.run, session.COM2, rf"{FRESH}$"))
 
 
-def visit(shell, command, key, answer):
-    """To web's console, whether it answers a key."""
+def visit(shell, command, key, answer, name="web"):
+    """To a guest's console, whether it answers a key."""
     run = shell.run
     run.send(session.COM2, command)
-    run.wait([(session.COM2, "guest name=web")], TIMEOUT)
+    run.wait([(session.COM2, f"guest name={name}")], TIMEOUT)
     run.send(session.GUEST, key)
     return heard(run, session.GUEST, answer)
 
@@ -206,7 +213,7 @@ def becomes(shell, name, wanted):
     return any(state(shell, name) == wanted for _ in range(20))
 
 
-def order(shell, monitor):
+def order(shell):
     """Guests are paused, powered off, started, reset, and looked at."""
     run = shell.run
     paused = shell.ask("pause web") == "web is paused\n" and becomes(shell, "web", "paused")
@@ -218,13 +225,13 @@ def order(shell, monitor):
               "goes there" in shell.ask("move web --cpu 0"))
     shell.add("a power button that nobody listens to", "does not listen" in shell.ask("stop web"))
     shell.add("leads to a console", visit(shell, b"console web\r", b"b", "# web got 62"))
-    back(shell, monitor)
+    shell.call()
     shell.add("asks for a power-off", "was asked to power off" in shell.ask("shutdown web"))
     ended = run.wait([(session.COM1, r"^LINTEL-GUEST name=web end=poweroff ")], TIMEOUT).reason == "matched"
     shell.add("the guest hears it", ended and becomes(shell, "web", "ended"))
     run.send(session.COM2, b"start web --console\r")
     shell.add("starts, and shows its console", heard(run, session.GUEST, r"# web tick 1\r"))
-    back(shell, monitor)
+    shell.call()
     shell.add("resets", "ends, and starts again" in shell.ask("reset web") and becomes(shell, "web", "runs") and
               run.wait([(session.COM1, r"^LINTEL-GUEST name=web end=reset ")], TIMEOUT).reason == "matched")
     shell.add("shows Lintel's log", "LINTEL-GUEST name=web end=reset" in shell.ask("log --lintel --lines 100"))
@@ -233,7 +240,7 @@ def order(shell, monitor):
               "up to 'info'" in shell.ask("set log info"))
 
 
-def die(shell, monitor):
+def die(shell):
     """The control partition dies, by a guest's doing; its shell is back where it was, and says so."""
     run = shell.run
     shell.ask("start later")
@@ -251,12 +258,12 @@ def die(shell, monitor):
     shell.add("the guests go on", shell.ask_json("disk db").get("disks", [{}])[0].get("requests", 0) > before > 0)
 
 
-def leave(shell, monitor):
+def leave(shell):
     """The guest's console comes back, and the machine ends with the guests, when nobody is here."""
     run = shell.run
     shell.ask("destroy db")
     shell.add("leads back to a guest", visit(shell, b"leave\r", b"w", "# web got 77"))
-    back(shell, monitor)
+    shell.call()
     shell.add("comes to the front again", "exits" in shell.ask("list"))
     shell.ask("destroy web")
     shell.add("keeps the machine running", becomes(shell, "web", "ended") and state(shell, "db") == "ended")
@@ -269,7 +276,7 @@ def shell(report, options):
     """The control partition's shell: what it answers, on the port and on the screen, over its death."""
     if not host.make(report, "build guest tests", f"B={options.top}", "guest-images"):
         return
-    web = talker(options, "web", "com2")
+    web = talker(options, "web", "auto")
     web.devices = (("disk", "memory:2M,cache=none"), ("net", "inner"))
     db = together.guest(options, "virtio_survivor", "db", seed=1, ticks=FOR_EVER)
     db.console, db.devices = "none", (("disk", "memory:4M"), ("net", "inner"))
@@ -279,20 +286,21 @@ def shell(report, options):
     volume.add_control(options.build / "control.elf")
     for guest in (web, db, killer):
         volume.add(guest)
-    with machine.RunDirectory("shell") as directory:
+    with machine.RunDirectory("shell") as directory, keyboard.Display() as display:
         image = volume.make_image(directory.path / "lintel.img", options.build)
-        target = machine.Machine(image, gop=True)
+        target = machine.Machine(image, gop=True, display=display.name)
         with session.Session(target, directory, console=lintel.GuestConsole()) as run:
-            person, monitor = Shell(report, run), Monitor(report, run)
-            come(person, monitor)
+            person = Shell(report, run)
+            come(person)
             look(person)
             figures(person)
             trace(person)
             cable(person)
             wrong(person)
             picture(person, options)
+            keys(person, display)
             watch(person)
             live(person, options)
-            order(person, monitor)
-            die(person, monitor)
-            leave(person, monitor)
+            order(person)
+            die(person)
+            leave(person)

@@ -1,7 +1,7 @@
 """The judge of four guests at once: shares out of samples, and what memtest86+'s screen says."""
 import unittest
 
-from testing.four import LEFT, STATUS, TIMES, WORK, Times, age, judge_shares, share, windows
+from testing.four import STATUS, WORK, Times, age, judge_shares, share, times, windows
 from testing.report import Part
 
 
@@ -65,17 +65,15 @@ class Shares(unittest.TestCase):
 class Texts(unittest.TestCase):
     """Lines as they were seen."""
 
-    def test_monitor(self):
-        """A vCPU's line, and not the sum's."""
-        text = ("of 20 ticks: Lintel 2, asleep 4, waiting for a CPU 6\n"
-                "vCPU 1 on CPU 0: of 10 ticks: Lintel 1, asleep 2, waiting for a CPU 3\n")
-        self.assertEqual(TIMES.findall(text), [("1", "10", "2", "3")])
-
-    def test_left(self):
-        """Why a guest's vCPUs have lost their CPUs."""
-        text = ("PAUSE                              81   60.0%\nHLT                                12    3.6%\n"
-                "PREEMPTION_TIMER                    1    0.3%\nall exits                         329\n")
-        self.assertEqual(LEFT.findall(text), [("PAUSE", "81"), ("PREEMPTION_TIMER", "1")])
+    def test_stats(self):
+        """Each vCPU's row, and not the sum's; why a guest's vCPUs have lost their CPUs."""
+        rows = [{"vcpu": "all", "ticks": 30, "asleep": 6, "waiting": 9},
+                {"vcpu": "1", "ticks": 10, "asleep": 2, "waiting": 3}]
+        exits = [{"exit": "PAUSE", "count": 81}, {"exit": "HLT", "count": 12},
+                 {"exit": "PREEMPTION_TIMER", "count": 1}]
+        self.assertEqual(times("linux1", {"exits": exits, "vcpus": rows}),
+                         {("linux1", 1): Times(10, 2, 3, 1, 81)})
+        self.assertEqual(times("linux1", {"error": "it does not run"}), {})
 
     def test_work(self):
         """Each processor's rounds."""

@@ -187,6 +187,15 @@ err_t device_irq_done(u64 line)
     return OK;
 }
 
+OTHERWISE u32 console_keyboard(const u8 *bytes, u32 count)
+{
+    u32 taken = 0;
+
+    while (taken < count && keyboard_put(&fake_cpu.keyboard, bytes[taken]))
+        taken++;
+    return taken;
+}
+
 OTHERWISE void console_put(struct vm *vm, u8 byte)
 {
     guest_console_put(&vm->console, byte);

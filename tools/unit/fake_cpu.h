@@ -2,6 +2,7 @@
  * stands still until a test moves it, and what a handler does to hardware is written down. */
 #pragma once
 #include "vmx/guest_state.h"
+#include "vmm/keyboard.h"
 #include <setjmp.h>
 
 struct fake_cpu {
@@ -21,6 +22,7 @@ struct fake_cpu {
     struct vcpu *woken; /* the last one that another CPU would have been told of */
     u32 wakes;
     u64 asked; /* of the boot CPU, cpu_ask() */
+    struct keyboard keyboard;
     u32 invepts;
     const struct vcpu *ended_turn;
     u32 calls; /* of the control partition, on one CPU */

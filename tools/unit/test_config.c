@@ -75,6 +75,7 @@ static const struct refusal refusals[] = {
      2,
      8,
      {"guest g has devices", "served = memory"}},
+    {GUEST "start = ask\n", 1, 8, {"guest g has start = ask", "control = control.elf"}},
     {GUEST "net = lan\n", 1, 8, {"guest g has devices", "control = control.elf"}},
     {"control = c\n" GUEST "net =\n", 5, 6, {"net has no value", "at most 511 bytes"}},
     {"control = c\n" GUEST "net = " LONG_128 LONG_128 LONG_128 LONG_128 "\n",

@@ -9,7 +9,7 @@ static void test_all_keys(void **state)
           "on_end=halt\n"
           "lab = ask\n"
           "mitigations = off\n"
-          "run = one-by-one\n"
+          "run = one-by-one\ncontrol = c\n"
           "slice = 100\n"
           "\n"
           "  [ guest  debian.1 ]  # first\n"
@@ -26,7 +26,7 @@ static void test_all_keys(void **state)
           "console = com3\n"
           "on_reboot = end\n"
           "debug_exit = 0xf4\n"
-          "stats = on\ntrace_dump = on\nledger = on\nlive = on\ntouch = on\n"
+          "stats = on\ntrace_dump = on\nledger = on\ntouch = on\n"
           "module = a.bin\n"
           "module = b.bin  root=/dev/x  y # not this\n"
           "module = \"c d.bin\" \"#1 \\\"q\\\" \\\\\"\n"
@@ -67,7 +67,7 @@ static void test_all_keys(void **state)
     assert_int_equal(g->console, CONFIG_CONSOLE_COM3);
     assert_int_equal(g->on_reboot, CONFIG_REBOOT_END);
     assert_int_equal(g->debug_exit, 0xf4);
-    assert_int_equal(g->stats & g->trace_dump & g->ledger & g->live & g->touch, CONFIG_ON);
+    assert_int_equal(g->stats & g->trace_dump & g->ledger & g->touch, CONFIG_ON);
     assert_int_equal(g->module_count, 3);
     assert_string_equal(g->module[0].path, "a.bin");
     assert_string_equal(g->module[0].string, "");
@@ -156,7 +156,7 @@ static void test_defaults(void **state)
     assert_int_equal(g->served, CONFIG_SERVED_OFF);
     assert_int_equal(g->on_reboot, CONFIG_REBOOT_RESTART);
     assert_int_equal(g->debug_exit, 0);
-    assert_int_equal(g->stats | g->trace_dump | g->ledger | g->live | g->touch, CONFIG_OFF);
+    assert_int_equal(g->stats | g->trace_dump | g->ledger | g->touch, CONFIG_OFF);
     assert_int_equal(g->module_count, 0);
 }
 
@@ -186,7 +186,6 @@ static void test_choices(void **state)
         {GUEST_KEY(stats), {"off", "on"}},
         {GUEST_KEY(trace_dump), {"off", "on"}},
         {GUEST_KEY(ledger), {"off", "on"}},
-        {GUEST_KEY(live), {"off", "on"}},
         {GUEST_KEY(touch), {"off", "on"}},
     };
     char text[200];
@@ -197,8 +196,8 @@ static void test_choices(void **state)
             const void *base = rows[r].global ? (void *)&config : &config.guest[0];
             u32 value;
 
-            snprintf(text, sizeof(text), "%s%s = %s\n%s", rows[r].global ? "" : GUEST, rows[r].key,
-                     rows[r].words[i], rows[r].global ? GUEST : "");
+            snprintf(text, sizeof(text), "control = c\n%s%s = %s\n%s", rows[r].global ? "" : GUEST,
+                     rows[r].key, rows[r].words[i], rows[r].global ? GUEST : "");
             parse(text);
             memcpy(&value, (const char *)base + rows[r].offset, sizeof(value));
             assert_int_equal(value, i);

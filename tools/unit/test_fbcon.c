@@ -293,34 +293,6 @@ static void test_bad_framebuffers(void **state)
     assert_int_equal(con.row, ROWS - 1);
 }
 
-/* What is written under a cover comes to light with it gone, cursor and colours too. */
-static void test_cover(void **state)
-{
-    static u32 before[HEIGHT][STRIDE];
-
-    (void)state;
-    put("first\n\x1b[31msecond");
-    fbcon_paint(&con, 1, "painted", false);
-    fbcon_paint(&con, ROWS - 1, "a row that is longer than the screen", false);
-    fbcon_paint(&con, ROWS, "beyond", false);
-    check_screen((const char *const[]){"", "painted", "", "", "a row that is longer"});
-    memcpy(before, pixels, sizeof(before));
-    put("\n\x1b[mthird\n4\n5\n6");
-    assert_memory_equal(pixels, before, sizeof(before));
-    fbcon_paint(&con, 1, "x", false);
-    check_row(1, "x");
-    fbcon_uncover(&con);
-    memcpy(before, pixels, sizeof(before));
-
-    assert_int_equal(setup(state), 0);
-    put("first\n\x1b[31msecond\n\x1b[mthird\n4\n5\n6");
-    assert_memory_equal(pixels, before, sizeof(before));
-    put("7");
-    memcpy(before, pixels, sizeof(before));
-    fbcon_uncover(&con); /* there is no cover */
-    assert_memory_equal(pixels, before, sizeof(before));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,7 +305,6 @@ int main(void)
         cmocka_unit_test_setup(test_stays_inside, setup),
         cmocka_unit_test_setup(test_writes_changes_only, setup),
         cmocka_unit_test_setup(test_goes_on, setup),
-        cmocka_unit_test_setup(test_cover, setup),
         cmocka_unit_test(test_bad_framebuffers),
     };
 

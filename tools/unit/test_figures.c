@@ -175,6 +175,7 @@ static void test_stats_of_one(void **state)
         "1    1              10000  10.0%  25.0%    5.0%          3        2         5\r\n");
     assert_true(has("stats web --json", "\"exit\": \"CPUID\""));
     assert_true(has("stats web --json", "\"vcpu\": \"all\""));
+    assert_true(has("stats web --json", "\"asleep\": 2500"));
     assert_false(has("stats db", "all "));
 }
 

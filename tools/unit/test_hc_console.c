@@ -144,6 +144,28 @@ static void test_its_own(void **state)
     assert_int_equal(call(HC_console_write, 0, SCRAP, 1, 0), 1);
 }
 
+/* As much as there is room for. */
+static void test_typed(void **state)
+{
+    struct keyboard *const k = &fake_cpu.keyboard;
+    u8 byte;
+
+    (void)state;
+    memcpy(control_ram(SCRAP), "abcdefghijklmnop", 16);
+    assert_int_equal(call(HC_typed, SCRAP, ABI_TYPED_MAX + 1, 0, 0), ABI_EINVAL);
+    assert_int_equal(call(HC_typed, SCRAP, ~0ull, 0, 0), ABI_EINVAL);
+    assert_int_equal(call(HC_typed, END - 1, 2, 0, 0), ABI_EFAULT);
+    assert_int_equal(call(HC_typed, SCRAP, 0, 0, 0), 0);
+    assert_false(keyboard_get(k, &byte));
+    assert_int_equal(call(HC_typed, SCRAP, 2, 0, 0), 2);
+    assert_true(keyboard_get(k, &byte) && byte == 'a' && keyboard_get(k, &byte) && byte == 'b');
+    for (u32 i = 0; i < KEYBOARD_SIZE / 16; i++)
+        assert_int_equal(call(HC_typed, SCRAP, 16, 0, 0), 16);
+    assert_int_equal(call(HC_typed, SCRAP, 16, 0, 0), 0);
+    assert_true(keyboard_get(k, &byte) && keyboard_get(k, &byte) && keyboard_get(k, &byte));
+    assert_int_equal(call(HC_typed, SCRAP, 16, 0, 0), 3);
+}
+
 /* The control partition dies. */
 static void test_drop_all(void **state)
 {
@@ -166,6 +188,7 @@ int main(void)
         cmocka_unit_test_setup(test_read, both_new),
         cmocka_unit_test_setup(test_events, both_new),
         cmocka_unit_test_setup(test_its_own, both_new),
+        cmocka_unit_test_setup(test_typed, both_new),
         cmocka_unit_test_setup(test_drop_all, both_new),
     };
 

@@ -30,6 +30,7 @@ static const struct {
     {34, "log_read", ABI_EPERM},     {35, "log_level", ABI_EPERM},
     {36, "vcpu_stats", ABI_EPERM},   {37, "cpu_stats", ABI_EPERM},
     {38, "trace_read", ABI_EPERM},   {39, "audit", ABI_EPERM},
+    {44, "typed", ABI_EPERM},
 };
 
 static const struct {
