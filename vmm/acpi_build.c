@@ -3,10 +3,8 @@
 #include "vmm/acpi_build.h"
 #include "abi/control.h"
 #include "lib/mem.h"
+#include "pc.h"
 #include "vmm/acpi_dsdt.h"
-#include "vmm/dev/ioapic.h"
-#include "vmm/dev/lapic.h"
-#include "vmm/dev/pm.h"
 
 /* ---------------------------------------------------- tables */
 static size_t begin_table(struct out *o, const char signature[static 4], u8 revision)

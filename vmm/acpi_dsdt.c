@@ -2,7 +2,7 @@
  * (AML) Specification" and 6.1.12 "_UID"; each is what vmm/board.c has.  Pure. */
 #include "vmm/acpi_dsdt.h"
 #include "abi/control.h"
-#include "vmm/dev/pm.h"
+#include "pc.h"
 
 /* ---------------------------------------------------- AML */
 // clang-format off

@@ -1,10 +1,7 @@
 /* A guest's RAM: frames from the pmm, mapped in its EPT, given back zeroed. */
 #pragma once
+#include "pc.h"
 #include "vmm/vm.h"
-
-#define VM_LOW_END  0xa0000ull /* the legacy hole is not RAM */
-#define VM_HIGH_ROM 0xc0000ull /* RAM again: firmware tables */
-#define VM_PCI_HOLE (3 * GiB)  /* RAM beyond this goes above 4 GiB */
 
 /* Allocates, zeroes and maps config->memory bytes. E_NOMEM: nothing stays allocated. */
 err_t vm_memory_create(struct vm *vm);

@@ -4,9 +4,9 @@
  * data sheets, "EOIR -- EOI Register".  Pure. */
 #pragma once
 #include "lib/types.h"
+#include "pc.h"
 #include "vmm/dev/apic_message.h"
 
-#define IOAPIC_BASE 0xfec00000ull
 #define IOAPIC_SIZE 0x1000u
 #define IOAPIC_PINS 24u
 

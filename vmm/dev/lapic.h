@@ -5,9 +5,9 @@
  * SDM Vol. 3A, "Advanced Programmable Interrupt Controller (APIC)".  Pure. */
 #pragma once
 #include "lib/types.h"
+#include "pc.h"
 #include "vmm/dev/apic_message.h"
 
-#define LAPIC_BASE      0xfee00000ull
 #define LAPIC_SIZE      0x1000u
 #define LAPIC_NO_VECTOR (-1)
 

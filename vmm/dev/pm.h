@@ -2,13 +2,10 @@
  * Always in ACPI mode.  ACPI Specification, 4.8 "ACPI Register Model".  Pure. */
 #pragma once
 #include "lib/types.h"
+#include "pc.h"
 #include "vmm/dev/clock.h"
 
-#define PM_TIMER_HZ   3579545
-#define PM1_EVENT     0x600 /* status 0x600, enable 0x602 */
-#define PM1_CONTROL   0x604
-#define PM_TIMER      0x608
-#define PM_SLP_TYP_S5 5
+#define PM_TIMER_HZ 3579545
 
 struct pm {
     struct clock clock;

@@ -6,6 +6,7 @@
 #include "arch/x86_64/cpuid_bits.h"
 #include "arch/x86_64/cr.h"
 #include "lib/mem.h"
+#include "pc.h"
 #include "vmm/policy/cpuid_topology.h"
 #include "vmm/policy/cpuid_xsave.h"
 
@@ -17,11 +18,6 @@
      CPUID_1_ECX_CMPXCHG16B | CPUID_1_ECX_PCID | CPUID_1_ECX_SSE4_1 | CPUID_1_ECX_SSE4_2 |         \
      CPUID_1_ECX_MOVBE | CPUID_1_ECX_POPCNT | CPUID_1_ECX_AESNI | CPUID_1_ECX_XSAVE |              \
      CPUID_1_ECX_AVX | CPUID_1_ECX_F16C | CPUID_1_ECX_RDRAND)
-#define KEEP_1_EDX                                                                                 \
-    (CPUID_1_EDX_FPU | CPUID_1_EDX_VME | CPUID_1_EDX_DE | CPUID_1_EDX_PSE | CPUID_1_EDX_TSC |      \
-     CPUID_1_EDX_MSR | CPUID_1_EDX_PAE | CPUID_1_EDX_CX8 | CPUID_1_EDX_APIC | CPUID_1_EDX_SEP |    \
-     CPUID_1_EDX_MTRR | CPUID_1_EDX_PGE | CPUID_1_EDX_CMOV | CPUID_1_EDX_PAT | CPUID_1_EDX_PSE36 | \
-     CPUID_1_EDX_CLFSH | CPUID_1_EDX_MMX | CPUID_1_EDX_FXSR | CPUID_1_EDX_SSE | CPUID_1_EDX_SSE2)
 #define KEEP_7_EBX                                                                                 \
     (CPUID_7_EBX_FSGSBASE | CPUID_7_EBX_TSC_ADJUST | CPUID_7_EBX_BMI1 | CPUID_7_EBX_AVX2 |         \
      CPUID_7_EBX_FDP_EXCPTN_ONLY | CPUID_7_EBX_SMEP | CPUID_7_EBX_BMI2 | CPUID_7_EBX_ERMS |        \
@@ -77,7 +73,7 @@ static void fix_widths(struct cpuid_policy *p, const struct cpuid_source *s, u32
 static const struct cpuid_row rows[] = {
 /* leaf        subleaves live               EAX          EBX         ECX          EDX          fix-up            what */
 { 0x00000000,  0, 0,   CPUID_STATIC,       0,           ALL,        ALL,         ALL,         fix_max_basic,    "vendor" },
-{ 0x00000001,  0, 0,   CPUID_LIVE_FEATURES, ALL,         0x0000ffff, KEEP_1_ECX,  KEEP_1_EDX,  fix_signature,    "signature, features" },
+{ 0x00000001,  0, 0,   CPUID_LIVE_FEATURES, ALL,         0x0000ffff, KEEP_1_ECX,  PC_1_EDX,    fix_signature,    "signature, features" },
 { 0x00000002,  0, 0,   CPUID_STATIC,       ALL,         ALL,        ALL,         ALL,         NULL,             "cache descriptors" },
 { 0x00000004,  0, 4,   CPUID_STATIC,       0x3fff,      ALL,        ALL,         ALL,         fix_caches,       "caches: cores share L3 alone" },
 { 0x00000006,  0, 0,   CPUID_STATIC,       0,           0,          0,           0,           fix_power,        "power: the APIC timer never stops" },
