@@ -1,8 +1,7 @@
-/* Time, as far as the firmware and the processor tell it. */
+/* Time, as far as the firmware and the machine tell it. */
 #pragma once
-#include "lib/types.h"
+#include "boot_info.h"
 
-/* TSC ticks per second: what CPUID says if it says all of it, else measured for 50 ms. */
-u64 clock_tsc_hz(void);
-/* Seconds since 1970-01-01 UTC; 0: the firmware does not know. */
-u64 clock_wall_time(void);
+/* Fills tsc_hz, wall_time and wall_tsc of info.  E_IO, said: nothing tells how fast the time-stamp
+ * counter is. */
+err_t clock_read(struct boot_info *info);

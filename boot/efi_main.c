@@ -69,13 +69,6 @@ static err_t read_config(struct config *config)
     return OK;
 }
 
-static void read_clocks(struct boot_info *info)
-{
-    info->tsc_hz = clock_tsc_hz();
-    info->wall_time = clock_wall_time();
-    info->wall_tsc = rdtsc();
-}
-
 /* Address and data are two accesses: the firmware's timer, whose events may look at PCI devices,
  * must not come in between. */
 static u32 read_pci(void *ctx, u8 device, u8 function, u8 offset)
@@ -127,14 +120,12 @@ static err_t prepare(struct boot_info *info, struct elf_plan *plan, bool *lab)
         *lab = menu_lab_chosen(); /* reading takes its time on a real stick */
     }
     read_machine(info);
-    if (*lab) {
-        read_clocks(info);
+    TRY(clock_read(info));
+    if (*lab)
         return lab_prepare(info, plan);
-    }
     TRY(memory_map(info));
     TRY(hypervisor_map(info, plan, (u64)handoff));
     file_volume_close();
-    read_clocks(info);
     return OK;
 }
 

@@ -71,9 +71,9 @@ struct boot_info {
     u64 hv_virt;              /* linked address of hv_base */
     u64 tables_root;          /* CR3 of the hand-over page tables (identity + hv.elf) */
     u64 rsdp;                 /* 0: none; hv.elf takes acpi instead */
-    u64 tsc_hz;       /* from CPUID leaf 0x15 or measured by the firmware's Stall; 0: unknown */
-    u64 tsc_at_start; /* TSC when the application started */
-    u64 wall_time;    /* seconds since 1970-01-01 UTC at wall_tsc; 0: the firmware did not know */
+    u64 tsc_hz;               /* ticks per second of the time-stamp counter (boot/clock.c); not 0 */
+    u64 tsc_at_start;         /* TSC when the application started */
+    u64 wall_time; /* seconds since 1970-01-01 UTC at wall_tsc; 0: the firmware did not know */
     u64 wall_tsc;
     /* struct boot_lab; 0: run the guests.  With it the firmware is still there: hv.elf touches no
      * memory but that of mem[] and no device but the consoles, and returns from its entry point, by

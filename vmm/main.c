@@ -110,7 +110,6 @@ void hv_main(const struct boot_info *info)
     console_init(info);
     panic_set_hooks(panic_dump, panic_end);
     tsc_init(info->tsc_hz);
-    log_set_clock(tsc_hz);
     cpu_trace_start(&boot_cpu);
     bootinfo_init(info);
     hostmem_init(info);

@@ -17,7 +17,6 @@
 #define LVT_MASKED      0x10000u
 #define PTE_P_RW        3ull
 #define PTE_PS          BIT(7)
-#define HZ_UNKNOWN      1000000000ull
 
 void native_main(const struct boot_info *info);
 
@@ -106,7 +105,7 @@ static void make_plan(const struct boot_info *info)
                                     .kernel = find_file(info, c->kernel),
                                     .cmdline = c->cmdline,
                                     .modules = c->module_count,
-                                    .tsc_hz = info->tsc_hz != 0 ? info->tsc_hz : HZ_UNKNOWN,
+                                    .tsc_hz = info->tsc_hz,
                                     .rsdp = {info->rsdp}};
     if (c->initrd[0] != '\0')
         request.initrd = find_file(info, c->initrd);
