@@ -43,7 +43,7 @@ HOST_FLAGS := -std=gnu17 -O1 -g -MMD -MP $(WARN) $(INC) -DDEBUG=1 -DHOST_TEST=1 
 # ---------------------------------------------------------------- what is in which image
 # hv.elf: everything that runs in VMX root mode.
 HV_C   := $(sort $(wildcard arch/x86_64/*.c arch/x86_64/lib/*.c drivers/platform/*.c ept/*.c vmx/*.c \
-            vmm/*.c vmm/policy/*.c vmm/dev/*.c vmm/load/*.c vmm/lab/*.c))
+            vmm/*.c vmm/policy/*.c vmm/dev/*.c vmm/lab/*.c boot/load/*.c boot/pc/*.c))
 # What writes exits down for tools/replay: in the laboratory build (RECORD=1) alone.
 RECORD_C := $(sort $(wildcard vmm/record/*.c)) vmx/entry_view.c
 HV_C   := $(filter-out arch/x86_64/asm_offsets.c $(RECORD_C),$(HV_C)) $(if $(filter 1,$(RECORD)),$(RECORD_C))
@@ -57,8 +57,8 @@ BOOT_ASM := $(sort $(wildcard boot/*.asm))
 BOOT_OBJ := $(BOOT_C:%.c=$(O)/efi/%.o) $(BOOT_ASM:%.asm=$(O)/efi/%.asm.o) $(O)/efi/font.o
 
 # Modules that know no hardware: compiled for the host by the unit tests and the fuzzers.
-PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c vmm/load/*.c)) vmm/board.c vmm/policy/io.c vmm/pmm.c \
-          arch/x86_64/lib/json.c vmm/lab/stats.c vmm/insn.c vmm/hist.c vmm/exit_stats.c vmm/sched.c vmm/acpi_build.c vmm/acpi_dsdt.c vmm/smbios_build.c vmx/ctl.c vmx/wishes.c vmx/caps.c $(wildcard tools/explain/check*.c vmx/mitigation*.c) tools/explain/dump_read.c \
+PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c boot/load/*.c boot/pc/*.c)) vmm/board.c vmm/policy/io.c vmm/pmm.c \
+          arch/x86_64/lib/json.c vmm/lab/stats.c vmm/insn.c vmm/hist.c vmm/exit_stats.c vmm/sched.c vmx/ctl.c vmx/wishes.c vmx/caps.c $(wildcard tools/explain/check*.c vmx/mitigation*.c) tools/explain/dump_read.c \
           boot/config_parse.c boot/config_keys.c boot/config_text.c boot/needs.c boot/clock_choice.c boot/elf_load.c boot/memmap.c boot/tables.c drivers/platform/fbcon.c \
           vmm/policy/cpuid.c vmm/policy/cpuid_topology.c vmm/policy/cpuid_xsave.c vmm/policy/msr.c vmm/policy/cr.c vmm/mmio.c vmm/tss.c vmm/pvclock.c vmm/irq.c \
           vmm/insn_execute.c \

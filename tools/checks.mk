@@ -3,7 +3,7 @@
 .PHONY: check
 
 FORMATTED := $(sort $(filter-out build/% $(B)/%,$(wildcard */*.[ch] */*/*.[ch] */*/*/*.[ch])))
-HEADERS   := $(sort $(wildcard include/*.h include/*/*.h boot/*.h arch/x86_64/*.h arch/x86_64/lib/*.h \
+HEADERS   := $(sort $(wildcard include/*.h include/*/*.h boot/*.h boot/*/*.h arch/x86_64/*.h arch/x86_64/lib/*.h \
                drivers/platform/*.h drivers/io/*.h ept/*.h vmx/*.h vmm/*.h vmm/*/*.h control/*.h control/*/*.h))
 CHECKED_C := $(HV_C) $(IO_C) $(wildcard control/*.c control/*/*.c)
 CHECKS    := format headers includes rings sizes sdm docs cppcheck analyzer tidy record

@@ -2,8 +2,8 @@
  *   guest_tables CPUS PCI DIR
  * gives DIR/xsdt.dat, facp.dat, facs.dat, apic.dat, dsdt.dat, with a PCI bus (PCI: 1) mcfg.dat, and
  * smbios.dat: entry point and structures, as they lie in the guest's memory. */
-#include "vmm/acpi_build.h"
-#include "vmm/smbios_build.h"
+#include "boot/pc/acpi_build.h"
+#include "boot/pc/smbios_build.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

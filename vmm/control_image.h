@@ -1,6 +1,6 @@
 /* The control partition's program in its memory, as abi/control.h promises it. */
 #pragma once
-#include "vmm/load/load.h"
+#include "boot/load/load.h"
 #include "vmm/vm.h"
 
 /* From the beginning of its memory; the program follows at CONTROL_IMAGE_AT. */

@@ -5,15 +5,15 @@
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/tsc.h"
+#include "boot/load/load.h"
+#include "boot/pc/acpi_build.h"
+#include "boot/pc/smbios_build.h"
 #include "lib/mem.h"
-#include "vmm/acpi_build.h"
 #include "vmm/bootinfo.h"
 #include "vmm/control_image.h"
 #include "vmm/gmem.h"
-#include "vmm/load/load.h"
 #include "vmm/policy/cpuid.h"
 #include "vmm/policy/cr.h"
-#include "vmm/smbios_build.h"
 #include "vmm/vm_memory.h"
 
 #define EBDA_START        0x9fc00ull

@@ -3,12 +3,12 @@
  * The guest gets the machine's usable RAM up to its configured size; its console is the
  * physical COM1. */
 #include "arch/x86_64/insn.h"
+#include "boot/load/load.h"
 #include "boot_info.h"
 #include "drivers/platform/uart.h"
 #include "guest_tests/native/jump.h"
 #include "lib/fmt.h"
 #include "lib/mem.h"
-#include "vmm/load/load.h"
 
 #define COM1            0x3f8
 #define PIC1_DATA       0x21

@@ -2,8 +2,8 @@
  * stays within what it is given, says how much it used, and Lintel's own parser finds in the tables
  * what was asked for. */
 #include "boot/acpi.h"
+#include "boot/pc/acpi_build.h"
 #include "config.h"
-#include "vmm/acpi_build.h"
 #include <stdlib.h>
 #include <string.h>
 

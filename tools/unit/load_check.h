@@ -1,7 +1,7 @@
 /* What every accepted load plan must keep, for the loaders' tests and fuzzers; and a guest
  * memory map like the virtual PC's. */
 #pragma once
-#include "vmm/load/load.h"
+#include "boot/load/load.h"
 #include <string.h>
 
 /* RAM with the PC's hole between 640 KiB and 1 MiB and a reserved range of tables. */

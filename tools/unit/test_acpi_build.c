@@ -2,7 +2,7 @@
  * the board.  tools/tests/test_guest_tables.py has ACPICA judge them. */
 #include "abi/control.h"
 #include "boot/acpi.h"
-#include "vmm/acpi_build.h"
+#include "boot/pc/acpi_build.h"
 #include "vmm/board.h"
 #include "vmm/dev/ioapic.h"
 #include "vmm/dev/lapic.h"

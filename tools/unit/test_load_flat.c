@@ -1,7 +1,7 @@
 /* load_flat(), load_plan()'s choice of a format, and the range allocator below all loaders. */
 #include "abi/flat.h"
+#include "boot/load/plan.h"
 #include "load_check.h"
-#include "vmm/load/plan.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

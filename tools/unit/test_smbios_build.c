@@ -1,8 +1,8 @@
 /* The guest's SMBIOS tables: the entry point as Linux looks for it, a walk over the structures,
  * fields that follow the guest, and buffers that are too small.  tools/tests/test_guest_tables.py
  * has dmidecode read them. */
+#include "boot/pc/smbios_build.h"
 #include "config.h"
-#include "vmm/smbios_build.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Linux: a bzImage for x86-64 by its 64-bit boot protocol (Linux's
  * Documentation/arch/x86/boot.rst, "64-bit Boot Protocol").  memtest86+ 6 and later speaks
  * it too, but is not relocatable and knows the command line's first 255 bytes.  Pure. */
-#include "vmm/load/plan.h"
+#include "boot/load/plan.h"
 
 /* Offsets in the file, and the same in boot_params (the "zero page"). */
 enum {

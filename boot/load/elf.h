@@ -1,7 +1,7 @@
 /* ELF files for x86, of 32 and of 64 bits, as far as their program headers.  Pure; every byte is
  * hostile. */
 #pragma once
-#include "vmm/load/load.h"
+#include "boot/load/load.h"
 
 #define ELF_LOAD      1u /* p_type */
 #define ELF_NOTE      4u

@@ -1,6 +1,6 @@
 /* The devices that a guest is told of, in AML: ACPI Specification 6.5, 20 "ACPI Machine Language
  * (AML) Specification" and 6.1.12 "_UID"; each is what vmm/board.c has.  Pure. */
-#include "vmm/acpi_dsdt.h"
+#include "boot/pc/acpi_dsdt.h"
 #include "abi/control.h"
 #include "pc.h"
 

@@ -1,6 +1,6 @@
 /* Multiboot 1 ("Multiboot Specification version 0.6.96"): a kernel whose header gives its
  * addresses, or a 32-bit ELF file; entered in protected mode without paging.  Pure. */
-#include "vmm/load/plan.h"
+#include "boot/load/plan.h"
 
 #define HEADER_MAGIC     0x1badb002u
 #define LOADER_MAGIC     0x2badb002u

@@ -1,9 +1,9 @@
 /* The guest's SMBIOS tables; see smbios_build.h.  Section names are those of DSP0134.  Pure. */
-#include "vmm/smbios_build.h"
+#include "boot/pc/smbios_build.h"
+#include "boot/pc/out.h"
 #include "config.h"
 #include "lib/mem.h"
 #include "version.h"
-#include "vmm/out.h"
 
 /* 6.1.2 "Structure header format", 7 "Structure definitions". */
 enum {

@@ -1,8 +1,8 @@
 /* What the format loaders share: a range allocator over the guest's memory map, the
  * plan's scratch, refusals, and the processor's first state.  Pure. */
 #pragma once
+#include "boot/load/load.h"
 #include "lib/mem.h"
-#include "vmm/load/load.h"
 
 #define PLAN_FIRST_GDT_CODE 0x10u
 #define PLAN_FIRST_GDT_DATA 0x18u

@@ -1,6 +1,6 @@
 /* The flat 64-bit image of the test guests: include/abi/flat.h.  Pure. */
 #include "abi/flat.h"
-#include "vmm/load/plan.h"
+#include "boot/load/plan.h"
 
 bool load_flat_matches(const struct load_file *kernel)
 {

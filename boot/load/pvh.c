@@ -1,8 +1,8 @@
 /* PVH: an ELF file with the note XEN_ELFNOTE_PHYS32_ENTRY, entered in protected mode without
  * paging.  Xen's docs/misc/pvh.pandoc, "x86/HVM direct boot ABI", and its
  * xen/include/public/arch-x86/hvm/start_info.h and elfnote.h.  Pure. */
-#include "vmm/load/elf.h"
-#include "vmm/load/plan.h"
+#include "boot/load/elf.h"
+#include "boot/load/plan.h"
 
 /* Elf32_Nhdr and Elf64_Nhdr are the same; name and descriptor are padded to 4 bytes. */
 enum { NOTE_NAMESZ = 0, NOTE_DESCSZ = 4, NOTE_TYPE = 8, NOTE_NAME = 12 };

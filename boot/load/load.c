@@ -1,6 +1,6 @@
 /* Which format is it?  The configuration says, or the image's magic numbers do.  Pure. */
-#include "vmm/load/load.h"
-#include "vmm/load/plan.h"
+#include "boot/load/load.h"
+#include "boot/load/plan.h"
 
 /* In the order of trial; the more telling magic comes first. */
 static const struct format {

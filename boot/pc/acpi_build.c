@@ -1,10 +1,10 @@
 /* The guest's ACPI tables; see acpi_build.h.  ACPI Specification 6.5, 5.2 "ACPI System
  * Description Tables".  Pure. */
-#include "vmm/acpi_build.h"
+#include "boot/pc/acpi_build.h"
 #include "abi/control.h"
+#include "boot/pc/acpi_dsdt.h"
 #include "lib/mem.h"
 #include "pc.h"
-#include "vmm/acpi_dsdt.h"
 
 /* ---------------------------------------------------- tables */
 static size_t begin_table(struct out *o, const char signature[static 4], u8 revision)

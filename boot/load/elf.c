@@ -1,7 +1,7 @@
 /* See elf.h.  System V ABI, chapter 4 "Object Files" and chapter 5 "Program Loading and Dynamic
  * Linking".  Pure. */
-#include "vmm/load/elf.h"
-#include "vmm/load/plan.h"
+#include "boot/load/elf.h"
+#include "boot/load/plan.h"
 
 #define ELF_MAGIC   0x464c457fu
 #define ELFCLASS32  1u

@@ -1,7 +1,7 @@
 /* A plan's building blocks: where things may lie in guest memory, and the tables that the
  * processor needs for its first instruction.  Every placement is checked against the guest's
  * memory map and against everything placed before it.  Pure. */
-#include "vmm/load/plan.h"
+#include "boot/load/plan.h"
 #include "lib/fmt.h"
 
 /* Low memory for tables: above what BIOS data and old boot code use, below the end of
