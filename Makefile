@@ -43,15 +43,15 @@ HOST_FLAGS := -std=gnu17 -O1 -g -MMD -MP $(WARN) $(INC) -DDEBUG=1 -DHOST_TEST=1 
 # ---------------------------------------------------------------- what is in which image
 # hv.elf: everything that runs in VMX root mode.
 HV_C   := $(sort $(wildcard arch/x86_64/*.c arch/x86_64/lib/*.c drivers/platform/*.c ept/*.c vmx/*.c \
-            vmm/*.c vmm/policy/*.c vmm/dev/*.c vmm/lab/*.c boot/load/*.c boot/pc/*.c))
+            vmm/*.c vmm/policy/*.c vmm/dev/*.c vmm/lab/*.c))
 # What writes exits down for tools/replay: in the laboratory build (RECORD=1) alone.
 RECORD_C := $(sort $(wildcard vmm/record/*.c)) vmx/entry_view.c
 HV_C   := $(filter-out arch/x86_64/asm_offsets.c $(RECORD_C),$(HV_C)) $(if $(filter 1,$(RECORD)),$(RECORD_C))
 HV_ASM := $(sort $(wildcard arch/x86_64/*.asm vmx/*.asm vmm/lab/*.asm))
 HV_OBJ := $(HV_C:%.c=$(O)/hv/%.o) $(HV_ASM:%.asm=$(O)/hv/%.asm.o) $(O)/hv/font.o
 
-# BOOTX64.EFI: boot/ and the pure or freestanding pieces that it shares with hv.elf.
-BOOT_C := $(sort $(wildcard boot/*.c)) $(filter-out %/json.c,$(sort $(wildcard arch/x86_64/lib/*.c))) drivers/platform/uart.c \
+# BOOTX64.EFI: boot/, with the loaders of guests and the tables that they find, and the pure or freestanding pieces that it shares with hv.elf.
+BOOT_C := $(sort $(wildcard boot/*.c boot/load/*.c boot/pc/*.c)) $(filter-out %/json.c,$(sort $(wildcard arch/x86_64/lib/*.c))) drivers/platform/uart.c \
           drivers/platform/fbcon.c drivers/platform/pci.c vmx/ctl.c vmx/wishes.c vmx/caps.c
 BOOT_ASM := $(sort $(wildcard boot/*.asm))
 BOOT_OBJ := $(BOOT_C:%.c=$(O)/efi/%.o) $(BOOT_ASM:%.asm=$(O)/efi/%.asm.o) $(O)/efi/font.o
@@ -72,7 +72,7 @@ IO_C   := $(sort $(wildcard drivers/io/*.c))
 PURE_C += $(IO_C)
 PURE_C := $(wildcard $(PURE_C))
 # What touches hardware only through a few functions, which tools/unit/fake_cpu.c stands in for.
-HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/exit_verdict.c vmm/todo.c vmm/task.c vmm/stats_report.c vmm/keys.c vmm/ledger_report.c vmm/insn_memo.c vmm/vm_touch.c vmm/vm_counts.c vmm/vm_end.c vmm/vcpu_init.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c \
+HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/exit_verdict.c vmm/todo.c vmm/task.c vmm/stats_report.c vmm/keys.c vmm/ledger_report.c vmm/insn_memo.c vmm/vm_touch.c vmm/vm_counts.c vmm/vm_end.c vmm/vcpu_init.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c vmm/guest_plan.c \
           vmm/msr_models.c vmm/pv.c vmm/hypercall.c vmm/hc_control.c vmm/hc_served.c vmm/hc_lives.c vmm/hc_stats.c vmm/orders.c vmm/hc_console.c vmm/boundary.c vmm/forward.c vmm/forward_port.c vmm/forward_finish.c vmm/partition.c vmm/grant.c vmx/event.c vmx/dump.c tools/unit/fake_cpu.c
 
 -include tools/targets.mk

@@ -18,6 +18,7 @@
 #include "boot/menu.h"
 #include "boot/modules.h"
 #include "boot/needs.h"
+#include "boot/plans.h"
 #include "boot/power_ways.h"
 #include "boot/precheck.h"
 #include "drivers/platform/pci.h"
@@ -109,6 +110,7 @@ static err_t prepare(struct boot_info *info, struct elf_plan *plan, bool *lab)
         need.guests = needs_guest_memory(&info->config);
         TRY(modules_find(info, &need.modules));
         TRY(control_file_find(info, &need.modules));
+        need.modules += plans_bytes(&info->config);
     }
     TRY(memory_map(info));
     TRY(precheck(info, need));
@@ -123,6 +125,7 @@ static err_t prepare(struct boot_info *info, struct elf_plan *plan, bool *lab)
     TRY(clock_read(info));
     if (*lab)
         return lab_prepare(info, plan);
+    TRY(plans_make(info));
     TRY(memory_map(info));
     TRY(hypervisor_map(info, plan, (u64)handoff));
     file_volume_close();

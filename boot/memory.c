@@ -4,7 +4,7 @@
 #include "boot/console.h"
 #include "boot/firmware.h"
 
-#define BLOCKS_MAX (BOOT_MODULES_MAX + 16u)
+#define BLOCKS_MAX (BOOT_MODULES_MAX + CONFIG_GUESTS_MAX + 16u)
 /* The map grows by the very allocation that holds it, and by what timers do meanwhile. */
 #define MAP_SLACK  (16 * KiB)
 #define EXIT_TRIES 8u

@@ -5,7 +5,7 @@
 
 /* What the machine needs besides a processor: bytes of free memory. */
 struct precheck_need {
-    u64 modules; /* for the guests' files */
+    u64 modules; /* for the guests' files and plans */
     u64 guests;  /* needs_guest_memory() */
 };
 

@@ -5,11 +5,12 @@
 #pragma once
 #include "acpi_info.h"
 #include "config.h"
+#include "guest_plan.h"
 #include "lib/types.h"
 #include "power_plan.h"
 
 #define BOOT_INFO_MAGIC   0x544f4f424c544e4cull /* "LNTLBOOT" */
-#define BOOT_INFO_VERSION 5u
+#define BOOT_INFO_VERSION 6u
 #define BOOT_MEM_MAX      512u
 #define BOOT_MODULES_MAX  64u
 #define BOOT_PATH_MAX     CONFIG_PATH_MAX
@@ -19,7 +20,7 @@ enum boot_mem_type {
     BOOT_MEM_RESERVED, /* leave alone */
     BOOT_MEM_USABLE,   /* free RAM, boot services memory included */
     BOOT_MEM_LINTEL,   /* hv.elf, boot_info, first page tables, log ring */
-    BOOT_MEM_MODULE,   /* files loaded for the guests */
+    BOOT_MEM_MODULE,   /* files loaded for the guests, and their plans */
     BOOT_MEM_ACPI,     /* ACPI tables (reclaimable) and NVS */
     BOOT_MEM_RUNTIME,  /* UEFI runtime code and data */
     BOOT_MEM_MMIO,     /* device memory */
@@ -86,6 +87,7 @@ struct boot_info {
      * its first byte is linked at -2 GiB.  0: there is none. */
     u64 control_base, control_size;
     u64 control_entry; /* bytes from there */
+    u64 plans;         /* a struct guest_plan for each guest of config, of BOOT_MEM_MODULE */
     u64 log_ring;      /* struct log_ring */
     u64 log_ring_size;
     struct boot_fb fb;

@@ -18,14 +18,14 @@ ALLOWED = {
     "drivers/io": ("include/lib/",),
     "ept": ("include/",),
     "vmx": ("include/", "arch/"),
-    "vmm": ("include/", "arch/", "drivers/platform/", "ept/", "vmx/", "boot/load/", "boot/pc/"),
+    "vmm": ("include/", "arch/", "drivers/platform/", "ept/", "vmx/"),
     "boot": ("include/", "arch/x86_64/insn.h", "arch/x86_64/msr.h", "arch/x86_64/cr.h",
              "arch/x86_64/cpuid_bits.h", "arch/x86_64/lib/", "vmx/caps.h", "vmx/ctl.h",
              "vmx/wishes.h", "drivers/platform/uart.h", "drivers/platform/fbcon.h",
              "drivers/platform/pci.h"),
     # Guests' images and tables: pure, for whoever makes guests.
     "boot/load": ("include/",),
-    "boot/pc": ("include/",),
+    "boot/pc": ("include/", "boot/load/"),
     # The control partition: a guest's program, which knows nothing of the hypervisor's sources.
     "control": ("include/", "drivers/io/", "boot/load/", "boot/pc/"),
     "control/shell": ("include/",),

@@ -5,7 +5,9 @@
 FORMATTED := $(sort $(filter-out build/% $(B)/%,$(wildcard */*.[ch] */*/*.[ch] */*/*/*.[ch])))
 HEADERS   := $(sort $(wildcard include/*.h include/*/*.h boot/*.h boot/*/*.h arch/x86_64/*.h arch/x86_64/lib/*.h \
                drivers/platform/*.h drivers/io/*.h ept/*.h vmx/*.h vmm/*.h vmm/*/*.h control/*.h control/*/*.h))
-CHECKED_C := $(HV_C) $(IO_C) $(wildcard control/*.c control/*/*.c)
+# The loaders of guests, which are for several images.
+GUEST_C   := $(wildcard boot/load/*.c boot/pc/*.c)
+CHECKED_C := $(HV_C) $(GUEST_C) $(IO_C) $(wildcard control/*.c control/*/*.c)
 CHECKS    := format headers includes rings sizes sdm docs cppcheck analyzer tidy record
 
 check: setup ## format, static analysis, and the rules for files
@@ -29,7 +31,7 @@ $(O)/check/%.h.alone: %.h
 check-includes:
 	@echo "  CHECK include directions"
 	@$(TOOL) tools/check_includes.py
-RING_OBJ  := $(sort $(HV_OBJ) $(IO_C:%.c=$(O)/hv/%.o) $(CONTROL_C:%.c=$(O)/hv/%.o))
+RING_OBJ  := $(sort $(HV_OBJ) $(GUEST_C:%.c=$(O)/hv/%.o) $(IO_C:%.c=$(O)/hv/%.o) $(CONTROL_C:%.c=$(O)/hv/%.o))
 check-rings: $(RING_OBJ)
 	@echo "  CHECK rings of files"
 	@$(TOOL) tools/check_rings.py $(O)/hv $(RING_OBJ)

@@ -7,8 +7,3 @@ void bootinfo_init(const struct boot_info *info);
 const struct boot_info *bootinfo(void); /* NULL before bootinfo_init() */
 /* Seconds since 1970-01-01 UTC, now. */
 u64 bootinfo_wall_time(void);
-
-/* The file of this name from the boot volume; NULL: none. */
-const struct boot_module *bootinfo_module(const char *path);
-/* One more, of hv.elf's own, until NULL is lent. */
-void bootinfo_lend_module(const struct boot_module *module);

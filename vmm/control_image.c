@@ -35,7 +35,7 @@ static void build_tables(const struct vm_extent *ram, u64 *tables)
     }
 }
 
-err_t control_image_plan(const struct vm *vm, struct load_plan *plan)
+err_t control_image_plan(const struct vm *vm, struct guest_plan *plan)
 {
     const struct boot_info *boot = bootinfo();
     const struct vm_extent *ram = &vm->extent[0];
@@ -52,9 +52,9 @@ err_t control_image_plan(const struct vm *vm, struct load_plan *plan)
     plan->rdi = ram->gpa.v + CONTROL_INFO_AT;
     plan->rip = ram->gpa.v + CONTROL_IMAGE_AT + boot->control_entry;
     plan->segments = 1;
-    plan->segment[0] = (struct load_segment){
+    plan->segment[0] = (struct guest_segment){
         .to = {ram->gpa.v + CONTROL_IMAGE_AT},
-        .from = phys_to_virt((hpa_t){boot->control_base}),
+        .from = {boot->control_base},
         .len = boot->control_size,
         .room = boot->control_size,
     };

@@ -3,12 +3,11 @@
  * every byte of an image is hostile.  load_plan() looks at the bytes when the format
  * is AUTO. */
 #pragma once
-#include "boot_info.h"
+#include "config.h"
+#include "guest_plan.h"
 #include "lib/types.h"
 
-#define LOAD_SEGMENTS_MAX 48u
 #define LOAD_SCRATCH_SIZE (96 * KiB)
-#define LOAD_REASON_MAX   160u
 
 /* Copy `len` bytes of `from`, then zeros up to `room`. Ranges lie in RAM and do not overlap. */
 struct load_segment {
@@ -16,8 +15,6 @@ struct load_segment {
     const u8 *from; /* into an image, or into the plan's scratch */
     u64 len, room;  /* bytes */
 };
-
-enum load_mode { LOAD_LONG_64, LOAD_PROTECTED_32 };
 
 struct load_plan {
     u32 segments;

@@ -69,15 +69,20 @@ static u64 segment_end(const struct load_segment *s)
     return s->to.v + s->room;
 }
 
+bool plan_is_taken(const struct load_plan *plan, u64 base, u64 room)
+{
+    for (u32 i = 0; i < plan->segments; i++)
+        if (plan->segment[i].to.v < base + room && segment_end(&plan->segment[i]) > base)
+            return true;
+    return false;
+}
+
 bool plan_is_free(const struct load_request *req, const struct load_plan *plan, u64 base, u64 room)
 {
     u64 end, covered = base;
 
-    if (room == 0 || __builtin_add_overflow(base, room, &end))
+    if (room == 0 || __builtin_add_overflow(base, room, &end) || plan_is_taken(plan, base, room))
         return false;
-    for (u32 i = 0; i < plan->segments; i++)
-        if (plan->segment[i].to.v < end && segment_end(&plan->segment[i]) > base)
-            return false;
     for (u32 i = 0; i < req->memories; i++) {
         const struct load_memory *m = &req->memory[i];
 
@@ -173,19 +178,41 @@ err_t plan_place(const struct load_request *req, struct load_plan *plan,
 
 /* ---------------------------------------------------------------- made by the loader */
 
+/* Where the next `size` bytes of scratch are; NULL: refused. */
+static u8 *next_scratch(struct load_plan *plan, const struct load_file *file, const char *what,
+                        u64 size)
+{
+    if (size <= LOAD_SCRATCH_SIZE - plan->scratch_used)
+        return plan->scratch + plan->scratch_used;
+    (void)!plan_refuse(plan, E_NOMEM, file, "%s: 0x%llx bytes are too many", what,
+                       (unsigned long long)size);
+    return NULL;
+}
+
 u8 *plan_low(const struct load_request *req, struct load_plan *plan, const char *what, u64 size,
              u64 *base)
 {
     const struct plan_window low = {.low = LOW_START, .high = LOW_END, .align = PAGE_SIZE};
-    u8 *from = plan->scratch + plan->scratch_used;
+    u8 *from = next_scratch(plan, &req->kernel, what, size);
     const struct plan_bytes bytes = {what, from, size, size};
 
-    if (size > LOAD_SCRATCH_SIZE - plan->scratch_used) {
-        (void)!plan_refuse(plan, E_NOMEM, &req->kernel, "%s: 0x%llx bytes are too many", what,
-                           (unsigned long long)size);
+    if (!from || plan_place(req, plan, &req->kernel, &low, &bytes, base) != OK)
+        return NULL;
+    plan->scratch_used += (u32)size;
+    return from;
+}
+
+u8 *plan_firmware(struct load_plan *plan, const char *what, u64 base, u64 size)
+{
+    u8 *from = next_scratch(plan, NULL, what, size);
+    const struct plan_bytes bytes = {what, from, size, size};
+
+    if (from && plan_is_taken(plan, base, size)) {
+        (void)!plan_refuse(plan, E_RANGE, NULL, "%s: something lies at 0x%llx", what,
+                           (unsigned long long)base);
         return NULL;
     }
-    if (plan_place(req, plan, &req->kernel, &low, &bytes, base) != OK)
+    if (!from || add_segment(plan, NULL, base, &bytes) != OK)
         return NULL;
     plan->scratch_used += (u32)size;
     return from;

@@ -67,6 +67,9 @@ err_t plan_begin(const struct load_request *req, struct load_plan *plan);
 err_t plan_refuse(struct load_plan *plan, err_t err, const struct load_file *file,
                   const char *format, ...) PRINTF_LIKE(4, 5);
 
+/* A segment has a byte of [base, base + room), which does not wrap. */
+bool plan_is_taken(const struct load_plan *plan, u64 base, u64 room);
+
 /* [base, base + room) is RAM, nothing else, and no segment lies there. */
 bool plan_is_free(const struct load_request *req, const struct load_plan *plan, u64 base, u64 room);
 
@@ -85,6 +88,11 @@ err_t plan_place(const struct load_request *req, struct load_plan *plan,
  * sees them, the result where the loader fills them.  NULL: refused, the reason is set. */
 u8 *plan_low(const struct load_request *req, struct load_plan *plan, const char *what, u64 size,
              u64 *base);
+
+/* `size` zero bytes of scratch that a firmware leaves at `base`, whatever the memory map calls that
+ * place; the result is where they are filled.  After the loader.  NULL: refused, the reason is set.
+ */
+u8 *plan_firmware(struct load_plan *plan, const char *what, u64 base, u64 size);
 
 /* The request's command line as a terminated string in low memory. */
 err_t plan_cmdline(const struct load_request *req, struct load_plan *plan, u64 *base);

@@ -6,7 +6,7 @@ from .readings import ReadingError
 
 SOURCES = (".c", ".asm")
 # Compiled next to hv.elf: native.elf, and what only the check for rings of files needs there.
-OTHER_IMAGES = ("guest_tests/", "drivers/io/", "control/")
+OTHER_IMAGES = ("guest_tests/", "drivers/io/", "control/", "boot/")
 LABORATORY = "vmm/lab"  # in hv.elf, but it runs in the guests' place
 IMAGES = ("hv.elf", "BOOTX64.EFI")
 # Comments go, strings stay; a line break in a comment stays.

@@ -2,6 +2,8 @@
 #include "abi/kvm.h"
 #include "arch/x86_64/cpuid_bits.h"
 #include "arch/x86_64/cr.h"
+#include "config.h"
+#include "pc.h"
 #include "vmm/policy/cpuid.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,6 +98,23 @@ static void test_hides_what_a_guest_must_not_see(void **state)
             listed |= leaf == with_row[i];
         if (!listed)
             assert_int_equal(a.eax | a.ebx | a.ecx | a.edx, 0);
+    }
+}
+
+/* SMBIOS tables repeat leaf 1: the loader makes it of the machine's by pc.h alone. */
+static void test_what_the_loader_tells(void **state)
+{
+    struct cpuid_source source = {.read = all_ones, .tsc_hz = 50000000};
+    u32 live;
+
+    (void)state;
+    for (source.cpus = 1; source.cpus <= CONFIG_VCPUS_MAX; source.cpus++) {
+        cpuid_policy_build(&policy, &source);
+
+        const struct cpuid_answer *a = cpuid_find(&policy, 1, 0, &live);
+
+        assert_int_equal(a->eax, 0xffffffff);
+        assert_int_equal(a->edx, PC_1_EDX | (source.cpus > 1 ? CPUID_1_EDX_HTT : 0));
     }
 }
 
@@ -404,6 +423,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hides_what_a_guest_must_not_see),
+        cmocka_unit_test(test_what_the_loader_tells),
         cmocka_unit_test(test_says_who_it_is),
         cmocka_unit_test(test_kvms_interface_can_be_left_out),
         cmocka_unit_test(test_clock_leaves_are_true),

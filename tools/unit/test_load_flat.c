@@ -305,7 +305,7 @@ static void test_allocator_edges(void **state)
     for (u32 i = 0; i < LOAD_SEGMENTS_MAX; i++)
         assert_int_equal(plan_place_at(&req, &plan, &nobody, i, &one), OK);
     assert_int_equal(plan_place_at(&req, &plan, &nobody, LOAD_SEGMENTS_MAX, &one), E_NOMEM);
-    assert_non_null(strstr(plan.reason, "more than 48 pieces"));
+    assert_non_null(strstr(plan.reason, "more than 56 pieces"));
     assert_int_equal(plan_begin(&req, &plan), OK);
     assert_null(plan_low(&req, &plan, "much", LOAD_SCRATCH_SIZE + 1, &base));
     assert_non_null(strstr(plan.reason, "much"));

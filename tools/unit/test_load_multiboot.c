@@ -358,7 +358,7 @@ static void test_many_segments(void **state)
     put_header(0x1800, 0x3);
     for (u32 i = 0; i < 60; i++)
         put_segment(i, 1, 0, 0xc0100000 + i * 16, 0x100000 + i * 16, 16, 16);
-    expect_refused(E_NOMEM, "more than 48 pieces");
+    expect_refused(E_NOMEM, "more than 56 pieces");
     put(44, 40);
     expect_plan();
 }

@@ -80,20 +80,29 @@ hpa_t lab_cell_hpa(const struct lab_cell *c, u32 gpa)
     return (hpa_t){c->hpa.v + gpa};
 }
 
-void lab_cell_page_tables(struct lab_cell *c, u64 base)
+void lab_identity_map(u64 *tables, u64 base)
 {
-    u64 *const pdpt = lab_cell_word(c, PDPT);
+    tables[0] = (base + PAGE_SIZE) | PTE_RWP;
+    for (u64 g = 0; g < IDENTITY_GIB; g++) {
+        u64 *const pd = tables + (2 + g) * ENTRIES;
 
-    lab_cell_word(c, PML4)[0] = (base + PDPT) | PTE_RWP;
-    for (u32 g = 0; g < IDENTITY_GIB; g++) {
-        u64 *const pd = lab_cell_word(c, PD(g));
-
-        pdpt[g] = (base + PD(g)) | PTE_RWP;
+        tables[ENTRIES + g] = (base + (2 + g) * PAGE_SIZE) | PTE_RWP;
         for (u64 i = 0; i < ENTRIES; i++)
             pd[i] = (g * GiB + i * LARGE_PAGE_SIZE) | PTE_LARGE | PTE_RWP;
     }
+}
+
+void lab_flat_segments(u64 *descriptors)
+{
+    descriptors[0] = DESCRIPTOR_CODE_64;
+    descriptors[1] = DESCRIPTOR_DATA;
+}
+
+void lab_cell_page_tables(struct lab_cell *c, u64 base)
+{
+    lab_identity_map(lab_cell_word(c, PML4), base + PML4);
     lab_cell_word(c, PD(0))[0] = base | PTE_LARGE | PTE_RWP;
-    pdpt[IDENTITY_GIB] = (base + WINDOW_PD) | PTE_RWP;
+    lab_cell_word(c, PDPT)[IDENTITY_GIB] = (base + WINDOW_PD) | PTE_RWP;
     lab_cell_word(c, WINDOW_PD)[0] = (base + WINDOW_PT) | PTE_RWP;
 }
 
@@ -157,8 +166,7 @@ void lab_cell_space_reset(struct lab_cell *c)
     }
     memset(c->mem, 0, CELL_END);
     memcpy(c->mem, lab_guest, (size_t)(lab_guest_end - lab_guest));
-    lab_cell_word(c, CELL_GDT)[1] = DESCRIPTOR_CODE_64;
-    lab_cell_word(c, CELL_GDT)[2] = DESCRIPTOR_DATA;
+    lab_flat_segments(lab_cell_word(c, CELL_GDT) + 1);
     lab_cell_page_tables(c, 0);
     make_ept(c);
 }

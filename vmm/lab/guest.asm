@@ -3,7 +3,6 @@
 
 END_PORT        equ 0xf4                ; LAB_END_PORT
 X2APIC_EOI      equ 0x80b
-FLAT_VERSION    equ 1
 
         bits 64
         default rel
@@ -11,12 +10,7 @@ FLAT_VERSION    equ 1
 
         global  lab_guest:data, lab_guest_end:data
         align   4096
-lab_guest:                              ; struct flat_header
-        db      "LNTLFLAT"
-        dd      FLAT_VERSION
-        dd      done - lab_guest
-        dq      lab_guest_end - lab_guest
-        dq      0
+lab_guest:
 
 ; ---------------------------------------------------------------- series of samples
 

@@ -1,5 +1,4 @@
-/* The laboratory's guest code (guest.asm): one piece, position-independent, which begins with the
- * header of a flat image. */
+/* The laboratory's guest code (guest.asm): one piece, position-independent. */
 #pragma once
 #include "lib/types.h"
 

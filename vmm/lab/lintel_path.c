@@ -2,7 +2,6 @@
  * vm_run(), handled by the exit table.  Each operation is seen twice: by the guest, around the
  * instruction, and by Lintel's counters, from behind the exit to before the entry. */
 #include "vmm/lab/lintel_path.h"
-#include "abi/flat.h"
 #include "arch/x86_64/cpuid_bits.h"
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/insn.h"
@@ -14,15 +13,18 @@
 #include "lib/fmt.h"
 #include "lib/mem.h"
 #include "vmm/audit.h"
-#include "vmm/bootinfo.h"
 #include "vmm/gmem.h"
 #include "vmm/hostmem.h"
+#include "vmm/lab/cell_space.h"
 #include "vmm/lab/measuring.h"
 #include "vmm/run.h"
 #include "vmm/vcpu_load.h"
 #include "vmm/vm.h"
+#include "vmm/vm_image.h"
 
-#define IMAGE_PATH     "laboratory"
+#define START_GPA      0x10000ull /* page tables, and in the page behind them the GDT */
+#define START_BYTES    (LAB_IDENTITY_BYTES + PAGE_SIZE)
+#define CODE_GPA       0x200000ull
 #define SAMPLES_GPA    0x300000ull
 #define MEMORY         (4 * MiB)
 #define APIC_ENABLE    0xfee00900u
@@ -31,7 +33,7 @@
 
 #define IDT_GPA        0x380000ull /* and below it the stack */
 #define VECTOR         0x40u
-#define SEL_CODE_FLAT  0x10ull
+#define SEL_CODE_FLAT  0x10ull /* and the data's follows */
 #define GATE_INTERRUPT 0x8eull /* present, DPL 0, 64-bit interrupt gate */
 #define LAPIC_SVR      0xf0u
 #define SVR_ENABLED    0x1ffu
@@ -51,10 +53,8 @@ static const struct config_guest guest = {
     .name = "laboratory",
     .memory = MEMORY,
     .vcpus = 1,
-    .format = CONFIG_FORMAT_FLAT,
     .console = CONFIG_CONSOLE_NONE,
     .debug_exit = LAB_END_PORT,
-    .kernel = IMAGE_PATH,
 };
 
 static const struct lintel_row {
@@ -142,30 +142,48 @@ static const struct lintel_row {
 
 /* ------------------------------------------------------------ the guest */
 
-static struct boot_module image;
+/* What its plan copies, page by page: tables, GDT, the code. */
+static struct guest_plan plan;
+static hpa_t place;
 
-static u64 image_bytes(void)
+static u64 code_bytes(void)
 {
-    return ALIGN_UP((u64)(lab_guest_end - lab_guest), PAGE_SIZE);
+    return (u64)(lab_guest_end - lab_guest);
 }
 
-/* In a place that the loader's modules could have. */
-static err_t put_image(void)
+static u64 place_bytes(void)
 {
-    hpa_t place;
+    return START_BYTES + ALIGN_UP(code_bytes(), PAGE_SIZE);
+}
 
-    TRY(hostmem_alloc(image_bytes(), PAGE_SIZE, FRAME_LINTEL, &place));
-    memcpy(phys_to_virt(place), lab_guest, (size_t)(lab_guest_end - lab_guest));
-    image = (struct boot_module){
-        .path = IMAGE_PATH, .base = place.v, .size = (u64)(lab_guest_end - lab_guest)};
-    bootinfo_lend_module(&image);
+static err_t lend_plan(void)
+{
+    u8 *at;
+
+    TRY(hostmem_alloc(place_bytes(), PAGE_SIZE, FRAME_LINTEL, &place));
+    at = phys_to_virt(place);
+    memset(at, 0, START_BYTES);
+    lab_identity_map((u64 *)(void *)at, START_GPA);
+    lab_flat_segments((u64 *)(void *)(at + LAB_IDENTITY_BYTES + SEL_CODE_FLAT));
+    memcpy(at + START_BYTES, lab_guest, code_bytes());
+    plan = (struct guest_plan){
+        .segments = 2,
+        .segment = {{{START_GPA}, place, START_BYTES, START_BYTES},
+                    {{CODE_GPA}, {place.v + START_BYTES}, code_bytes(), code_bytes()}},
+        .mode = LOAD_LONG_64,
+        .rip = CODE_GPA,
+        .cr3 = START_GPA,
+        .gdt = {START_GPA + LAB_IDENTITY_BYTES},
+        .gdt_limit = SEL_CODE_FLAT + 15,
+    };
+    vm_image_lend(&plan);
     return OK;
 }
 
-static void take_image(void)
+static void take_plan_back(void)
 {
-    bootinfo_lend_module(NULL);
-    if (hostmem_free((hpa_t){image.base}, image_bytes(), FRAME_LINTEL) != OK)
+    vm_image_lend(NULL);
+    if (hostmem_free(place, place_bytes(), FRAME_LINTEL) != OK)
         panic("lab: the guest's image is not Lintel's");
 }
 
@@ -181,7 +199,7 @@ static bool run(const u8 *code, u32 count)
 
     r[RDI] = SAMPLES_GPA;
     r[RBP] = count;
-    gs_set(&vm.vcpu[0]->vmx.guest, GS_RIP, FLAT_LOAD_GPA + lab_guest_offset(code));
+    gs_set(&vm.vcpu[0]->vmx.guest, GS_RIP, CODE_GPA + lab_guest_offset(code));
     vm.end = VM_RUNNING;
     vcpu_load(vm.vcpu[0]);
     (void)vcpu_run(vm.vcpu[0], nobody);
@@ -269,7 +287,7 @@ static bool set_osxsave(void)
 /* A stack, a gate for one vector whose handler returns at once, and the local APIC enabled. */
 static bool prepare_interrupts(void)
 {
-    const u64 handler = FLAT_LOAD_GPA + lab_guest_offset(lab_code_iret);
+    const u64 handler = CODE_GPA + lab_guest_offset(lab_code_iret);
     const u64 gate[2] = {
         (handler & 0xffff) | SEL_CODE_FLAT << 16 | GATE_INTERRUPT << 40 | (handler >> 16) << 48, 0};
     struct guest_state *g = &vm.vcpu[0]->vmx.guest;
@@ -304,7 +322,7 @@ static void measure_all(struct lab *lab)
 
 void lab_lintel(struct lab *lab)
 {
-    if (put_image() != OK) {
+    if (lend_plan() != OK) {
         log_warning("lab: no memory for a guest");
         return;
     }
@@ -315,5 +333,5 @@ void lab_lintel(struct lab *lab)
         vcpu_unload(vm.vcpu[0]);
         vm_destroy(&vm);
     }
-    take_image();
+    take_plan_back();
 }
