@@ -18,6 +18,8 @@ static struct {
 } timers[TIMERS];
 
 static turn_function *turns[TURN_USERS];
+static bool turns_wanted;
+static u64 turns_due; /* TSC at which one of them wants to be called again */
 static request_handler *on_request;
 static struct {
     bool is;
@@ -44,6 +46,7 @@ u32 loop_free_port(void)
 
 static void take_events(u32 word)
 {
+    turns_wanted = true;
     for (u64 bits = atomic_xchg(&info->pending[word], 0); bits; bits &= bits - 1) {
         const u32 port = word * 64 + (u32)__builtin_ctzll(bits);
 
@@ -138,6 +141,7 @@ static void take_timers(void)
 
     if (first_due > now)
         return;
+    turns_wanted = true;
     for (u32 i = 0; i < TIMERS; i++) {
         if (timers[i].tsc == 0 || timers[i].tsc > now)
             continue;
@@ -159,17 +163,23 @@ void loop_on_turn(turn_function *turn)
     die("too many want to be called each turn");
 }
 
-/* TSC at which the first of them wants to be called again. */
-static u64 take_turns(void)
+void loop_want_turn(void)
 {
-    u64 first = NEVER;
+    turns_wanted = true;
+}
 
+/* A look at everything costs more than a register of a device, which most requests are about. */
+static void take_turns(void)
+{
+    if (!turns_wanted && !info->polling && (turns_due == NEVER || turns_due > time_now()))
+        return;
+    turns_wanted = false;
+    turns_due = NEVER;
     for (u32 i = 0; i < TURN_USERS && turns[i]; i++) {
         const u64 next = turns[i]();
 
-        first = MIN(first, next);
+        turns_due = MIN(turns_due, next);
     }
-    return first;
 }
 
 /* ------------------------------------------------------------ the loop */
@@ -216,7 +226,7 @@ void loop_run(void)
         take(news);
         if (first_due != NEVER)
             take_timers();
-        const u64 due = take_turns();
-        news = info->polling ? poll() : wait(MIN(first_due, due));
+        take_turns();
+        news = info->polling ? poll() : wait(MIN(first_due, turns_due));
     }
 }

@@ -20,11 +20,13 @@ void loop_on_request(request_handler *handler);
 /* The last one of a turn goes out together with the wait for what comes next. */
 void loop_reply(u32 slot, u32 sequence, u64 value);
 
-/* turn() at the end of each turn, when everything that came has been given out: whoever looks at
- * things by himself.  It returns the TSC value at which it wants to be called again at the latest;
- * ~0: when there is something else to do.  At most TURN_USERS. */
+/* turn() at the end of a turn in which an event or a timer came, when everything that came has been
+ * given out: whoever looks at things by himself.  It returns the TSC value at which it wants to be
+ * called again at the latest; ~0: when there is something else to do.  At most TURN_USERS. */
 typedef u64 turn_function(void);
 void loop_on_turn(turn_function *turn);
+/* The same at the end of this turn, for a request that has made work. */
+void loop_want_turn(void);
 
 /* handler(ctx) once, at that TSC value or soon after; E_NOMEM: there are too many. */
 err_t loop_at(u64 tsc, event_handler *handler, void *ctx);

@@ -136,6 +136,8 @@ void served_access(struct served *s, u32 slot, const struct abi_request *r)
     u64 value = r->write ? r->value : ~0ull;
 
     bus_access(&s->bus, r, &value);
+    if (r->write) /* a doorbell, a reset, a bus master that may begin */
+        loop_want_turn();
     for (u32 i = 0; i < s->devices; i++)
         device_keep(s->device[i]); /* what the guest believes to be done is not lost */
     loop_reply(slot, r->sequence, value);
