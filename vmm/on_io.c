@@ -184,7 +184,7 @@ static inline __attribute__((always_inline)) enum verdict io(struct vcpu *v, con
 }
 
 /* Of a guest with several vCPUs, or one that is served. */
-static NOINLINE enum verdict io_special(struct vcpu *v, const struct exit *x)
+static __attribute__((noinline)) enum verdict io_special(struct vcpu *v, const struct exit *x)
 {
     enum verdict verdict;
 
