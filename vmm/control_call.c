@@ -31,18 +31,9 @@ static bool is_reply(struct vcpu *v, struct vcpu *control)
            boundary_takes(v, slot, r[RSI]);
 }
 
-static __attribute__((noinline)) u64 run_control(struct vcpu *control, struct exit *x)
-{
-    struct vmx_vcpu *vmx = &control->vmx;
-    const u64 reason = vmx_run(&vmx, x);
-
-    vmx_fill_rsb();
-    return reason;
-}
-
 /* What has been taken from the processor by the exit itself, and cannot happen again.  Not its own
  * exceptions: what is done about them needs all of its state. */
-static bool is_taken(struct vcpu *control, u64 reason, struct exit *x)
+static NOINLINE bool is_taken(struct vcpu *control, u64 reason, struct exit *x)
 {
     if (reason != EXIT_EXTERNAL_INTERRUPT && reason != EXIT_EXCEPTION_OR_NMI)
         return false;
@@ -53,17 +44,21 @@ static bool is_taken(struct vcpu *control, u64 reason, struct exit *x)
     return exit_handlers[reason](control, x) == RESUME;
 }
 
-/* True: it waits, and has replied. */
-static bool run_until_reply(struct vcpu *v, struct vcpu *control)
+/* True: it waits, and has replied.  Not inline: what the assembly spoils is saved here. */
+static __attribute__((noinline)) bool run_until_reply(struct vcpu *v, struct vcpu *control)
 {
-    struct exit x = {0};
-    u64 reason;
+    struct exit x WRITTEN_LATER;
+    u64 reason = EXIT_REASONS;
 
-    do {
-        if (control->todo || v->todo)
-            return false;
-        reason = run_control(control, &x);
-    } while (is_taken(control, reason, &x));
+    while (!(control->todo | v->todo)) {
+        struct vmx_vcpu *vmx = &control->vmx;
+
+        reason = vmx_run(&vmx, &x);
+        if (likely(reason == EXIT_VMCALL) || !is_taken(control, reason, &x))
+            break;
+        reason = EXIT_REASONS;
+    }
+    vmx_fill_rsb();
     return reason == EXIT_VMCALL && is_reply(v, control);
 }
 
