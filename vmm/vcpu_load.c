@@ -7,14 +7,17 @@
 #include "vmm/vm.h"
 #include "vmx/speculation.h"
 
-/* Never left out because the guest is the same as before: its programs may not be. */
-static void change_guest(struct vmm_cpu *c, const struct vcpu *v)
+/* Never left out because the guest is the same as before: its programs may not be.  A call of the
+ * control partition, two changes in the middle of an exit, is counted as they are; its record is
+ * the exit's, and it has one of its own only where there was a barrier. */
+static void change_guest(struct vmm_cpu *c, const struct vcpu *v, bool for_call)
 {
     const bool barrier = vmx_mitigation_guest_change();
 
     c->guest_changes++;
     c->ibpbs += barrier;
-    trace(&c->trace, TRACE_GUEST_CHANGE, v->trace_id, barrier, c->ibpbs, c->guest_changes);
+    if (barrier || !for_call)
+        trace(&c->trace, TRACE_GUEST_CHANGE, v->trace_id, barrier, c->ibpbs, c->guest_changes);
 }
 
 void vcpu_put_aside(void)
@@ -44,7 +47,7 @@ void vcpu_load(struct vcpu *v)
     if (was == v)
         return;
     vcpu_put_aside();
-    change_guest(c, v);
+    change_guest(c, v, false);
     vmx_vcpu_load(&v->vmx);
     vcpu_switch_in(&v->switched, v->xcr0, was ? &was->switched : NULL);
     c->current = v;
@@ -73,7 +76,7 @@ void vcpu_lend(struct vcpu *to)
     struct vmm_cpu *c = this_vmm_cpu();
     struct vcpu_switched *s = &c->current->switched;
 
-    change_guest(c, to);
+    change_guest(c, to, true);
     vmx_vcpu_load(&to->vmx);
     s->kernel_gs_base = rdmsr(MSR_KERNEL_GS_BASE);
     s->cr2 = read_cr2();
@@ -88,7 +91,7 @@ void vcpu_take_back(void)
     struct vmm_cpu *c = this_vmm_cpu();
     struct vcpu *v = c->current;
 
-    change_guest(c, v);
+    change_guest(c, v, true);
     vmx_vcpu_load(&v->vmx);
     wrmsr(MSR_KERNEL_GS_BASE, v->switched.kernel_gs_base);
     write_cr2(v->switched.cr2);

@@ -122,7 +122,7 @@ static void write_controls(const struct vmx_vcpu *v, const struct vmx_vcpu_confi
 }
 
 /* What a VM exit loads: this CPU as it is now. */
-static void write_host_state(const struct vmx_vcpu *v)
+static NOINLINE void write_host_state(struct vmx_vcpu *v)
 {
     const struct cpu *c = this_cpu();
 
@@ -147,15 +147,14 @@ static void write_host_state(const struct vmx_vcpu *v)
     vmcs_wn(VMCS_HOST_SYSENTER_ESP, 0);
     vmcs_wn(VMCS_HOST_SYSENTER_EIP, 0);
     vmcs_wn(VMCS_HOST_RSP, (u64)&v->guest.regs);
+    v->host_cpu = c->id;
 }
 
 void vmx_vcpu_load(struct vmx_vcpu *v)
 {
     make_current(v);
-    if (v->host_cpu == this_cpu()->id)
-        return;
-    write_host_state(v);
-    v->host_cpu = this_cpu()->id;
+    if (unlikely(v->host_cpu != this_cpu()->id))
+        write_host_state(v);
 }
 
 /* Of entry.asm. */
@@ -185,7 +184,6 @@ void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
 
     *v = (struct vmx_vcpu){
         .vmcs = config->vmcs_page,
-        .host_cpu = this_cpu()->id,
         .pin = negotiated(WORD_PIN),
         .cpu = negotiated(WORD_CPU) | (config->bare ? (u32)CPU_MOV_DR_EXITING : 0u),
         .cpu2 = negotiated(WORD_CPU2) | (config->pause_loops ? (u32)CPU2_PAUSE_LOOP_EXITING : 0u),
