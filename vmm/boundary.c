@@ -33,7 +33,7 @@ static void wake(void)
 }
 
 /* With the lock.  Makes it pending; false: it was, or nobody wants to be woken for it. */
-static bool is_new(u32 port)
+static inline __attribute__((always_inline)) bool is_new(u32 port)
 {
     const u64 bit = BIT(port % 64);
 
@@ -55,7 +55,7 @@ void event_post(u32 port)
 
 /* With the lock, in v's turn.  On another CPU at once; on this one when the guest leaves it,
  * which it does soon. */
-static void wake_soon(struct vcpu *v)
+static NOINLINE void wake_soon(struct vcpu *v)
 {
     struct cpu_share *c = &cpu_share[v->cpu];
     struct vcpu *control = boundary.control;
@@ -74,20 +74,22 @@ static void wake_soon(struct vcpu *v)
 void event_ring(struct vcpu *v, u32 port)
 {
     spin_lock(&boundary.lock);
-    if (is_new(port))
+    if (unlikely(is_new(port)))
         wake_soon(v);
     spin_unlock(&boundary.lock);
 }
 
 static u64 alive_ticks(void)
 {
-    return ALIVE_MS * (tsc_hz / 1000);
+    return tsc_hz / (1000 / ALIVE_MS);
 }
 
 static void is_alive(struct vcpu *v, u64 now)
 {
-    v->vm->dies_at = now + alive_ticks();
-    v->turn_ends = MIN(v->turn_ends, v->vm->dies_at);
+    const u64 dies_at = now + alive_ticks();
+
+    v->vm->dies_at = dies_at;
+    v->turn_ends = MIN(v->turn_ends, dies_at);
 }
 
 void boundary_runs(const struct vcpu *v, u64 now)
@@ -104,18 +106,17 @@ static u64 take_news(void)
     return READ_ONCE(boundary.news) ? atomic_xchg(&boundary.news, 0) : 0;
 }
 
-u64 boundary_wait(struct vcpu *v, u64 until)
+u64 boundary_wait(struct vcpu *v, u64 until, u64 now)
 {
     v->wake = until;
     (void)atomic_xchg(&v->away.waits,
                       (u16)WAIT_EVENT); /* before the look: who posts later sees it */
-    if (!READ_ONCE(boundary.news) && rdtsc() < until) {
+    if (!READ_ONCE(boundary.news) && now < until) {
         v->vm->dies_at = NEVER;
-        vcpu_todo(v, TODO_WAIT);
         return 0;
     }
     v->away.waits = WAIT_NOTHING;
-    is_alive(v, rdtsc());
+    is_alive(v, now);
     return take_news();
 }
 

@@ -66,9 +66,10 @@ bool boundary_takes(struct vcpu *v, u32 slot, u64 sequence);
 /* E_RANGE: no such slot; E_NOENT: nothing waits there with this sequence. */
 err_t boundary_reply(u32 slot, u32 sequence, u64 value);
 
-/* The control partition waits, at the latest until this TSC value.  Not 0: it need not, there is
- * something new. */
-u64 boundary_wait(struct vcpu *v, u64 until);
+/* The control partition waits, at the latest until this TSC value: v->away.waits says so, and the
+ * caller sees to it that it does.  Otherwise it need not: its time has come, or there is something
+ * new, which is returned. */
+u64 boundary_wait(struct vcpu *v, u64 until, u64 now);
 /* v gets its CPU.  If it is the control partition, the time in which it wanted to run and could not
  * is not counted when it is asked for signs of life: Lintel itself may need long for its log. */
 void boundary_runs(const struct vcpu *v, u64 now);

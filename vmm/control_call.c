@@ -44,17 +44,17 @@ static NOINLINE bool is_taken(struct vcpu *control, u64 reason, struct exit *x)
     return exit_handlers[reason](control, x) == RESUME;
 }
 
-/* True: it waits, and has replied.  Not inline: what the assembly spoils is saved here. */
-static __attribute__((noinline)) bool run_until_reply(struct vcpu *v, struct vcpu *control)
+/* True: it waits, and has replied. */
+static inline __attribute__((always_inline)) bool
+run_until_reply(struct vcpu *v, struct vcpu *control, struct exit *x)
 {
-    struct exit x WRITTEN_LATER;
     u64 reason = EXIT_REASONS;
 
     while (!(control->todo | v->todo)) {
         struct vmx_vcpu *vmx = &control->vmx;
 
-        reason = vmx_run(&vmx, &x);
-        if (likely(reason == EXIT_VMCALL) || !is_taken(control, reason, &x))
+        reason = vmx_run(&vmx, x);
+        if (likely(reason == EXIT_VMCALL) || !is_taken(control, reason, x))
             break;
         reason = EXIT_REASONS;
     }
@@ -64,27 +64,28 @@ static __attribute__((noinline)) bool run_until_reply(struct vcpu *v, struct vcp
 
 /* Its wait begins, as boundary_wait() has it; what came meanwhile, or an earlier end, is for its
  * own turn. */
-static void let_wait(struct cpu_share *c, struct vcpu *control)
+static void let_wait(struct cpu_share *c, struct vcpu *control, u64 now)
 {
     u64 *r = control->vmx.guest.regs.r;
     const u64 until = r[R10];
 
     vcpu_skip_insn(control, VMCALL_BYTES);
-    r[RAX] = boundary_wait(control, until);
-    (void)atomic_and(&control->todo, ~(u64)TODO_WAIT);
+    r[RAX] = boundary_wait(control, until, now);
     if (control->away.waits != WAIT_EVENT) {
         vcpu_wake(control);
     } else if (until != control->sched.wake) {
         spin_lock(&c->lock);
         if (control->sched.state == SCHED_BLOCKED)
-            sched_block(&c->queue, &control->sched, until, rdtsc());
+            sched_block(&c->queue, &control->sched, until, now);
         spin_unlock(&c->lock);
     }
 }
 
-bool control_call(struct vcpu *v, struct vcpu *control, u64 *value)
+/* Not inline: what the assembly spoils is saved here. */
+__attribute__((noinline)) bool control_call(struct vcpu *v, struct vcpu *control, u64 *value)
 {
     struct cpu_share *c = this_cpu_share();
+    struct exit x WRITTEN_LATER;
     bool replied = false;
     u64 now = rdtsc();
 
@@ -94,10 +95,10 @@ bool control_call(struct vcpu *v, struct vcpu *control, u64 *value)
     if (!READ_ONCE(control->away.any)) {
         vcpu_lend(control);
         set_timer(control, control->turn_ends, now);
-        replied = run_until_reply(v, control);
+        replied = run_until_reply(v, control, &x);
         if (replied) {
             *value = control->vmx.guest.regs.r[RDX];
-            let_wait(c, control);
+            let_wait(c, control, x.tsc);
         }
         vcpu_take_back();
         set_timer(v, v->deadline, rdtsc());

@@ -12,6 +12,7 @@
 #include "vmm/hypercall.h"
 #include "vmm/partition.h"
 #include "vmm/policy/devices.h"
+#include "vmm/wake.h"
 
 i64 hc_result(err_t err)
 {
@@ -74,9 +75,18 @@ i64 hc_log(struct vcpu *v, const struct hc_args *args)
 
 /* ------------------------------------------------------------ waits and replies */
 
+static i64 wait(struct vcpu *v, u64 until)
+{
+    const u64 news = boundary_wait(v, until, rdtsc());
+
+    if (v->away.waits == WAIT_EVENT)
+        vcpu_todo(v, TODO_WAIT);
+    return (i64)news;
+}
+
 i64 hc_wait(struct vcpu *v, const struct hc_args *args)
 {
-    return (i64)boundary_wait(v, args->a[0]);
+    return wait(v, args->a[0]);
 }
 
 i64 hc_reply(struct vcpu *v, const struct hc_args *args)
@@ -91,7 +101,7 @@ i64 hc_reply_wait(struct vcpu *v, const struct hc_args *args)
 {
     const i64 result = hc_reply(v, args);
 
-    return result == ABI_OK ? (i64)boundary_wait(v, args->a[3]) : result;
+    return result == ABI_OK ? wait(v, args->a[3]) : result;
 }
 
 /* ------------------------------------------------------------ memory */

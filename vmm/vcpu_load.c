@@ -30,7 +30,7 @@ void vcpu_put_aside(void)
 }
 
 /* What this CPU's TLBs remember of it may be older than what it did on another. */
-static void arrive(struct vcpu *v)
+static NOINLINE void arrive(struct vcpu *v)
 {
     vmx_invvpid_single(v->vpid);
     vmx_invept_single(virt_to_phys(v->vm->ept.root));

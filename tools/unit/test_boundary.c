@@ -31,7 +31,8 @@ static void test_masks(void **state)
     event_post(70);
     assert_true(is_pending(70));
     assert_int_equal(fake_cpu.wakes, 0);
-    assert_int_equal(boundary_wait(&control_vcpu, ~0ull), 0); /* it does not end a wait, either */
+    assert_int_equal(boundary_wait(&control_vcpu, ~0ull, fake_cpu.tsc),
+                     0); /* it does not end a wait, either */
     assert_int_equal(control_vcpu.away.waits, WAIT_EVENT);
 }
 
@@ -54,7 +55,7 @@ static void test_running(void **state)
     control_vcpu.away.waits = WAIT_NOTHING;
     event_post(9);
     assert_int_equal(fake_cpu.wakes, 0);
-    assert_int_equal(boundary_wait(&control_vcpu, ~0ull), BIT(ABI_NEWS_EVENTS));
+    assert_int_equal(boundary_wait(&control_vcpu, ~0ull, fake_cpu.tsc), BIT(ABI_NEWS_EVENTS));
     assert_int_equal(control_vcpu.away.waits, WAIT_NOTHING);
 }
 
@@ -65,9 +66,9 @@ static void test_news(void **state)
     control_vcpu.away.waits = WAIT_NOTHING;
     event_post(9);
     event_post(200);
-    assert_int_equal(boundary_wait(&control_vcpu, ~0ull),
+    assert_int_equal(boundary_wait(&control_vcpu, ~0ull, fake_cpu.tsc),
                      BIT(ABI_NEWS_EVENTS) | BIT(ABI_NEWS_EVENTS + 3));
-    assert_int_equal(boundary_wait(&control_vcpu, ~0ull), 0);
+    assert_int_equal(boundary_wait(&control_vcpu, ~0ull, fake_cpu.tsc), 0);
     v->forward.at = (struct forwarded_access){.space = ABI_PORTS, .address = 1, .bytes = 1};
     assert_true(boundary_request(v, NULL));
     control_vcpu.vmx.guest.regs.r[RAX] = 0;
@@ -103,7 +104,7 @@ static void test_rings(void **state)
 static void test_wait(void **state)
 {
     (void)state;
-    assert_int_equal(boundary_wait(&control_vcpu, fake_cpu.tsc + 1000), 0);
+    assert_int_equal(call(HC_wait, fake_cpu.tsc + 1000, 0, 0, 0), 0);
     assert_int_equal(control_vcpu.away.waits, WAIT_EVENT);
     assert_true(control_vcpu.todo & TODO_WAIT);
     assert_int_equal(the_control.dies_at, ~0ull); /* nobody expects a sign of life */
@@ -113,7 +114,8 @@ static void test_wait(void **state)
     assert_int_equal(control_vcpu.away.waits, WAIT_NOTHING);
     assert_true(the_control.dies_at > fake_cpu.tsc && the_control.dies_at != ~0ull);
     assert_int_equal(control_vcpu.turn_ends, the_control.dies_at);
-    assert_int_equal(boundary_wait(&control_vcpu, fake_cpu.tsc), 0); /* that time is over */
+    assert_int_equal(boundary_wait(&control_vcpu, fake_cpu.tsc, fake_cpu.tsc),
+                     0); /* that time is over */
     assert_int_equal(control_vcpu.away.waits, WAIT_NOTHING);
 }
 
