@@ -149,7 +149,8 @@ static i64 die_of(u32 slot, u32 sequence, u32 what, u32 argument)
 
 /* The result; *answered: the write has had, or will have, its reply.  Not inline: what it calls has
  * arrays, whose guards other accesses need not pay for. */
-static NOINLINE i64 command(struct scratch_device *d, u32 slot, u32 sequence, u32 what, bool *answered)
+static NOINLINE i64 command(struct scratch_device *d, u32 slot, u32 sequence, u32 what,
+                            bool *answered)
 {
     const u32 argument = what >> 8;
 

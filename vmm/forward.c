@@ -11,24 +11,28 @@ bool forward_claims(const struct vm *vm, gpa_t gpa)
     return served_range_has(&vm->served, ABI_MEMORY, gpa.v, 1);
 }
 
-static bool rings(const struct served_bell *b, const struct forwarded_access *a)
+/* One that has lost its place to another, or asks for a width or a value. */
+static NOINLINE bool rings_elsewhere(struct vcpu *v, u32 space, u64 address, u32 bytes,
+                                     const u64 *value)
 {
-    if (load_acquire(&b->space) != a->space || b->address != a->address)
-        return false;
-    return b->bytes == 0 || (b->bytes == a->bytes && (!b->has_value || b->value == a->value));
+    const struct served_bell *b = served_bell_of(&v->vm->served, space, address, bytes, value);
+
+    if (b)
+        event_ring(v, READ_ONCE(b->port));
+    return b != NULL;
 }
 
-bool forward_rings(struct vcpu *v, const struct forwarded_access *a)
+bool forward_rings(struct vcpu *v, enum abi_space space, u64 address, u32 bytes, const u64 *value)
 {
-    const struct served *s = &v->vm->served;
+    const struct served_bell *b = &v->vm->served.bell[served_bell_place(address)];
+    const u32 there = load_acquire(&b->space);
 
-    for (u32 i = 0; i < READ_ONCE(s->bells); i++) {
-        if (!rings(&s->bell[i], a))
-            continue;
-        event_ring(v, s->bell[i].port);
-        return true;
-    }
-    return false;
+    if (there == 0)
+        return false;
+    if (there != space || b->address != address || b->bytes != 0)
+        return rings_elsewhere(v, space, address, bytes, value);
+    event_ring(v, READ_ONCE(b->port));
+    return true;
 }
 
 static bool is_same(const struct forwarded_access *a, const struct forwarded_access *b)
@@ -82,7 +86,7 @@ enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address,
     look_at_exit(v);
     if (is_answered(f, &a, value))
         return FORWARD_DONE;
-    if (write && forward_rings(v, &a))
+    if (write && forward_rings(v, space, address, bytes, value))
         return FORWARD_DONE;
     f->at = a;
     if (f->done == FORWARD_LOG || !boundary_request(v, space == ABI_MEMORY ? &control : NULL)) {

@@ -35,24 +35,26 @@ static void keep(struct forward *f, const struct exit *x)
 bool forward_port(struct vcpu *v, const struct exit *x, enum verdict *verdict)
 {
     struct forward *f = &v->forward;
-    const struct served *s = &v->vm->served;
     const u32 bytes = (u32)(x->qual & QUAL_IO_SIZE) + 1, port = (u16)(x->qual >> 16);
     const bool in = x->qual & QUAL_IO_IN;
+    const u64 *rax = &v->vmx.guest.regs.r[RAX];
     struct vcpu *control = NULL;
     u64 value = ~0ull;
 
-    if ((x->qual & QUAL_IO_STRING) || !served_range_has(s, ABI_PORTS, port, bytes))
+    *verdict = NEXT;
+    if (x->qual & QUAL_IO_STRING)
+        return false;
+    if (!in && forward_rings(v, ABI_PORTS, port, bytes, rax))
+        return true;
+    if (!served_range_has(&v->vm->served, ABI_PORTS, port, bytes))
         return false;
     f->at = (struct forwarded_access){
         .address = port,
-        .value = in ? 0 : v->vmx.guest.regs.r[RAX] & (BIT(8 * bytes) - 1),
+        .value = in ? 0 : *rax & (BIT(8 * bytes) - 1),
         .bytes = bytes,
         .space = ABI_PORTS,
         .write = !in,
     };
-    *verdict = NEXT;
-    if (f->at.write && forward_rings(v, &f->at))
-        return true;
     if (boundary_request(v, &control) && !(control && control_call(v, control, &value))) {
         keep(f, x);
         vcpu_todo(v, TODO_WAIT);

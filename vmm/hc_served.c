@@ -138,6 +138,15 @@ i64 hc_claim(struct vcpu *v, const struct hc_args *args)
     return result;
 }
 
+static void forget_range(struct served *s, struct served_range *r)
+{
+    for (u32 i = 0; i < SERVED_BELLS; i++)
+        if (s->bell[i].space == r->space && s->bell[i].address >= r->first &&
+            s->bell[i].address <= r->last)
+            store_release(&s->bell[i].space, SERVED_GONE);
+    store_release(&r->space, 0);
+}
+
 i64 hc_unclaim(struct vcpu *v, const struct hc_args *args)
 {
     struct abi_range r;
@@ -149,7 +158,7 @@ i64 hc_unclaim(struct vcpu *v, const struct hc_args *args)
         return result;
     found = find_range(&vm->served, &r);
     if (found)
-        store_release(&found->space, 0);
+        forget_range(&vm->served, found);
     partition_unlock();
     return found ? ABI_OK : ABI_ENOENT;
 }
@@ -168,40 +177,47 @@ static i64 read_doorbell(struct vcpu *v, const struct hc_args *args, struct abi_
     return ABI_OK;
 }
 
+static bool is_bell(const struct served_bell *b, const struct abi_doorbell *d)
+{
+    return b->space == d->space && b->address == d->address && b->bytes == d->bytes &&
+           b->has_value == d->has_value && (!b->has_value || b->value == d->value);
+}
+
+/* Where it is, or can be put; NULL: nowhere. */
 static struct served_bell *find_bell(struct served *s, const struct abi_doorbell *d)
 {
-    for (u32 i = 0; i < s->bells; i++) {
-        struct served_bell *b = &s->bell[i];
+    struct served_bell *room = NULL;
+    u32 at = served_bell_place(d->address);
 
-        if (b->space == d->space && b->address == d->address && b->bytes == d->bytes &&
-            b->has_value == d->has_value && (!b->has_value || b->value == d->value))
+    for (u32 n = 0; n < SERVED_BELLS; n++, at = (at + 1) % SERVED_BELLS) {
+        struct served_bell *b = &s->bell[at];
+
+        if (is_bell(b, d))
             return b;
+        if (!room && (b->space == 0 || b->space == SERVED_GONE))
+            room = b;
+        if (b->space == 0)
+            break;
     }
-    return NULL;
+    return room;
 }
 
 static i64 add_bell(struct served *s, const struct abi_doorbell *d)
 {
     struct served_bell *b = find_bell(s, d);
-    u32 i = 0;
 
-    if (b) { /* an earlier life's, perhaps with another event */
-        WRITE_ONCE(b->port, d->port);
-        return ABI_OK;
-    }
-    while (i < s->bells && s->bell[i].space)
-        i++;
-    if (i == SERVED_BELLS)
+    if (!served_range_has(s, d->space, d->address, MAX(d->bytes, 1u)))
+        return ABI_EINVAL;
+    if (!b)
         return ABI_ENOMEM;
-    b = &s->bell[i];
+    WRITE_ONCE(b->port, d->port); /* an earlier life's: perhaps with another event */
+    if (is_bell(b, d))
+        return ABI_OK;
     b->bytes = d->bytes;
     b->has_value = d->has_value;
-    b->port = d->port;
     b->address = d->address;
     b->value = d->value;
     store_release(&b->space, d->space);
-    if (i == s->bells)
-        store_release(&s->bells, i + 1);
     return ABI_OK;
 }
 
@@ -228,8 +244,10 @@ i64 hc_undoorbell(struct vcpu *v, const struct hc_args *args)
     if (!vm)
         return result;
     found = find_bell(&vm->served, &d);
+    if (found && !is_bell(found, &d))
+        found = NULL;
     if (found)
-        store_release(&found->space, 0);
+        store_release(&found->space, SERVED_GONE);
     partition_unlock();
     return found ? ABI_OK : ABI_ENOENT;
 }

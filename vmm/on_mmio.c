@@ -86,7 +86,8 @@ static inline __attribute__((always_inline)) void apic_access(struct vcpu *v, gp
 }
 
 /* E_RANGE: nobody has it; E_EXIST: the instruction has to wait, and to be done once more. */
-static __attribute__((noinline)) err_t forwarded(struct vcpu *v, gpa_t gpa, u32 len, u8 *value, bool write)
+static __attribute__((noinline)) err_t forwarded(struct vcpu *v, gpa_t gpa, u32 len, u8 *value,
+                                                 bool write)
 {
     u64 wide = 0;
 

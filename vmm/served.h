@@ -1,5 +1,5 @@
 /* What the control partition serves a guest: the ranges whose accesses it gets, the doorbells, the
- * levels of interrupt lines, and the memory that the guest has granted.  Pure data.
+ * levels of interrupt lines, and the memory that the guest has granted.  Pure.
  * Owner: the guest's struct vm.  Written with boundary.lock; the guest's virtual CPUs read ranges
  * and doorbells without it: an entry is complete before its `space` says that it is there. */
 #pragma once
@@ -11,14 +11,16 @@
 #define SERVED_BELLS  64u
 #define SERVED_GRANTS 8u
 #define SERVED_NONE   0xffffffffu
+#define SERVED_GONE   0xffffffffu /* space of a bell that is no more: others may lie behind it */
 
 struct served_range {
     u32 space; /* enum abi_space; 0: free */
     u64 first, last;
 };
 
+/* In a claimed range, for as long as that is claimed. */
 struct served_bell {
-    u32 space; /* as above */
+    u32 space; /* as above, or SERVED_GONE */
     u32 bytes; /* 0: any */
     bool has_value;
     u32 port;
@@ -31,11 +33,11 @@ struct served_grant {
 };
 
 struct served {
-    u32 ranges, bells; /* entries that were ever used: all that has to be looked at */
-    u32 slot;          /* of its first virtual CPU, the others follow; SERVED_NONE: not served */
-    u32 lines;         /* levels of its interrupt lines that it is to take; atomic */
+    u32 ranges; /* entries that were ever used: all that has to be looked at */
+    u32 slot;   /* of its first virtual CPU, the others follow; SERVED_NONE: not served */
+    u32 lines;  /* levels of its interrupt lines that it is to take; atomic */
     struct served_range range[SERVED_RANGES];
-    struct served_bell bell[SERVED_BELLS];
+    struct served_bell bell[SERVED_BELLS]; /* at served_bell_place() or behind, without a gap */
     struct served_grant grant[SERVED_GRANTS];
 };
 
@@ -52,4 +54,32 @@ static inline bool served_range_has(const struct served *s, u32 space, u64 addre
             return true;
     }
     return false;
+}
+
+/* Doorbells are four bytes apart, those of devices some pages. */
+static inline u32 served_bell_place(u64 address)
+{
+    return (u32)(address ^ address >> 8) / 4 % SERVED_BELLS;
+}
+
+/* What a write rings; NULL: nothing.  Of *value the lowest `bytes` bytes count; NULL: it is not
+ * known. */
+static inline const struct served_bell *served_bell_of(const struct served *s, u32 space,
+                                                       u64 address, u32 bytes, const u64 *value)
+{
+    const u32 first = served_bell_place(address);
+    u32 at = first;
+
+    do {
+        const struct served_bell *b = &s->bell[at];
+        const u32 there = load_acquire(&b->space);
+
+        if (there == 0)
+            break;
+        if (b->address == address && there == space && (b->bytes == 0 || b->bytes == bytes) &&
+            (!b->has_value || (value && b->value == (*value & ~0ull >> (64 - 8 * bytes)))))
+            return b;
+        at = (at + 1) % SERVED_BELLS;
+    } while (at != first);
+    return NULL;
 }

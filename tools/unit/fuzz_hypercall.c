@@ -97,10 +97,22 @@ static bool judge_leaf(void *arg, gpa_t gpa, const struct ept_leaf *leaf)
     return false;
 }
 
+/* In a claimed range, and where it is looked for. */
+static void judge_bell(const struct served_bell *b)
+{
+    if (b->space == 0 || b->space == SERVED_GONE)
+        return;
+    REQUIRE(served_range_has(&vm.served, b->space, b->address, MAX(b->bytes, 1u)));
+    REQUIRE(served_bell_of(&vm.served, b->space, b->address, MAX(b->bytes, 1u), &b->value) ||
+            (b->has_value && b->bytes < 8 && b->value >> 8 * b->bytes));
+}
+
 static void judge(i64 result)
 {
     REQUIRE(result >= ABI_ENOMEM);
-    REQUIRE(vm.served.ranges <= SERVED_RANGES && vm.served.bells <= SERVED_BELLS);
+    REQUIRE(vm.served.ranges <= SERVED_RANGES);
+    for (u32 i = 0; i < SERVED_BELLS; i++)
+        judge_bell(&vm.served.bell[i]);
     for (u32 i = 0; i < vm.served.ranges; i++)
         judge_range(i);
     REQUIRE((vm.served.lines & ~BOARD_FREE_LINES) == 0);

@@ -111,6 +111,30 @@ static void test_claims_are_bounded(void **state)
     assert_int_equal(vm.served.ranges, SERVED_RANGES);
 }
 
+static u32 count_bells(void)
+{
+    u32 count = 0;
+
+    for (u32 i = 0; i < SERVED_BELLS; i++)
+        count += vm.served.bell[i].space == ABI_PORTS || vm.served.bell[i].space == ABI_MEMORY;
+    return count;
+}
+
+/* The event that a write rings; 0: none. */
+static u32 rings(u32 space, u64 address, u32 bytes, u64 value)
+{
+    const struct served_bell *b = served_bell_of(&vm.served, space, address, bytes, &value);
+
+    return b ? b->port : 0;
+}
+
+static i64 bell(u64 number, u64 address, u32 port)
+{
+    const struct abi_doorbell d = {.space = ABI_MEMORY, .address = address, .port = port};
+
+    return call_with(number, PARTITION, &d, sizeof(d));
+}
+
 static void test_doorbells(void **state)
 {
     static const struct {
@@ -120,7 +144,17 @@ static void test_doorbells(void **state)
         {{.space = ABI_PORTS, .address = 0x500, .bytes = 4, .port = 9}, ABI_OK},
         {{.space = ABI_PORTS, .address = 0x500, .bytes = 4, .port = 10}, ABI_OK},
         {{.space = ABI_PORTS, .address = 0x504, .bytes = 0, .port = 9}, ABI_OK},
-        {{.space = ABI_MEMORY, .bytes = 8, .has_value = 1, .value = 3, .port = 255}, ABI_OK},
+        {{.space = ABI_MEMORY,
+          .address = 0xd0000ff8,
+          .bytes = 8,
+          .has_value = 1,
+          .value = 3,
+          .port = 255},
+         ABI_OK},
+        {{.space = ABI_MEMORY, .address = 0xd0000ffc, .bytes = 8, .port = 255}, ABI_EINVAL},
+        {{.space = ABI_MEMORY, .address = 0xd0001000, .port = 255}, ABI_EINVAL},
+        {{.space = ABI_MEMORY, .address = 0x500, .port = 255}, ABI_EINVAL},
+        {{.space = ABI_PORTS, .address = 0x4ff, .port = 9}, ABI_EINVAL},
         {{.space = ABI_PORTS, .bytes = 3, .port = 9}, ABI_EINVAL},
         {{.space = ABI_PORTS, .bytes = 16, .port = 9}, ABI_EINVAL},
         {{.space = ABI_PORTS, .bytes = 0, .has_value = 1, .port = 9}, ABI_EINVAL},
@@ -131,17 +165,63 @@ static void test_doorbells(void **state)
     };
 
     (void)state;
+    assert_int_equal(claim(0x500, 0x50f, ABI_PORTS), ABI_OK);
+    assert_int_equal(claim(0xd0000000, 0xd0000fff, ABI_MEMORY), ABI_OK);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         if (call_with(HC_doorbell, PARTITION, &cases[i].bell, sizeof(cases[i].bell)) !=
             cases[i].result)
             fail_msg("case %zu", i);
-    assert_int_equal(vm.served.bells, 3);
-    assert_int_equal(vm.served.bell[0].port, 10); /* the later one counts */
+    assert_int_equal(count_bells(), 3);
+    assert_int_equal(rings(ABI_PORTS, 0x500, 4, 0), 10); /* the later one counts */
+    assert_int_equal(rings(ABI_PORTS, 0x500, 2, 0), 0);
+    assert_int_equal(rings(ABI_MEMORY, 0x500, 4, 0), 0);
+    assert_int_equal(rings(ABI_PORTS, 0x504, 1, 0), 9);
+    assert_int_equal(rings(ABI_MEMORY, 0xd0000ff8, 8, 3), 255);
+    assert_int_equal(rings(ABI_MEMORY, 0xd0000ff8, 8, 4), 0);
+    assert_ptr_equal(served_bell_of(&vm.served, ABI_MEMORY, 0xd0000ff8, 8, NULL), NULL);
     assert_int_equal(call_with(HC_undoorbell, PARTITION, &cases[0].bell, sizeof(cases[0].bell)),
                      ABI_OK);
     assert_int_equal(call_with(HC_undoorbell, PARTITION, &cases[0].bell, sizeof(cases[0].bell)),
                      ABI_ENOENT);
     assert_int_equal(call(HC_doorbell, PARTITION, ~0ull, 0, 0), ABI_EFAULT);
+}
+
+/* All at one place of the table, which has no room for more. */
+static void test_doorbells_in_each_others_way(void **state)
+{
+    const u64 first = 0xd0000000, step = 0x10100; /* changes nothing of served_bell_place() */
+
+    (void)state;
+    assert_int_equal(claim(first, first + 0xffffff, ABI_MEMORY), ABI_OK);
+    for (u32 i = 0; i < SERVED_BELLS; i++)
+        assert_int_equal(bell(HC_doorbell, first + i * step, i + 1), ABI_OK);
+    assert_int_equal(bell(HC_doorbell, first + SERVED_BELLS * step, 9), ABI_ENOMEM);
+    assert_int_equal(rings(ABI_MEMORY, first + SERVED_BELLS * step, 4, 0), 0);
+    for (u32 i = 0; i < SERVED_BELLS; i++)
+        assert_int_equal(rings(ABI_MEMORY, first + i * step, 4, 0), i + 1);
+    for (u32 i = 0; i < SERVED_BELLS - 1; i++) /* those behind are still found */
+        assert_int_equal(bell(HC_undoorbell, first + i * step, 1), ABI_OK);
+    assert_int_equal(rings(ABI_MEMORY, first, 4, 0), 0);
+    assert_int_equal(rings(ABI_MEMORY, first + (SERVED_BELLS - 1) * step, 4, 0), SERVED_BELLS);
+    assert_int_equal(bell(HC_doorbell, first + (SERVED_BELLS - 1) * step, 7), ABI_OK);
+    assert_int_equal(count_bells(), 1);
+    assert_int_equal(bell(HC_doorbell, first, 8), ABI_OK);
+    assert_int_equal(rings(ABI_MEMORY, first, 4, 0), 8);
+}
+
+/* They go with the claim. */
+static void test_unclaimed_doorbells(void **state)
+{
+    const struct abi_range range = {0xd0000000, 0xd0000fff, ABI_MEMORY, 0};
+
+    (void)state;
+    assert_int_equal(claim(range.first, range.last, range.space), ABI_OK);
+    assert_int_equal(claim(range.last + 1, range.last + PAGE_SIZE, range.space), ABI_OK);
+    assert_int_equal(bell(HC_doorbell, range.last - 3, 5), ABI_OK);
+    assert_int_equal(bell(HC_doorbell, range.last + 1, 6), ABI_OK);
+    assert_int_equal(call_with(HC_unclaim, PARTITION, &range, sizeof(range)), ABI_OK);
+    assert_int_equal(rings(ABI_MEMORY, range.last - 3, 4, 0), 0);
+    assert_int_equal(rings(ABI_MEMORY, range.last + 1, 4, 0), 6);
 }
 
 static void test_lines(void **state)
@@ -203,6 +283,8 @@ int main(void)
         cmocka_unit_test_setup(test_claims, both_new),
         cmocka_unit_test_setup(test_claims_are_bounded, both_new),
         cmocka_unit_test_setup(test_doorbells, both_new),
+        cmocka_unit_test_setup(test_doorbells_in_each_others_way, both_new),
+        cmocka_unit_test_setup(test_unclaimed_doorbells, both_new),
         cmocka_unit_test_setup(test_lines, both_new),
         cmocka_unit_test_setup(test_messages, both_new),
     };
