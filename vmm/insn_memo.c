@@ -21,11 +21,13 @@ static u64 load_once(const u8 *at)
 }
 
 /* ---------------------------------------------------- the same as before? */
+/* Whether it is 64-bit code, and where its page tables are.  What CR0, CR4 and the CPL say of
+ * rights does not matter: the processor has fetched the instruction, and 64-bit code has CR0.PG and
+ * CR4.PAE set and, since LA57 is hidden, four levels. */
 static bool same_registers(struct guest_state *g, const struct insn_memo *m)
 {
-    return m->cr3 == gs_at_exit(g, GS_CR3) && m->cr0 == gs_at_exit(g, GS_CR0) &&
-           m->cr4 == gs_at_exit(g, GS_CR4) && m->efer == gs_at_exit(g, GS_EFER) &&
-           m->cs_ar == gs_at_exit(g, GS_CS_AR) && m->ss_ar == gs_at_exit(g, GS_SS_AR);
+    return m->cr3 == gs_at_exit(g, GS_CR3) && m->efer == gs_at_exit(g, GS_EFER) &&
+           m->cs_ar == gs_at_exit(g, GS_CS_AR);
 }
 
 /* The way through the guest's page tables: entry by entry what it was, so it leads to the same page
@@ -95,12 +97,9 @@ static void remember(struct vcpu *v, struct insn_memo *m, const u8 bytes[CODE_BY
         m->code = NULL;
         return;
     }
-    m->cr0 = gs_get(g, GS_CR0);
     m->cr3 = gs_get(g, GS_CR3);
-    m->cr4 = gs_get(g, GS_CR4);
     m->efer = gs_get(g, GS_EFER);
     m->cs_ar = gs_get(g, GS_CS_AR);
-    m->ss_ar = gs_get(g, GS_SS_AR);
     m->insn = *insn;
     memcpy(m->bytes, bytes, CODE_BYTES);
     m->mask[0] = len >= 8 ? ~0ull : BIT(8 * len) - 1;

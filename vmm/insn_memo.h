@@ -12,7 +12,7 @@ struct vcpu;
 /* Of 64-bit code only: outside, segments and PDPTE registers would have to be compared, too. */
 struct insn_memo {
     u64 rip; /* with code == NULL: empty */
-    u64 cr0, cr3, cr4, efer, cs_ar, ss_ar;
+    u64 cr3, efer, cs_ar;
     u32 levels; /* entries read on the way: 0 without paging */
     const u64 *entry[WALK_LEVELS];
     u64 value[WALK_LEVELS];

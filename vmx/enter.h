@@ -40,11 +40,18 @@ static inline u64 vmx_run(struct vmx_vcpu **vcpu, struct exit *x)
     struct gregs *regs = &g->regs;
     u64 tsc, reason;
 
-    /* Nearly every emulated instruction changes RIP and nothing else in the VMCS. */
-    if (likely(g->dirty == BIT(GS_RIP)))
+    /* Nearly every emulated instruction changes RIP and nothing else in the VMCS; after an access
+     * to a device, RF, too. */
+    if (likely(g->dirty == BIT(GS_RIP))) {
         vmwrite_proven(VMCS_GUEST_RIP, g->field[GS_RIP]);
-    else if (g->dirty)
-        guest_state_write(g);
+    } else if (g->dirty) {
+        if (g->dirty == (BIT(GS_RIP) | BIT(GS_RFLAGS))) {
+            vmwrite_proven(VMCS_GUEST_RIP, g->field[GS_RIP]);
+            vmwrite_proven(VMCS_GUEST_RFLAGS, g->field[GS_RFLAGS]);
+        } else {
+            guest_state_write(g);
+        }
+    }
 
     VMX_ENTER(v->resume, regs, tsc, reason);
     /* The assembly gives the address back, or it would be loaded from the stack for each use. */

@@ -19,6 +19,7 @@ enum exit_need {
 };
 
 #define NEED_IO             (NEED_LEN | NEED_QUAL | NEED_INSN)
+#define NEED_EPT            (NEED_QUAL | NEED_GPA | NEED_IDTV)
 #define IDT_VECTORING_VALID BIT32(31)
 /* SDM Vol. 3C, "Exit Qualification for I/O Instructions" */
 #define QUAL_IO_SIZE   7u /* bytes - 1 */
