@@ -12,27 +12,34 @@ bool forward_claims(const struct vm *vm, gpa_t gpa)
 }
 
 /* One that has lost its place to another, or asks for a width or a value. */
-static NOINLINE bool rings_elsewhere(struct vcpu *v, u32 space, u64 address, u32 bytes,
-                                     const u64 *value)
+static NOINLINE u32 bell_elsewhere(const struct vm *vm, u32 space, u64 address, u32 bytes,
+                                   const u64 *value)
 {
-    const struct served_bell *b = served_bell_of(&v->vm->served, space, address, bytes, value);
+    const struct served_bell *b = served_bell_of(&vm->served, space, address, bytes, value);
 
-    if (b)
-        event_ring(v, READ_ONCE(b->port));
-    return b != NULL;
+    return b ? READ_ONCE(b->port) : 0;
 }
 
-bool forward_rings(struct vcpu *v, enum abi_space space, u64 address, u32 bytes, const u64 *value)
+u32 forward_bell(const struct vm *vm, enum abi_space space, u64 address, u32 bytes,
+                 const u64 *value)
 {
-    const struct served_bell *b = &v->vm->served.bell[served_bell_place(address)];
+    const struct served_bell *b = &vm->served.bell[served_bell_place(address)];
     const u32 there = load_acquire(&b->space);
 
     if (there == 0)
-        return false;
+        return 0;
     if (there != space || b->address != address || b->bytes != 0)
-        return rings_elsewhere(v, space, address, bytes, value);
-    event_ring(v, READ_ONCE(b->port));
-    return true;
+        return bell_elsewhere(vm, space, address, bytes, value);
+    return READ_ONCE(b->port);
+}
+
+static bool rings(struct vcpu *v, const struct forwarded_access *a)
+{
+    const u32 port = a->write ? forward_bell(v->vm, a->space, a->address, a->bytes, &a->value) : 0;
+
+    if (port)
+        event_ring(v, port);
+    return port != 0;
 }
 
 static bool is_same(const struct forwarded_access *a, const struct forwarded_access *b)
@@ -86,7 +93,7 @@ enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address,
     look_at_exit(v);
     if (is_answered(f, &a, value))
         return FORWARD_DONE;
-    if (write && forward_rings(v, space, address, bytes, value))
+    if (rings(v, &a))
         return FORWARD_DONE;
     f->at = a;
     if (f->done == FORWARD_LOG || !boundary_request(v, space == ABI_MEMORY ? &control : NULL)) {

@@ -43,9 +43,10 @@ enum forwarded {
 /* An access of 1, 2, 4 or 8 bytes.  *value: what is written, or where to put what is read. */
 enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address, u32 bytes,
                               bool write, u64 *value);
-/* A write rings a doorbell: its event is posted.  False: it rings none.  *value: the lowest `bytes`
- * bytes count; NULL: not known, and so none that asks for it. */
-bool forward_rings(struct vcpu *v, enum abi_space space, u64 address, u32 bytes, const u64 *value);
+/* The event of the doorbell that a write rings; 0: it rings none.  bytes 0, value NULL: not known,
+ * and so none that asks for it. */
+u32 forward_bell(const struct vm *vm, enum abi_space space, u64 address, u32 bytes,
+                 const u64 *value);
 /* Whether a byte of memory is claimed. */
 bool forward_claims(const struct vm *vm, gpa_t gpa);
 

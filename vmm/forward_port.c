@@ -40,12 +40,16 @@ bool forward_port(struct vcpu *v, const struct exit *x, enum verdict *verdict)
     const u64 *rax = &v->vmx.guest.regs.r[RAX];
     struct vcpu *control = NULL;
     u64 value = ~0ull;
+    u32 bell;
 
     *verdict = NEXT;
     if (x->qual & QUAL_IO_STRING)
         return false;
-    if (!in && forward_rings(v, ABI_PORTS, port, bytes, rax))
+    bell = in ? 0 : forward_bell(v->vm, ABI_PORTS, port, bytes, rax);
+    if (bell) {
+        event_ring(v, bell);
         return true;
+    }
     if (!served_range_has(&v->vm->served, ABI_PORTS, port, bytes))
         return false;
     f->at = (struct forwarded_access){

@@ -7,6 +7,7 @@
 #include "ept/gva_walk.h"
 #include "lib/atomic.h"
 #include "lib/mem.h"
+#include "vmm/boundary.h"
 #include "vmm/event.h"
 #include "vmm/forward.h"
 #include "vmm/gmem.h"
@@ -327,6 +328,24 @@ static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct q
     return RESUME;
 }
 
+/* A plain store that rings a doorbell which asks for neither width nor value: nothing has to be
+ * known of it but its length. */
+static bool rings(struct vcpu *v, const struct exit *x, const struct qual_ept *q)
+{
+    const u32 port = q->write ? forward_bell(v->vm, ABI_MEMORY, x->gpa.v, 0, NULL) : 0;
+    const struct insn *insn;
+    struct insn space WRITTEN_LATER;
+
+    if (!port || !q->final || (x->idt_info & EVENT_VALID) || insn_at_rip(v, &space, &insn) != OK ||
+        insn->op != INSN_MOV || !insn->mem_dest ||
+        (x->gla & (PAGE_SIZE - 1)) + insn->size > PAGE_SIZE)
+        return false;
+    event_ring(v, port);
+    v->misfits = 0;
+    complete(v, insn->len);
+    return true;
+}
+
 /* To RAM that is not mapped yet, by whatever: an instruction, a page walk, the delivery of an
  * event. */
 static enum verdict first_access(struct vcpu *v, const struct exit *x)
@@ -343,6 +362,8 @@ enum verdict on_ept_violation(struct vcpu *v, const struct exit *x)
     const struct qual_ept q = qual_ept(x->qual);
 
     event_nmi_unblocked_by_iret(v, x, q.nmi_iret);
+    if (unlikely(READ_ONCE(v->vm->served.ranges)) && rings(v, x, &q))
+        return RESUME;
     if (mmio_find(x->gpa, 1) == MMIO_NONE &&
         (likely(!READ_ONCE(v->vm->served.ranges)) || !forward_claims(v->vm, x->gpa)))
         return first_access(v, x);
