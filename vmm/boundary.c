@@ -11,7 +11,7 @@
 #define NEVER    (~0ull)
 
 /* Doorbells on the control partition's own CPU: so long the guest may go on, and ring others. */
-#define SOON_US 20u
+#define SOON_US 5u
 
 /* A request that was being served at so many deaths is not repeated: it may be what kills. */
 #define DEADLY 2u
