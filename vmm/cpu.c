@@ -160,12 +160,14 @@ static void give_away(struct cpu_share *c, struct vcpu *v)
 
 static const struct cpu_duties *duties;
 
-/* Nothing is to be done between its turn and the next one's. */
-static bool only_turns(const struct cpu_share *c, const struct vcpu *v)
+/* Nothing is to be done between its turn and the next one's.  cut: its turn has ended for somebody
+ * who was to run soon: it has not used it, and need not go elsewhere. */
+static bool only_turns(const struct cpu_share *c, const struct vcpu *v, bool cut)
 {
     if (READ_ONCE(c->todo) || v->left >= duties->due())
         return false;
-    return v->leave == LEAVE_ASLEEP || v->leave == LEAVE_YIELD;
+    return BIT(v->leave) & (BIT(LEAVE_ASLEEP) | BIT(LEAVE_YIELD) | BIT(LEAVE_WAITS) |
+                            (cut ? BIT(LEAVE_TURN_OVER) : 0));
 }
 
 static NOINLINE void look_at_lifetime(struct vcpu *v, u64 now)
@@ -192,12 +194,13 @@ static void take_up(struct cpu_share *c, struct vcpu *v)
 static struct vcpu *next_turn(struct vcpu *v)
 {
     struct cpu_share *c = this_cpu_share();
+    const bool cut = c->soon;
     struct vcpu *next = NULL;
 
     c->busy += v->left - c->slept - c->turn_began;
     spin_lock(&c->lock);
     put_back(c, v);
-    if (likely(only_turns(c, v)))
+    if (likely(only_turns(c, v, cut)))
         next = pick(c, v->left);
     spin_unlock(&c->lock);
     if (next)
