@@ -157,6 +157,8 @@ static void env_delay(struct io_env *env, u32 us)
 
 u64 env_tsc(u64 us)
 {
+    if (us == IO_NEVER)
+        return UINT64_MAX;
     return us > UINT64_MAX / ticks_of_us() ? UINT64_MAX : us * ticks_of_us();
 }
 

@@ -1,6 +1,6 @@
 /* See guard.h.  Pure. */
 #include "control/net/guard.h"
-#include "lib/mem.h"
+#include "control/net/mac_table.h"
 
 #define TYPE_ARP    0x0806u
 #define TYPE_IPV4   0x0800u
@@ -59,7 +59,7 @@ static bool arp_allows(const struct rest *r, const struct net_mac *own)
 {
     if (r->sum_at || r->len < 8 + NET_MAC_BYTES || r->at[4] != NET_MAC_BYTES)
         return false;
-    return memcmp(r->at + 8, own->byte, NET_MAC_BYTES) == 0;
+    return mac_of(r->at + 8) == mac_of(own->byte);
 }
 
 /* Options: type, length in units of eight bytes, content. */
@@ -71,7 +71,7 @@ static bool options_allow(struct rest r, const struct net_mac *own)
         if (len == 0 || len > r.len)
             return false;
         if ((r.at[0] == OPTION_SOURCE || r.at[0] == OPTION_TARGET) &&
-            memcmp(r.at + 2, own->byte, NET_MAC_BYTES) != 0)
+            mac_of(r.at + 2) != mac_of(own->byte))
             return false;
         (void)skip(&r, len);
     }
@@ -133,7 +133,7 @@ bool guard_allows(const u8 *head, u32 len, const struct net_mac *own, u32 sum_at
     struct rest r = {head, MIN(len, GUARD_BYTES), sum_at, len > GUARD_BYTES};
     u16 type = be16(head + 12);
 
-    if (memcmp(head + NET_MAC_BYTES, own->byte, NET_MAC_BYTES) != 0 || !skip(&r, NIC_HEADER))
+    if (mac_of(head + NET_MAC_BYTES) != mac_of(own->byte) || !skip(&r, NIC_HEADER))
         return false;
     for (u32 tags = 0; is_tag(type); tags++) {
         if (r.len < 4 || tags == 2)

@@ -3,6 +3,7 @@
  * never forgotten, and never moves.  Pure. */
 #pragma once
 #include "control/net/port.h"
+#include "lib/mem.h"
 
 #define MAC_WAYS   4u
 #define MAC_SETS   64u
@@ -22,11 +23,12 @@ struct mac_table {
 
 static inline u64 mac_of(const u8 *at)
 {
-    u64 mac = 0;
+    u32 high;
+    u16 low;
 
-    for (u32 i = 0; i < NET_MAC_BYTES; i++)
-        mac = mac << 8 | at[i];
-    return mac;
+    memcpy(&high, at, sizeof(high));
+    memcpy(&low, at + sizeof(high), sizeof(low));
+    return (u64)__builtin_bswap32(high) << 16 | __builtin_bswap16(low);
 }
 
 /* The group bit: a multicast or the broadcast address. */

@@ -93,15 +93,17 @@ u64 lan_poll(void)
 
     for (u32 i = 0; i < lan_count; i++) {
         struct lan *const lan = lans[i];
-        u64 wanted = IO_NEVER;
 
-        if (lan->has_card)
-            wanted = uplink_poll(&lan->uplink);
-        next = MIN(next, wanted);
-        if (!lan->sw.waited_for) /* the usual case: the clock is not asked */
-            continue;
-        wanted = switch_poll(&lan->sw, now());
-        next = MIN(next, wanted);
+        if (lan->has_card) {
+            const u64 wanted = uplink_poll(&lan->uplink);
+
+            next = MIN(next, wanted);
+        }
+        if (lan->sw.waited_for) { /* otherwise the clock is not asked */
+            const u64 wanted = switch_poll(&lan->sw, now());
+
+            next = MIN(next, wanted);
+        }
     }
     return next;
 }

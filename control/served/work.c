@@ -43,16 +43,18 @@ static bool is_due(const struct virtio_device *v)
     return (v->kicked | v->given | v->polled) != 0;
 }
 
-/* One round for each device that has something to do.  True: there may be more, or its disk may be
- * done already. */
-static bool work(void)
+/* One round for each device that has something to do.  True: there may be more.  *asked: a guest
+ * has asked for something, and its disk may be done already. */
+static bool work(bool *asked)
 {
     bool any = false;
 
+    *asked = false;
     for (struct served_device *d = devices; d; d = d->next) {
         if (!is_due(d->v))
             continue;
         any |= d->v->kicked || d->v->given;
+        *asked |= d->v->kicked != 0;
         device_work(d);
     }
     return any;
@@ -75,9 +77,11 @@ static void keep(void)
 static u64 turn(void)
 {
     u64 next = poll_back_ends();
+    bool asked;
 
-    for (u32 round = 0; work(); round++) {
-        next = poll_back_ends();
+    for (u32 round = 0; work(&asked); round++) {
+        if (asked)
+            next = poll_back_ends();
         if (round < ROUNDS)
             continue;
         next = 0;
