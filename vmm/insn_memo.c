@@ -93,10 +93,8 @@ static void remember(struct vcpu *v, struct insn_memo *m, const u8 bytes[CODE_BY
     if (!(gs_get(g, GS_EFER) & EFER_LMA) || !(gs_get(g, GS_CS_AR) & CS_LONG) ||
         (m->rip & (PAGE_SIZE - 1)) > PAGE_SIZE - CODE_BYTES)
         return;
-    if (!remember_walk(v, m)) {
-        m->code = NULL;
+    if (!remember_walk(v, m)) /* code is still NULL */
         return;
-    }
     m->cr3 = gs_get(g, GS_CR3);
     m->efer = gs_get(g, GS_EFER);
     m->cs_ar = gs_get(g, GS_CS_AR);

@@ -330,20 +330,21 @@ static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct q
 
 /* A plain store that rings a doorbell which asks for neither width nor value: nothing has to be
  * known of it but its length. */
-static bool rings(struct vcpu *v, const struct exit *x, const struct qual_ept *q)
+static __attribute__((noinline)) bool rings(struct vcpu *v, const struct exit *x)
 {
-    const u32 port = q->write ? forward_bell(v->vm, ABI_MEMORY, x->gpa.v, 0, NULL) : 0;
+    const u64 how = QUAL_EPT_WRITE | QUAL_EPT_LINEAR;
+    const u32 port = (x->qual & how) == how && !(x->idt_info & EVENT_VALID)
+                         ? forward_bell(v->vm, ABI_MEMORY, x->gpa.v, 0, NULL)
+                         : 0;
     const struct insn *insn;
     struct insn space WRITTEN_LATER;
 
-    if (!port || !q->final || (x->idt_info & EVENT_VALID) || insn_at_rip(v, &space, &insn) != OK ||
-        insn->op != INSN_MOV || !insn->mem_dest ||
+    if (!port || insn_at_rip(v, &space, &insn) != OK || insn->op != INSN_MOV || !insn->mem_dest ||
         (x->gla & (PAGE_SIZE - 1)) + insn->size > PAGE_SIZE)
         return false;
-    event_ring(v, port);
     v->misfits = 0;
     complete(v, insn->len);
-    return true;
+    return event_ring(v, port);
 }
 
 /* To RAM that is not mapped yet, by whatever: an instruction, a page walk, the delivery of an
@@ -357,15 +358,13 @@ static enum verdict first_access(struct vcpu *v, const struct exit *x)
     return RESUME;
 }
 
-enum verdict on_ept_violation(struct vcpu *v, const struct exit *x)
+static __attribute__((noinline)) enum verdict violation(struct vcpu *v, const struct exit *x)
 {
     const struct qual_ept q = qual_ept(x->qual);
 
     event_nmi_unblocked_by_iret(v, x, q.nmi_iret);
-    if (unlikely(READ_ONCE(v->vm->served.ranges)) && rings(v, x, &q))
-        return RESUME;
     if (mmio_find(x->gpa, 1) == MMIO_NONE &&
-        (likely(!READ_ONCE(v->vm->served.ranges)) || !forward_claims(v->vm, x->gpa)))
+        !served_range_has(&v->vm->served, ABI_MEMORY, x->gpa.v, 1))
         return first_access(v, x);
     if (q.fetch || !q.final)
         return KILL;
@@ -373,6 +372,13 @@ enum verdict on_ept_violation(struct vcpu *v, const struct exit *x)
         EVENT_VALID) /* an event's stack or table lies in a device: cannot be emulated */
         return KILL;
     return emulate(v, x, &q);
+}
+
+enum verdict on_ept_violation(struct vcpu *v, const struct exit *x)
+{
+    if (unlikely(READ_ONCE(v->vm->served.ranges)) && rings(v, x))
+        return RESUME;
+    return violation(v, x);
 }
 
 /* With APIC accesses virtualized, these come in place of EPT violations, and are dealt with as
@@ -387,7 +393,7 @@ enum verdict on_apic_access(struct vcpu *v, const struct exit *x)
     at.qual = QUAL_EPT_LINEAR | (type == QUAL_APIC_WRITE ? QUAL_EPT_WRITE : 0);
     at.gpa = (gpa_t){LAPIC_BASE + offset};
     at.gla = offset; /* of the linear address, only these bits are known */
-    return on_ept_violation(v, &at);
+    return violation(v, &at);
 }
 
 /* Our tables are wrong: not the guest's doing. */

@@ -12,7 +12,7 @@ enum exit_reason {
 enum exit_need {
     NEED_LEN = 1,   /* insn_len */
     NEED_QUAL = 2,  /* qual */
-    NEED_GPA = 4,   /* gpa, gla */
+    NEED_GPA = 4,   /* gpa, gla; in NEED_EPT alone */
     NEED_INTR = 8,  /* intr_info, intr_error, insn_len */
     NEED_IDTV = 16, /* idt_info; if that is valid, idt_error and insn_len */
     NEED_INSN = 32, /* insn_info, of a string instruction: qual says that it is one */

@@ -14,14 +14,7 @@
 
 void guest_state_write(struct guest_state *g)
 {
-    u64 dirty = g->dirty;
-
-    if (dirty & BIT(GS_RIP)) /* these two together after each emulated access to a device */
-        vmwrite(VMCS_GUEST_RIP, g->field[GS_RIP]);
-    if (dirty & BIT(GS_RFLAGS))
-        vmwrite(VMCS_GUEST_RFLAGS, g->field[GS_RFLAGS]);
-    dirty &= ~(BIT(GS_RIP) | BIT(GS_RFLAGS));
-    for (; dirty; dirty &= dirty - 1) {
+    for (u64 dirty = g->dirty; dirty; dirty &= dirty - 1) {
         const u32 f = (u32)__builtin_ctzll(dirty);
 
         vmwrite(guest_field_encoding[f], g->field[f]);

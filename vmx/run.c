@@ -53,10 +53,6 @@ void vmx_read_exit_more(struct exit *x, u32 needs)
 {
     if (needs & NEED_LEN)
         x->insn_len = vmread_proven(VMCS_EXIT_INSN_LEN);
-    if (needs & NEED_GPA) {
-        x->gpa = (gpa_t){vmread_proven(VMCS_GUEST_PHYSICAL_ADDR)};
-        x->gla = vmread_proven(VMCS_GUEST_LINEAR_ADDR);
-    }
     if (needs & NEED_INTR) {
         x->intr_info = vmcs_r32(VMCS_EXIT_INTR_INFO);
         x->intr_error = vmcs_r32(VMCS_EXIT_INTR_ERROR);

@@ -54,7 +54,7 @@ static const struct {
     {EXIT_APIC_ACCESS,            on_apic_access,   NEED_QUAL | NEED_IDTV, STOPS, {.qual = 0x2000}, 0, 0}, /* a fetch */
     {EXIT_VIRTUALIZED_EOI,        on_virtualized_eoi, NEED_QUAL,         STAYS,  {.qual = 0x39}, 0, 0},
     {EXIT_EPT_VIOLATION,          on_ept_violation, NEED_QUAL | NEED_GPA | NEED_IDTV, STOPS, {.gpa = {3 * GiB}}, 0, 0},
-    {EXIT_EPT_MISCONFIG,          on_ept_misconfig, NEED_GPA,            PANICS, {0}, 0, 0},
+    {EXIT_EPT_MISCONFIG,          on_ept_misconfig, NEED_QUAL | NEED_GPA | NEED_IDTV, PANICS, {0}, 0, 0},
     {EXIT_INVEPT,                 refuse_ud,        0,                   UD,     {0}, 0, 0},
     {EXIT_RDTSCP,                 refuse_ud,        0,                   UD,     {0}, 0, 0},
     {EXIT_PREEMPTION_TIMER,       on_timer,         0,                   STAYS,  {0}, 0, 0},
