@@ -7,8 +7,8 @@
 #include "vmm/wake.h"
 
 /* The control partition has to wait for events at least so often, or is taken for dead. */
-#define ALIVE_MS 500u
-#define NEVER    (~0ull)
+#define ALIVE_TICKS (tsc_hz / 2)
+#define NEVER       (~0ull)
 
 /* Doorbells on the control partition's own CPU: so long the guest may go on, and ring others. */
 #define SOON_US 5u
@@ -45,14 +45,6 @@ static inline __attribute__((always_inline)) bool is_new(u32 port)
     return true;
 }
 
-void event_post(u32 port)
-{
-    spin_lock(&boundary.lock);
-    if (is_new(port))
-        wake();
-    spin_unlock(&boundary.lock);
-}
-
 /* With the lock, in v's turn.  On another CPU at once; on this one when the guest leaves it,
  * which it does soon. */
 static NOINLINE void wake_soon(struct vcpu *v)
@@ -71,22 +63,28 @@ static NOINLINE void wake_soon(struct vcpu *v)
     vcpu_end_turn_by(v);
 }
 
-void event_ring(struct vcpu *v, u32 port)
+bool event_ring(struct vcpu *v, u32 port)
 {
+    if (!port)
+        return false;
     spin_lock(&boundary.lock);
     if (unlikely(is_new(port)))
         wake_soon(v);
     spin_unlock(&boundary.lock);
+    return true;
 }
 
-static u64 alive_ticks(void)
+void event_post(u32 port)
 {
-    return tsc_hz / (1000 / ALIVE_MS);
+    spin_lock(&boundary.lock);
+    if (is_new(port))
+        wake();
+    spin_unlock(&boundary.lock);
 }
 
 static void is_alive(struct vcpu *v, u64 now)
 {
-    const u64 dies_at = now + alive_ticks();
+    const u64 dies_at = now + ALIVE_TICKS;
 
     v->vm->dies_at = dies_at;
     v->turn_ends = MIN(v->turn_ends, dies_at);
@@ -97,7 +95,7 @@ void boundary_runs(const struct vcpu *v, u64 now)
     u64 *const dies_at = &v->vm->dies_at;
 
     if (v == READ_ONCE(boundary.control) && *dies_at != NEVER)
-        *dies_at += now - MAX(v->left, *dies_at - alive_ticks());
+        *dies_at += now - MAX(v->left, *dies_at - ALIVE_TICKS);
 }
 
 /* Which words of the info page have something new, once. */
@@ -170,17 +168,6 @@ static void show_request(u32 n)
     (void)atomic_or(&boundary.news, BIT(ABI_NEWS_REQUESTS + n / 64));
 }
 
-/* With the lock. */
-static void put_request(struct vcpu *v, u32 n)
-{
-    boundary.slot[n].v = v;
-    boundary.slot[n].deaths = 0;
-    v->forward.replied = 0;
-    v->away.waits = WAIT_REPLY;
-    if (boundary.control)
-        show_request(n);
-}
-
 /* With the lock.  It waits on this CPU. */
 static bool is_at_hand(const struct vcpu *v)
 {
@@ -191,13 +178,19 @@ static bool is_at_hand(const struct vcpu *v)
 
 bool boundary_request(struct vcpu *v, struct vcpu **at_hand)
 {
+    const u32 n = v->vm->served.slot + v->id;
     bool served;
 
     spin_lock(&boundary.lock);
     served = !boundary.over;
-    if (served)
-        put_request(v, v->vm->served.slot + v->id);
+    if (served) {
+        boundary.slot[n].v = v;
+        boundary.slot[n].deaths = 0;
+        v->forward.replied = 0;
+        v->away.waits = WAIT_REPLY;
+    }
     if (served && boundary.control) {
+        show_request(n);
         if (at_hand && is_at_hand(v))
             *at_hand = boundary.control;
         else

@@ -49,8 +49,9 @@ void boundary_close(bool for_good);
  * boundary.lock. */
 void event_post(u32 port);
 
-/* The same for a doorbell that v rings, in its turn: on one CPU, it goes on for a while first. */
-void event_ring(struct vcpu *v, u32 port);
+/* The same for a doorbell that v rings, in its turn: on one CPU, it goes on for a while first.
+ * False: port is 0, there is none. */
+bool event_ring(struct vcpu *v, u32 port);
 
 /* A request slot for each virtual CPU of a guest that is made.  E_NOMEM: there are not so many. */
 err_t boundary_enter(struct vm *vm);

@@ -6,11 +6,6 @@
 #include "vmm/vm.h"
 #include "vmm/wake.h"
 
-bool forward_claims(const struct vm *vm, gpa_t gpa)
-{
-    return served_range_has(&vm->served, ABI_MEMORY, gpa.v, 1);
-}
-
 /* One that has lost its place to another, or asks for a width or a value. */
 static NOINLINE u32 bell_elsewhere(const struct vm *vm, u32 space, u64 address, u32 bytes,
                                    const u64 *value)
@@ -31,15 +26,6 @@ u32 forward_bell(const struct vm *vm, enum abi_space space, u64 address, u32 byt
     if (there != space || b->address != address || b->bytes != 0)
         return bell_elsewhere(vm, space, address, bytes, value);
     return READ_ONCE(b->port);
-}
-
-static bool rings(struct vcpu *v, const struct forwarded_access *a)
-{
-    const u32 port = a->write ? forward_bell(v->vm, a->space, a->address, a->bytes, &a->value) : 0;
-
-    if (port)
-        event_ring(v, port);
-    return port != 0;
 }
 
 static bool is_same(const struct forwarded_access *a, const struct forwarded_access *b)
@@ -69,16 +55,6 @@ u64 forward_exits(const struct vcpu *v)
     return v->stats->reason[EXIT_EPT_VIOLATION].count + v->stats->reason[EXIT_APIC_ACCESS].count;
 }
 
-static void look_at_exit(struct vcpu *v)
-{
-    struct forward *f = &v->forward;
-    const u64 exits = forward_exits(v);
-
-    if (f->exits != exits)
-        f->used = f->done = 0;
-    f->exits = exits;
-}
-
 enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address, u32 bytes,
                               bool write, u64 *value)
 {
@@ -86,14 +62,17 @@ enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address,
     const struct served *s = &v->vm->served;
     const struct forwarded_access a = {
         .address = address, .value = *value, .bytes = bytes, .space = (u8)space, .write = write};
+    const u64 exits = forward_exits(v);
     struct vcpu *control = NULL;
 
     if (READ_ONCE(s->ranges) == 0 || !served_range_has(s, space, address, bytes))
         return FORWARD_NOBODY;
-    look_at_exit(v);
+    if (f->exits != exits)
+        f->used = f->done = 0;
+    f->exits = exits;
     if (is_answered(f, &a, value))
         return FORWARD_DONE;
-    if (rings(v, &a))
+    if (write && event_ring(v, forward_bell(v->vm, space, address, bytes, value)))
         return FORWARD_DONE;
     f->at = a;
     if (f->done == FORWARD_LOG || !boundary_request(v, space == ABI_MEMORY ? &control : NULL)) {

@@ -47,8 +47,6 @@ enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address,
  * and so none that asks for it. */
 u32 forward_bell(const struct vm *vm, enum abi_space space, u64 address, u32 bytes,
                  const u64 *value);
-/* Whether a byte of memory is claimed. */
-bool forward_claims(const struct vm *vm, gpa_t gpa);
 
 /* How many exits that can have a log have been counted: the number of the one at hand. */
 u64 forward_exits(const struct vcpu *v);

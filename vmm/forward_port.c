@@ -24,14 +24,6 @@ void forward_port_done(struct vcpu *v, u64 value)
     vcpu_skip_insn(v, v->forward.exit.insn_len);
 }
 
-static void keep(struct forward *f, const struct exit *x)
-{
-    f->exit.reason = x->reason;
-    f->exit.qual = x->qual;
-    f->exit.insn_len = x->insn_len;
-    f->waiting = f->is_port = true;
-}
-
 bool forward_port(struct vcpu *v, const struct exit *x, enum verdict *verdict)
 {
     struct forward *f = &v->forward;
@@ -40,16 +32,12 @@ bool forward_port(struct vcpu *v, const struct exit *x, enum verdict *verdict)
     const u64 *rax = &v->vmx.guest.regs.r[RAX];
     struct vcpu *control = NULL;
     u64 value = ~0ull;
-    u32 bell;
 
     *verdict = NEXT;
     if (x->qual & QUAL_IO_STRING)
         return false;
-    bell = in ? 0 : forward_bell(v->vm, ABI_PORTS, port, bytes, rax);
-    if (bell) {
-        event_ring(v, bell);
+    if (!in && event_ring(v, forward_bell(v->vm, ABI_PORTS, port, bytes, rax)))
         return true;
-    }
     if (!served_range_has(&v->vm->served, ABI_PORTS, port, bytes))
         return false;
     f->at = (struct forwarded_access){
@@ -60,7 +48,8 @@ bool forward_port(struct vcpu *v, const struct exit *x, enum verdict *verdict)
         .write = !in,
     };
     if (boundary_request(v, &control) && !(control && control_call(v, control, &value))) {
-        keep(f, x);
+        f->exit = *x;
+        f->waiting = f->is_port = true;
         vcpu_todo(v, TODO_WAIT);
         *verdict = RESUME;
     } else if (in) { /* answered, or nothing is served any more */

@@ -75,18 +75,13 @@ i64 hc_log(struct vcpu *v, const struct hc_args *args)
 
 /* ------------------------------------------------------------ waits and replies */
 
-static i64 wait(struct vcpu *v, u64 until)
+i64 hc_wait(struct vcpu *v, const struct hc_args *args)
 {
-    const u64 news = boundary_wait(v, until, rdtsc());
+    const u64 news = boundary_wait(v, args->a[0], rdtsc());
 
     if (v->away.waits == WAIT_EVENT)
         vcpu_todo(v, TODO_WAIT);
     return (i64)news;
-}
-
-i64 hc_wait(struct vcpu *v, const struct hc_args *args)
-{
-    return wait(v, args->a[0]);
 }
 
 i64 hc_reply(struct vcpu *v, const struct hc_args *args)
@@ -101,7 +96,7 @@ i64 hc_reply_wait(struct vcpu *v, const struct hc_args *args)
 {
     const i64 result = hc_reply(v, args);
 
-    return result == ABI_OK ? wait(v, args->a[3]) : result;
+    return result == ABI_OK ? hc_wait(v, &(struct hc_args){.a = {args->a[3]}}) : result;
 }
 
 /* ------------------------------------------------------------ memory */

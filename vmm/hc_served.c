@@ -183,8 +183,8 @@ static bool is_bell(const struct served_bell *b, const struct abi_doorbell *d)
            b->has_value == d->has_value && (!b->has_value || b->value == d->value);
 }
 
-/* Where it is, or can be put; NULL: nowhere. */
-static struct served_bell *find_bell(struct served *s, const struct abi_doorbell *d)
+/* Where it is; if it is to be added, or where it can be put.  NULL: nowhere. */
+static struct served_bell *find_bell(struct served *s, const struct abi_doorbell *d, bool add)
 {
     struct served_bell *room = NULL;
     u32 at = served_bell_place(d->address);
@@ -194,7 +194,7 @@ static struct served_bell *find_bell(struct served *s, const struct abi_doorbell
 
         if (is_bell(b, d))
             return b;
-        if (!room && (b->space == 0 || b->space == SERVED_GONE))
+        if (add && !room && (b->space == 0 || b->space == SERVED_GONE))
             room = b;
         if (b->space == 0)
             break;
@@ -204,15 +204,13 @@ static struct served_bell *find_bell(struct served *s, const struct abi_doorbell
 
 static i64 add_bell(struct served *s, const struct abi_doorbell *d)
 {
-    struct served_bell *b = find_bell(s, d);
+    struct served_bell *b = find_bell(s, d, true);
 
     if (!served_range_has(s, d->space, d->address, MAX(d->bytes, 1u)))
         return ABI_EINVAL;
     if (!b)
         return ABI_ENOMEM;
-    WRITE_ONCE(b->port, d->port); /* an earlier life's: perhaps with another event */
-    if (is_bell(b, d))
-        return ABI_OK;
+    WRITE_ONCE(b->port, d->port); /* of an earlier life's, nothing but this is another */
     b->bytes = d->bytes;
     b->has_value = d->has_value;
     b->address = d->address;
@@ -243,9 +241,7 @@ i64 hc_undoorbell(struct vcpu *v, const struct hc_args *args)
 
     if (!vm)
         return result;
-    found = find_bell(&vm->served, &d);
-    if (found && !is_bell(found, &d))
-        found = NULL;
+    found = find_bell(&vm->served, &d, false);
     if (found)
         store_release(&found->space, SERVED_GONE);
     partition_unlock();
