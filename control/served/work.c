@@ -43,21 +43,20 @@ static bool is_due(const struct virtio_device *v)
     return (v->kicked | v->given | v->polled) != 0;
 }
 
-/* One round for each device that has something to do.  True: there may be more.  *asked: a guest
- * has asked for something, and its disk may be done already. */
-static bool work(bool *asked)
+/* One round for each device that has something to do.  True: a guest has asked for something, and
+ * there may be more, or its disk may be done already. */
+static bool work(void)
 {
-    bool any = false;
+    bool asked = false;
 
-    *asked = false;
     for (struct served_device *d = devices; d; d = d->next) {
         if (!is_due(d->v))
             continue;
-        any |= d->v->kicked || d->v->given;
-        *asked |= d->v->kicked != 0;
+        asked |= d->v->kicked != 0;
         device_work(d);
+        asked |= d->v->kicked != 0;
     }
-    return any;
+    return asked;
 }
 
 static u64 poll_back_ends(void)
@@ -77,11 +76,9 @@ static void keep(void)
 static u64 turn(void)
 {
     u64 next = poll_back_ends();
-    bool asked;
 
-    for (u32 round = 0; work(&asked); round++) {
-        if (asked)
-            next = poll_back_ends();
+    for (u32 round = 0; work(); round++) {
+        next = poll_back_ends();
         if (round < ROUNDS)
             continue;
         next = 0;
