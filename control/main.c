@@ -2,8 +2,8 @@
 #include "control/guests.h"
 #include "control/log.h"
 #include "control/loop.h"
+#include "control/machine/attach.h"
 #include "control/machine/keyboard.h"
-#include "control/machine/machine.h"
 #include "control/memory.h"
 #include "control/rt.h"
 #include "control/served/operator.h"
@@ -19,7 +19,7 @@ void control_main(volatile struct abi_info *at)
     log_begin();
     say("life %u, %llu MiB at 0x%llx", info->life, (unsigned long long)(info->memory_bytes >> 20),
         (unsigned long long)info->memory);
-    machine_init();
+    attach_devices();
     keyboard_begin();
     guests_init();
     operator_begin();
