@@ -1,5 +1,5 @@
 /* Prints the devices of the machine that drivers/ drives, for tools/gen_docs.py: what a driver goes
- * by, and its limits.  A program of its own, since a driver's functions have the names of a
+ * by, and its limits.  A program of its own, since a virtio driver's types have the names of a
  * device's. */
 #include "drivers/io/e1000.h"
 #include "drivers/io/ide.h"

@@ -135,7 +135,7 @@ $(O)/unit-tsan/tsan_%: $(O)/unit-tsan/tools/unit/tsan_%.o $(TSAN_SHARED:%.c=$(O)
 
 $(O)/unit-gcc/policy_tables: $(patsubst %,$(O)/unit-gcc/tools/%.o,policy_tables put_json device_tables) $(O)/unit-gcc/pure.a
 	@$(CC) $(HOST_FLAGS) -o $@ $^
-# Drivers have their own: a virtio driver's functions are called as a virtio device's are.
+# Drivers have their own: a virtio driver's types are called as a virtio device's are.
 $(O)/unit-gcc/driver_tables: $(patsubst %,$(O)/unit-gcc/%.o,tools/driver_tables tools/put_json drivers/platform/uart) $(O)/unit-gcc/pure.a
 	@$(CC) $(HOST_FLAGS) -o $@ $^
 $(O)/unit-gcc/tools/driver_tables.o: tools/driver_tables.c control/control.mk

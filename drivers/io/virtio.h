@@ -68,16 +68,16 @@ err_t virtio_queue_open(struct virtio *v, u32 queue, struct virtq *q);
 err_t virtio_start(struct virtio *v);
 /* The device does nothing more, no DMA above all: it has confirmed it, or it is cut off (E_IO).
  * Its queues are as they were.  Waits for a second at most. */
-err_t virtio_reset(struct virtio *v);
+err_t virtio_halt(struct virtio *v);
 /* Without the device's help: it is no longer master of the bus, and has no interrupt line. */
 void virtio_cut_off(struct virtio *v);
-/* After virtio_reset(): the queues are empty, and the device runs again.  E_IO, E_NOTSUP: not. */
+/* After virtio_halt(): the queues are empty, and the device runs again.  E_IO, E_NOTSUP: not. */
 err_t virtio_restart(struct virtio *v);
-/* After virtio_reset(): queues and interrupts are given back. */
+/* After virtio_halt(): queues and interrupts are given back. */
 void virtio_close(struct virtio *v);
 
 /* Shows a queue's new requests to the device, and notifies it if it wants that. */
-void virtio_kick(struct virtio *v, u32 queue);
+void virtio_notify(struct virtio *v, u32 queue);
 /* The device asks to be reset. */
 bool virtio_is_broken(const struct virtio *v);
 

@@ -93,7 +93,7 @@ static err_t blk_submit(struct disk *d, struct disk_request *r)
 
 static void blk_kick(struct disk *d, u32 queue)
 {
-    virtio_kick(&blk_of(d)->v, queue);
+    virtio_notify(&blk_of(d)->v, queue);
 }
 
 /* ------------------------------------------------------------ giving up and starting again */
@@ -135,7 +135,7 @@ static err_t configure(struct virtio_blk *b)
 static err_t restart(struct virtio_blk *b, enum io_result result)
 {
     struct disk *d = &b->disk;
-    err_t err = virtio_reset(&b->v);
+    err_t err = virtio_halt(&b->v);
     struct disk_request *list = take_all(b, result);
 
     d->counts.resets++;
@@ -172,7 +172,7 @@ static void blk_stop(struct disk *d)
     if (d->queues == 0)
         return;
 
-    if (!d->lost && virtio_reset(&b->v) != OK)
+    if (!d->lost && virtio_halt(&b->v) != OK)
         io_log(b->v.env, IO_LOG_WARN, "%s: no answer to the last reset; cut off", d->name);
 
     struct disk_request *list = take_all(b, IO_GONE);
@@ -334,7 +334,7 @@ static void ask_id(struct virtio_blk *b)
     *h = (struct header){.type = T_GET_ID, .status = S_UNSET};
     if (virtq_add(&b->queue[0], piece, 1, 2, b) != OK)
         return;
-    virtio_kick(&b->v, 0);
+    virtio_notify(&b->v, 0);
     while (virtq_take(&b->queue[0], &token, &slot, &written) == VIRTQ_NOTHING) {
         if (io_now(b->v.env) > end)
             return;
@@ -398,7 +398,7 @@ err_t virtio_blk_start(struct virtio_blk *b, const struct pci_function *f, struc
     const err_t err = bring_up(b, queues_max);
 
     if (err != OK) {
-        (void)virtio_reset(&b->v);
+        (void)virtio_halt(&b->v);
         for (u32 i = 0; i < VIRTIO_BLK_QUEUES; i++)
             if (b->headers[i].len != 0)
                 env->ops->dma_free(env, &b->headers[i]);

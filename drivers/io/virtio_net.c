@@ -84,8 +84,8 @@ static void net_kick(struct nic *nic)
 {
     struct virtio_net *n = net_of(nic);
 
-    virtio_kick(&n->v, NET_RX);
-    virtio_kick(&n->v, NET_TX);
+    virtio_notify(&n->v, NET_RX);
+    virtio_notify(&n->v, NET_TX);
 }
 
 static err_t net_receive_mode(struct nic *nic, u32 mode)
@@ -148,7 +148,7 @@ static err_t start_again(struct virtio_net *n)
 static err_t restart(struct virtio_net *n, enum io_result result)
 {
     struct nic *nic = &n->nic;
-    err_t err = virtio_reset(&n->v);
+    err_t err = virtio_halt(&n->v);
     struct nic_frame *frames = take_frames(n, result);
     struct nic_buffer *buffers = take_buffers(n);
 
@@ -184,7 +184,7 @@ static void net_stop(struct nic *nic)
 
     if (n->headers.len == 0)
         return;
-    if (!nic->lost && virtio_reset(&n->v) != OK)
+    if (!nic->lost && virtio_halt(&n->v) != OK)
         io_log(n->v.env, IO_LOG_WARN, "%s: no answer to the last reset; cut off", nic->name);
 
     struct nic_frame *frames = take_frames(n, IO_GONE);
@@ -411,7 +411,7 @@ err_t virtio_net_start(struct virtio_net *n, const struct pci_function *f, struc
     const err_t err = bring_up(n);
 
     if (err != OK) {
-        (void)virtio_reset(&n->v);
+        (void)virtio_halt(&n->v);
         if (n->headers.len != 0)
             env->ops->dma_free(env, &n->headers);
         n->headers.len = 0;

@@ -58,7 +58,7 @@ static err_t command(struct virtio_net *n, u8 class, u8 number, u8 value)
     bytes[COMMAND_ACK] = ACK_UNSET;
     if (n->control_stuck || virtq_add(&n->control, piece, 2, 1, n) != OK)
         return E_IO;
-    virtio_kick(&n->v, NET_CONTROL);
+    virtio_notify(&n->v, NET_CONTROL);
     while (virtq_take(&n->control, &token, &slot, &written) != VIRTQ_TAKEN) {
         if (io_now(n->v.env) > end) {
             n->control_stuck = true;

@@ -116,7 +116,7 @@ void virtio_cut_off(struct virtio *v)
     pci_command(&v->f, PCI_COMMAND_INTX_OFF, PCI_COMMAND_MASTER);
 }
 
-err_t virtio_reset(struct virtio *v)
+err_t virtio_halt(struct virtio *v)
 {
     const u64 end = io_now(v->env) + RESET_LIMIT_US;
 
@@ -137,7 +137,7 @@ err_t virtio_open(struct virtio *v, const struct pci_function *f, struct io_env 
     pci_measure_bars(&v->f);
     TRY(find_registers(v));
     pci_command(&v->f, PCI_COMMAND_MEMORY | PCI_COMMAND_IO, 0);
-    TRY(virtio_reset(v));
+    TRY(virtio_halt(v));
     pci_command(&v->f, PCI_COMMAND_MASTER, 0);
     return OK;
 }
@@ -351,7 +351,7 @@ void virtio_close(struct virtio *v)
 
 /* ------------------------------------------------------------ running */
 
-void virtio_kick(struct virtio *v, u32 queue)
+void virtio_notify(struct virtio *v, u32 queue)
 {
     if (queue >= VIRTIO_QUEUES_MAX || v->queue[queue] == NULL || !virtq_publish(v->queue[queue]))
         return;
