@@ -157,6 +157,8 @@ static u32 taken_wrongly(u32 partition)
     n += accepts(HC_device_memory, 0xfee00000, PAGE_SIZE, 0, 0);
     n += accepts(HC_device_memory, MiB, PAGE_SIZE, 0, 0);
     n += accepts(HC_device_memory, 0xfebff000, 2 * PAGE_SIZE, 0, 0);
+    n += accepts(HC_device_memory, 4 * GiB - PAGE_SIZE, 2 * PAGE_SIZE, 0, 0);
+    n += accepts(HC_device_memory, 1ull << 47, PAGE_SIZE, 0, 0);
     n += accepts(HC_irq_bind, 0, 9, 0, 0); /* the PIT's */
     n += accepts(HC_irq_bind, 24, 9, 0, 0);
     n += accepts(HC_irq_bind, 10, ABI_EVENTS, 0, 0);

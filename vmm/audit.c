@@ -3,6 +3,7 @@
 #include "arch/x86_64/log.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/panic.h"
+#include "vmm/bootinfo.h"
 #include "vmm/grant.h"
 #include "vmm/hostmem.h"
 #include "vmm/policy/devices.h"
@@ -34,7 +35,8 @@ static bool is_lent(const struct vm *vm, gpa_t gpa, u16 owner)
 {
     if (vm->id != VM_CONTROL)
         return false;
-    return owner == FRAME_NONE ? devices_have_memory(gpa.v, PAGE_SIZE) : grant_allows(gpa, owner);
+    return owner == FRAME_NONE ? devices_have_memory(bootinfo(), gpa.v, PAGE_SIZE)
+                               : grant_allows(gpa, owner);
 }
 
 static bool check_guest_leaf(void *arg, gpa_t gpa, const struct ept_leaf *leaf)

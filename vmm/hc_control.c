@@ -5,6 +5,7 @@
 #include "arch/x86_64/log.h"
 #include "arch/x86_64/tsc.h"
 #include "lib/mem.h"
+#include "vmm/bootinfo.h"
 #include "vmm/boundary.h"
 #include "vmm/device_irq.h"
 #include "vmm/gmem.h"
@@ -126,7 +127,7 @@ i64 hc_device_memory(struct vcpu *v, const struct hc_args *args)
 
     if (len == 0 || !IS_ALIGNED(first | len, PAGE_SIZE))
         return ABI_EINVAL;
-    if (!devices_have_memory(first, len))
+    if (!devices_have_memory(bootinfo(), first, len))
         return ABI_EPERM;
     return hc_result(
         ept_map(&v->vm->ept, (gpa_t){first}, (hpa_t){first}, len, EPT_R | EPT_W | EPT_UC));

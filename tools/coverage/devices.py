@@ -117,6 +117,7 @@ A doorbell is 4 bytes of the structure `doorbells` for each queue. The tables sh
 ## What the control partition reaches
 
 These ports and addresses of the machine, and no others (`vmm/policy/devices.def`), and the interrupt lines {ranges(row["line"] for row in tables["control_line"])}
-of the I/O APIC.
+of the I/O APIC. Memory is its own where the firmware's memory map names nothing: no RAM, whatever it is used for, and no memory-mapped
+device that the firmware keeps; and the framebuffer is Lintel's.
 
 {grid(["ports or memory", "device"], reach)}"""

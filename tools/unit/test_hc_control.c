@@ -1,6 +1,8 @@
 /* vmm/hc_control.c: the log of the control partition, and the memory of devices. */
+#include "tools/unit/ept_fake.h"
 #include "tools/unit/fake_control.h"
 #include "tools/unit/said.h"
+#include "vmm/bootinfo.h"
 #include "vmm/policy/devices.h"
 
 static i64 say_line(const char *text)
@@ -37,22 +39,72 @@ static void test_log(void **state)
     assert_string_equal(said, "control: 801 lines were too many and are lost\ncontrol: again\n");
 }
 
+/* A PC of 8 GiB: 3 GiB lie below 4 GiB, the rest above.  The screen is among PCI's devices. */
+static const struct boot_info boot = {
+    .mem_count = 6,
+    .mem = {{0, 0xa0000, BOOT_MEM_USABLE, 0},
+            {MiB, 3 * GiB - MiB, BOOT_MEM_USABLE, 0},
+            {0xe0000000, 256 * MiB, BOOT_MEM_RESERVED, 0},
+            {4 * GiB, 4 * GiB, BOOT_MEM_USABLE, 0},
+            {8 * GiB, GiB - PAGE_SIZE, BOOT_MEM_MODULE, 0},
+            {9 * GiB, PAGE_SIZE, BOOT_MEM_MMIO, 0}},
+    .fb = {.base = 0xc1000000, .size = 3 * MiB},
+};
+
+const struct boot_info *bootinfo(void)
+{
+    return &boot;
+}
+
 static void test_device_memory(void **state)
 {
     static const struct {
         u64 first, len;
         i64 result;
     } cases[] = {
-        {0xfee00000, PAGE_SIZE, ABI_EPERM},
+        {0xfee00000, PAGE_SIZE, ABI_EPERM}, /* the local APIC */
         {MiB, PAGE_SIZE, ABI_EPERM},
         {0xfebff000, 2 * PAGE_SIZE, ABI_EPERM},
-        {0x7ffff000, 2 * PAGE_SIZE, ABI_EPERM},
-        {0x80000000, 0, ABI_EINVAL},
-        {0x80000001, PAGE_SIZE, ABI_EINVAL},
-        {0x80000000, 0 - PAGE_SIZE, ABI_EPERM},
+        {0xc0000000, 0, ABI_EINVAL},
+        {0xc0000001, PAGE_SIZE, ABI_EINVAL},
+        {0xc0000000, 0 - 0xc0000000ull, ABI_EPERM},
+        {0xc0000000, PAGE_SIZE, ABI_OK},
+        {0xc0000000, PAGE_SIZE, ABI_EEXIST},
+        {0xfebff000, PAGE_SIZE, ABI_OK},
+        /* RAM that lies where machines with less have devices */
+        {0x80000000, PAGE_SIZE, ABI_EPERM},
+        {0xbffff000, 2 * PAGE_SIZE, ABI_EPERM},
+        {4 * GiB, PAGE_SIZE, ABI_EPERM},
+        {8 * GiB - PAGE_SIZE, PAGE_SIZE, ABI_EPERM},
+        {8 * GiB, GiB, ABI_EPERM},
+        {4 * GiB - PAGE_SIZE, 64 * GiB, ABI_EPERM},
+        {4 * GiB, 64 * GiB, ABI_EPERM},
+        /* what the firmware's map names, and the gap that it leaves in between */
+        {0xe0000000, PAGE_SIZE, ABI_EPERM},
+        {9 * GiB, PAGE_SIZE, ABI_EPERM},
+        {9 * GiB - PAGE_SIZE, PAGE_SIZE, ABI_OK},
+        {9 * GiB + PAGE_SIZE, PAGE_SIZE, ABI_OK},
+        /* the screen */
+        {0xc1000000, PAGE_SIZE, ABI_EPERM},
+        {0xc0fff000, 2 * PAGE_SIZE, ABI_EPERM},
+        {0xc12ff000, 2 * PAGE_SIZE, ABI_EPERM},
+        {0xc1300000, PAGE_SIZE, ABI_OK},
+        /* as OVMF places what needs no address below 4 GiB: at the end of 40 bits */
+        {0xe000000000, 4 * PAGE_SIZE, ABI_OK},
+        {BIT(40), PAGE_SIZE, ABI_EINVAL}, /* beyond what this processor has */
+        {BIT(47), PAGE_SIZE, ABI_EPERM},
+        {0 - PAGE_SIZE, PAGE_SIZE, ABI_EPERM},
     };
+    static struct fake tables = {.fail_in = -1};
 
     (void)state;
+    the_control.ept = (struct ept){.page_alloc = fake_alloc,
+                                   .page_free = fake_free,
+                                   .to_phys = fake_to_phys,
+                                   .to_virt = fake_to_virt,
+                                   .ctx = &tables,
+                                   .phys_bits = FAKE_PHYS_BITS};
+    assert_int_equal(ept_init(&the_control.ept), OK);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         if (call(HC_device_memory, cases[i].first, cases[i].len, 0, 0) != cases[i].result)
             fail_msg("case %zu", i);

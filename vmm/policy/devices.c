@@ -30,9 +30,18 @@ bool devices_have_port(u32 first, u32 count)
     return have(ports, ARRAY_LEN(ports), first, count);
 }
 
-bool devices_have_memory(u64 first, u64 len)
+static bool overlap(u64 a, u64 a_len, u64 b, u64 b_len)
 {
-    return have(memory, ARRAY_LEN(memory), first, len);
+    return a <= b ? b - a < a_len : a - b < b_len;
+}
+
+bool devices_have_memory(const struct boot_info *boot, u64 first, u64 len)
+{
+    bool taken = overlap(boot->fb.base, boot->fb.size, first, len);
+
+    for (u32 i = 0; i < boot->mem_count; i++)
+        taken |= overlap(boot->mem[i].base, boot->mem[i].len, first, len);
+    return !taken && have(memory, ARRAY_LEN(memory), first, len);
 }
 
 void devices_pass(u8 a[4096], u8 b[4096])

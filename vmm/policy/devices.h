@@ -1,10 +1,13 @@
 /* What of the machine's devices the control partition gets (devices.def).  Pure. */
 #pragma once
+#include "boot_info.h"
 #include "lib/types.h"
 
-/* All of the ports first..first+count-1 are its own; the same of memory, in bytes. */
+/* All of the ports first..first+count-1 are its own. */
 bool devices_have_port(u32 first, u32 count);
-bool devices_have_memory(u64 first, u64 len);
+/* The same of memory (hpa, bytes): no byte of it is RAM or whatever else the firmware's memory map
+ * names -- PCI's devices are where it names nothing -- or the framebuffer, which is Lintel's. */
+bool devices_have_memory(const struct boot_info *boot, u64 first, u64 len);
 /* Interrupt lines of the machine that it may bind, bit n: line n of the I/O APIC. */
 #define DEVICES_LINES 0xfffffau /* not the PIT's 0 and 2 */
 
