@@ -282,12 +282,22 @@ static u64 next_deadline(const struct virtio_blk *b)
     return first;
 }
 
+static bool is_idle(const struct virtio_blk *b)
+{
+    for (u32 i = 0; i < b->disk.queues; i++)
+        if (b->queue[i].free_count < b->queue[i].size)
+            return false;
+    return true;
+}
+
 static u64 blk_poll(struct disk *d)
 {
     struct virtio_blk *b = blk_of(d);
 
     for (u32 i = 0; i < d->queues && !d->lost; i++)
         drain_and_rearm(b, i);
+    if (is_idle(b))
+        b->first_deadline = IO_NEVER;
     if (d->lost || b->first_deadline > io_now(b->v.env))
         return d->lost ? IO_NEVER : b->first_deadline;
     b->first_deadline = next_deadline(b);
