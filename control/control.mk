@@ -2,7 +2,7 @@
 # What other folders add to it is listed here: modules of control/*/ and drivers/io/ that are linked
 # into it.
 CONTROL_MODULES := $(sort $(wildcard $(foreach d,disk guest machine manage net pci served shell virtio,control/$d/*.c) \
-                   $(addprefix drivers/io/,ata*.c e1000*.c ide*.c))) \
+                   $(addprefix drivers/io/,ata*.c e1000*.c ide*.c virt*.c))) \
                    $(addprefix drivers/io/,disk.c nic.c pci.c pci_irq.c prd.c ps2.c scancode.c)
 CONTROL_C := $(sort $(wildcard control/*.c)) arch/x86_64/lib/fmt.c arch/x86_64/lib/json.c arch/x86_64/lib/mem.c arch/x86_64/lib/str.c
 CONTROL_C += $(CONTROL_MODULES)

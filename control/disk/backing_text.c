@@ -82,7 +82,8 @@ static err_t take_place(struct reader *r, struct backing_text *t)
 static err_t take_source(struct reader *r, struct backing_text *t)
 {
     TRY(take(r, ":,", t->disk, sizeof(t->disk),
-             "a disk is ide0, ide1, ... as the log lists them, or memory:SIZE"));
+             "a disk is ide0, virtio0, ... as the log lists them, drive0 for the first one, or "
+             "memory:SIZE"));
     if (strcmp(t->disk, MEMORY) != 0)
         return take_place(r, t);
     t->kind = BACKING_MEMORY;

@@ -1,6 +1,6 @@
 /* What a guest's disk is to be made of, as its configuration says it (docs/config.md, `disk`):
  *
- *   ide0             a disk or CD drive of the machine
+ *   ide0             a disk or CD drive of the machine (control/machine/machine.h)
  *   ide0:2           its GPT partition 2;  ide0:root  the one of that name
  *   ide0:2:/vm/a     a file on the FAT volume in a partition
  *   ide0::/vm/a      a file on the FAT volume that is the whole disk

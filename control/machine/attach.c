@@ -10,7 +10,8 @@
 static struct pci pci;
 static struct pci_function function[FUNCTIONS_MAX];
 
-static const struct attach *const drivers[] = {&attach_ide, &attach_e1000};
+static const struct attach *const drivers[] = {&attach_ide, &attach_e1000, &attach_virtio_blk,
+                                               &attach_virtio_net};
 
 static const struct attach *driver_of(const struct pci_function *f)
 {
@@ -38,10 +39,10 @@ static void start(struct pci_function *f)
     if (d)
         d->start(f);
     else if (f->class == CLASS_DISKS)
-        machine_refuse(f, "disk controller", "there is no driver; IDE controllers have one");
+        machine_refuse(f, "disk controller", "there is no driver; IDE and virtio have one");
     else if (f->class == CLASS_NETWORK)
         machine_refuse(f, "network card",
-                       "there is no driver; Intel's 82540EM (8086:100e) has one");
+                       "there is no driver; Intel's 82540EM (8086:100e) and virtio have one");
 }
 
 void attach_devices(void)

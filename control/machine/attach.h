@@ -11,7 +11,7 @@ struct attach {
     void (*start)(struct pci_function *f);
 };
 
-extern const struct attach attach_ide, attach_e1000;
+extern const struct attach attach_ide, attach_e1000, attach_virtio_blk, attach_virtio_net;
 
 /* Stops what an earlier life has left running, finds the devices and starts them; the log has a
  * line for each, and for those that cannot be used.  Before anything else takes memory: until then

@@ -65,7 +65,7 @@ void machine_add_card(struct nic *n, const char *what)
 const char *machine_reason(err_t err)
 {
     switch (err) {
-    case E_NOMEM: return "there is no memory for it below 4 GiB";
+    case E_NOMEM: return "there is no memory for it that it reaches";
     case E_PERM: return "its registers are not among the control partition's (docs/abi.md)";
     case E_NOTSUP: return "it is not of the kind that its driver knows (docs/devices.md)";
     case E_NOENT: return "the firmware has not placed its registers";
@@ -96,10 +96,18 @@ static void poll_each_turn(void)
     does = true;
 }
 
+static bool is_called(u32 i, const char *name)
+{
+    char any[sizeof(disks[i].disk->name)];
+
+    fmt_buf(any, sizeof(any), "drive%u", i);
+    return strcmp(disks[i].disk->name, name) == 0 || strcmp(any, name) == 0;
+}
+
 struct disk *machine_disk(const char *name)
 {
     for (u32 i = 0; i < disk_count; i++)
-        if (strcmp(disks[i].disk->name, name) == 0) {
+        if (is_called(i, name)) {
             disks[i].used = true;
             poll_each_turn();
             return disks[i].disk;

@@ -1,6 +1,7 @@
-/* The machine's devices by the names that guests' configurations use: disks and CD drives `ide0`,
- * `ide1`, ... in the order of PCI, channel and drive, network cards `net0`, `net1`, ... in the
- * order of PCI. */
+/* The machine's devices by the names that guests' configurations use: disks and CD drives by their
+ * kind, `ide0`, `ide1`, ..., `virtio0`, ..., or whatever their kind, `drive0`, `drive1`, ...;
+ * network cards `net0`, `net1`, ...  All in the order of PCI; IDE's then in that of channel and
+ * drive. */
 #pragma once
 #include "control/machine/env.h"
 #include "drivers/io/disk.h"

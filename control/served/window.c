@@ -4,7 +4,9 @@
 #include "control/memory.h"
 #include "control/rt.h"
 
-#define WINDOWS_AT (256 * GiB) /* below are our own RAM, and devices' */
+/* Below are our own RAM, and devices'; those that firmware puts at the end of the physical
+ * addresses, the last eighth of them with OVMF, are behind the last guest. */
+#define WINDOWS_AT (256 * GiB)
 #define LOW_END    0xa0000ull
 #define HIGH_BEGIN 0xc0000ull
 #define HOLE       (3 * GiB)

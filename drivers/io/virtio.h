@@ -55,6 +55,10 @@ struct virtio {
 /* What kind of virtio device a PCI function is. */
 enum virtio_type virtio_type_of(const struct pci_function *f);
 
+/* Resets a device, whatever it does, through configuration space alone: nothing is mapped, no
+ * memory is taken, and it may be decoding or not.  OK: it does no more DMA.  E_NOTSUP: no modern
+ * virtio device; E_IO: it does not confirm it within a second. */
+err_t virtio_quieten(const struct pci_function *f);
 /* Finds the device's registers and resets it.  E_NOTSUP: no modern virtio device.  E_IO: its
  * registers are not where it says, or it does not answer. */
 err_t virtio_open(struct virtio *v, const struct pci_function *f, struct io_env *env);

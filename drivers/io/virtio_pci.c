@@ -15,9 +15,10 @@ enum {
     CAP_BAR = 4,
     CAP_OFFSET = 8,
     CAP_LENGTH = 12,
-    CAP_MULTIPLIER = 16
+    CAP_MULTIPLIER = 16, /* of TYPE_NOTIFY */
+    CAP_DATA = 16        /* of TYPE_PCI */
 };
-enum { TYPE_COMMON = 1, TYPE_NOTIFY = 2, TYPE_ISR = 3, TYPE_DEVICE = 4 };
+enum { TYPE_COMMON = 1, TYPE_NOTIFY = 2, TYPE_ISR = 3, TYPE_DEVICE = 4, TYPE_PCI = 5 };
 #define CAPABILITIES_MAX 48u
 
 /* 4.1.4.3 "Common configuration structure layout". */
@@ -105,6 +106,43 @@ static err_t find_registers(struct virtio *v)
         return E_NOTSUP;
     return v->common.len >= COMMON_LEN && v->notify.len >= 2 && v->isr.len >= 1 ? OK : E_IO;
 }
+
+/* ------------------------------------------------------------ without registers */
+
+static u8 capability_of(const struct pci_function *f, u32 type)
+{
+    u8 at = 0;
+
+    for (u32 i = 0; i < CAPABILITIES_MAX; i++) {
+        at = pci_capability(f, PCI_CAP_VENDOR, at);
+        if (at == 0 || pci_read(f, at + CAP_TYPE, 1) == type)
+            return at;
+    }
+    return 0;
+}
+
+/* 4.1.4.9 "PCI configuration access capability": a register of a BAR that nobody has mapped. */
+err_t virtio_quieten(const struct pci_function *f)
+{
+    struct io_env *const env = f->pci->env;
+    const u8 common = capability_of(f, TYPE_COMMON), way = capability_of(f, TYPE_PCI);
+    const u64 end = io_now(env) + RESET_LIMIT_US;
+
+    if (common == 0 || way == 0)
+        return E_NOTSUP;
+    pci_write(f, way + CAP_BAR, 1, pci_read(f, common + CAP_BAR, 1));
+    pci_write(f, way + CAP_OFFSET, 4, pci_read(f, common + CAP_OFFSET, 4) + DEVICE_STATUS);
+    pci_write(f, way + CAP_LENGTH, 4, 1);
+    pci_write(f, way + CAP_DATA, 1, 0);
+    while (pci_read(f, way + CAP_DATA, 1) != 0) {
+        if (io_now(env) > end)
+            return E_IO;
+        env->ops->delay(env, RESET_STEP_US);
+    }
+    return OK;
+}
+
+/* ------------------------------------------------------------ resetting it */
 
 static void add_status(struct virtio *v, u8 bits)
 {

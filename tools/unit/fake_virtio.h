@@ -6,6 +6,7 @@
 
 #define FV_REGISTERS 0xfe000000ull /* common, ISR, device and notify, a page each */
 #define FV_MSIX      0xfd000000ull
+#define FV_WAY       0xb0u /* the capability that reaches registers through configuration space */
 #define FV_QUEUES    4u
 #define FV_SEGMENTS  40u
 
@@ -115,6 +116,17 @@ static inline void fv_common_write(struct fake_virtio *d, u32 offset, u32 value)
     }
 }
 
+/* What FV_WAY is set to: a register of the common structure, or nothing. */
+static inline bool fv_way(const struct fake_virtio *d, u32 offset, u32 width, u32 *at)
+{
+    u32 bytes;
+
+    memcpy(at, d->config + FV_WAY + 8, 4);
+    memcpy(&bytes, d->config + FV_WAY + 12, 4);
+    return offset == FV_WAY + 16 && d->config[FV_WAY + 3] == 5 && d->config[FV_WAY + 4] == 0 &&
+           bytes == width && *at < 0x1000;
+}
+
 static inline u32 fv_read(struct fake_io *io, bool ports, u64 at, u32 width)
 {
     struct fake_virtio *d = io->device;
@@ -126,6 +138,8 @@ static inline u32 fv_read(struct fake_io *io, bool ports, u64 at, u32 width)
 
         if (at < 0xcfc || (d->config_address & 0x7fffff00) != 0x800)
             return ones;
+        if (fv_way(d, offset, width, &value))
+            return fv_common_read(d, value) & ones;
         memcpy(&value, d->config + offset, width);
         return value;
     }
@@ -149,7 +163,10 @@ static inline u32 fv_read(struct fake_io *io, bool ports, u64 at, u32 width)
 static inline void fv_config_write(struct fake_virtio *d, u32 offset, u32 width, u32 value)
 {
     static const u32 mask[PCI_BARS] = {0xffffc000, 0xfffff000};
+    u32 at;
 
+    if (fv_way(d, offset, width, &at))
+        fv_common_write(d, at, value);
     if (offset >= PCI_BAR && offset < PCI_BAR + 4 * PCI_BARS)
         value &= mask[(offset - PCI_BAR) / 4];
     fv_put(d->config, offset, width, value);
@@ -212,8 +229,9 @@ static inline void fv_open(struct fake_virtio *d, u32 type, u16 queues, u16 size
     fv_capability(d, 0x40, 0x58, 1, 0, 0x1000);
     fv_capability(d, 0x58, 0x70, 3, 0x1000, 0x1000);
     fv_capability(d, 0x70, 0x88, 4, 0x2000, sizeof(d->device));
-    fv_capability(d, 0x88, vectors != 0 ? 0xa0 : 0, 2, 0x3000, 0x1000);
+    fv_capability(d, 0x88, FV_WAY, 2, 0x3000, 0x1000);
     fv_put(d->config, 0x98, 4, 4); /* notify multiplier */
+    fv_capability(d, FV_WAY, vectors != 0 ? 0xa0 : 0, 5, 0, 0);
     d->config[0xa0] = PCI_CAP_MSIX;
     fv_put(d->config, 0xa2, 2, vectors != 0 ? vectors - 1 : 0);
     fv_put(d->config, 0xa4, 4, 1);

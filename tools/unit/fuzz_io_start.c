@@ -30,6 +30,7 @@ static void start(struct fake_io *io, struct pci_function *f)
     f->vendor = 0x1af4;
     for (u32 i = 0; i < ARRAY_LEN(ids); i++) {
         f->id = ids[i];
+        (void)virtio_quieten(f);
         if (virtio_blk_start(&blk, f, &io->env, 4) == OK)
             disk_stop(&blk.disk);
         if (virtio_net_start(&net, f, &io->env) == OK)
