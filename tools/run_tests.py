@@ -16,7 +16,7 @@ from pathlib import Path
 from emulator.lanes import LANES as LANES_WORD
 from emulator.machine import ROOT, EmulatorError
 from testing import (bench, consoles, debian, devices, drivers_pc, four, host, hvc, kills, lab,
-                     linux_devices, linux_smp, live, lives, machines, manage, replay,
+                     linux_devices, linux_smp, live, lives, machines, manage, nested, replay,
                      scenarios_qemu, shell, smp, together, virtio, xen)
 from testing.report import LANES, Part, Report
 
@@ -29,7 +29,7 @@ STEPS = {
     "fuzz": host.fuzz,
     "guest": machines.guest,
     "guest-soak": machines.guest_soak,
-    "refusal": machines.refusal,
+    "refusal": nested.refusal,
     "drivers": drivers_pc.drivers,
     "devices": devices.devices,
     "scenarios": scenarios_qemu.on_qemu,

@@ -20,7 +20,7 @@ class EmulatorError(Exception):
 
 @dataclass
 class Drive:
-    """An IDE drive beside the boot medium.  The machine writes to the file itself, not to a copy."""
+    """A drive beside the boot medium.  The machine writes to the file itself, not to a copy."""
     image: Path = None          # of a CD drive, None: no medium
     cdrom: bool = False
 
@@ -52,7 +52,8 @@ class Machine:
     debugger: bool = False      # QEMU: open the monitor (Bochs: always there)
     chipset: str = "q35"        # of QEMU: q35 or pc
     drives: tuple = ()          # up to 3 of Drive: the first channel's second one, then the other channel's
-    mac: str = ""               # address of an e1000 with user networking: the host is 10.0.2.2
+    mac: str = ""               # address of a card with user networking: the host is 10.0.2.2
+    virtio: bool = False        # QEMU: disks and card are virtio's, as always on KVM; else IDE and an e1000
     devices: tuple = ()         # QEMU: further arguments; Bochs: further lines of its bochsrc
 
 

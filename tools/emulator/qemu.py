@@ -34,16 +34,27 @@ def why_no_nested_vmx():
     return None
 
 
-def _devices(machine):
-    """Arguments for the drives beside the boot medium and the network card."""
-    argv = []
-    for index, drive in enumerate(machine.drives, 1):
-        medium = "cdrom" if drive.cdrom else "disk"
-        file = f",format=raw,file={drive.image}" if drive.image else ""
-        argv += ["-drive", f"if=ide,index={index},media={medium}{file}"]
-    if machine.mac:
-        argv += ["-netdev", "user,id=net", "-device", f"e1000,id=nic,netdev=net,mac={machine.mac}"]
-    return argv
+def _is_virtio(machine):
+    """Whether disks and card are virtio's: of what a q35 can have, those have a driver of Lintel's."""
+    return machine.virtio or machine.emulator == "kvm"
+
+
+def _drive(machine, index, image, cdrom):
+    """Arguments for a drive; 0 is the boot medium.  CD drives are the chipset's in any case."""
+    file = f",format=raw,file={image}" if image else ""
+    if _is_virtio(machine) and not cdrom:
+        return ["-drive", f"if=none,id=drive{index}{file}", "-device",
+                f"virtio-blk-pci,drive=drive{index},disable-legacy=on"
+                f"{'' if index else ',bootindex=0'}"]
+    return ["-drive", f"if=ide,index={index},media={'cdrom' if cdrom else 'disk'}{file}"]
+
+
+def _card(machine):
+    """Arguments for the network card."""
+    if not machine.mac:
+        return []
+    model = "virtio-net-pci,disable-legacy=on" if _is_virtio(machine) else "e1000"
+    return ["-netdev", "user,id=net", "-device", f"{model},id=nic,netdev=net,mac={machine.mac}"]
 
 
 def command(machine, directory, image, ports):
@@ -57,15 +68,16 @@ def command(machine, directory, image, ports):
     model = machine.cpu_model or {"kvm": "host,+vmx", "qemu": "max"}[machine.emulator]
     variables = directory / "variables.fd"
     shutil.copyfile(VARIABLES, variables)
-    medium = "cdrom" if machine.cdrom else "disk"
     argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config",
             "-machine", machine.chipset, "-accel", "kvm" if machine.emulator == "kvm" else "tcg",
             "-cpu", model, "-smp", str(machine.cpus), "-m", str(machine.memory),
             "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE}",
             "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
-            "-drive", f"if=ide,index=0,media={medium},format=raw,file={image}",
-            "-device", "VGA", "-display", "none", "-no-reboot",
-            *_devices(machine), *machine.devices]
+            *_drive(machine, 0, image, machine.cdrom),
+            "-device", "VGA", "-display", "none", "-no-reboot"]
+    for index, drive in enumerate(machine.drives, 1):
+        argv += _drive(machine, index, drive.image, drive.cdrom)
+    argv += [*_card(machine), *machine.devices]
     for port in ports[:machine.serial_ports]:
         argv += ["-serial", f"tcp:127.0.0.1:{port}"]
     if machine.debugger:

@@ -4,7 +4,8 @@ import subprocess
 from pathlib import Path
 
 from emulator import lintel, machine, session
-from .machines import FIRMWARE_AGAIN, REFUSAL_TIMEOUT, logs
+from .machines import logs
+from .nested import FIRMWARE_AGAIN, REFUSAL_TIMEOUT
 
 PROMPT = r"Press L [^\r\n]*for the laboratory\."
 PROGRESS = "lab: "

@@ -1,4 +1,4 @@
-"""What boots on an emulator: test guests, the refusal without VT-x, Linux."""
+"""What boots on an emulator: test guests, Linux."""
 import re
 import shlex
 from dataclasses import dataclass
@@ -41,9 +41,6 @@ DEBUG_EXIT_PORT = 0xF4
 GUESTS_TIMEOUT = 1500
 SOAK_TIMEOUT = 3600
 LINUX_TIMEOUT = 720
-REFUSAL_TIMEOUT = 360
-# What OVMF shows once the boot application has returned to it.
-FIRMWARE_AGAIN = r"UEFI Interactive Shell|Shell>|Boot Manager|Device Manager|Press any key"
 
 
 def logs(run):
@@ -282,23 +279,6 @@ def guest_soak(report, options):
     for name, cpus, group in boots_of([row for row in rows or ()
                                       if row.soak and not row.step]):
         run_rows(report, options, f"{name}-soak", group, Seen(), cpus, SOAK_TIMEOUT)
-
-
-# ---------------------------------------------------------------- no VT-x
-
-def refusal(report, options):
-    """QEMU without VMX: the application explains itself and returns to the firmware."""
-    with machine.RunDirectory("refusal") as directory:
-        target = machine.Machine(options.build / "lintel.img", emulator="qemu")
-        with session.Session(target, directory) as run:
-            ended = run.wait([(session.COM1, lintel.REFUSED_LINE)], REFUSAL_TIMEOUT)
-            refused = ended.reason == "matched"
-            report.add("refusal without VT-x", refused,
-                       ended.match[1].decode("utf-8", "replace") if refused else ended.reason,
-                       logs(run))
-            ended = run.wait([(session.COM1, FIRMWARE_AGAIN)], REFUSAL_TIMEOUT)
-            report.add("refusal returns to the firmware",
-                       refused and ended.reason == "matched", log=logs(run))
 
 
 # ---------------------------------------------------------------- Linux
