@@ -37,7 +37,7 @@ static NOINLINE bool is_taken(struct vcpu *control, u64 reason, struct exit *x)
 {
     if (reason != EXIT_EXTERNAL_INTERRUPT && reason != EXIT_EXCEPTION_OR_NMI)
         return false;
-    x->qual = 0;
+    x->qual = x->intr_info = 0;
     vmx_read_exit(x, exit_needs[reason]);
     if (reason == EXIT_EXCEPTION_OR_NMI && EVENT_TYPE(x->intr_info) != EVENT_TYPE_NMI)
         return false;
