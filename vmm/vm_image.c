@@ -1,23 +1,15 @@
 /* From a plan to a loaded guest: judge, copy, set the first processor's registers. */
 #include "vmm/vm_image.h"
-#include "arch/x86_64/cr.h"
 #include "arch/x86_64/log.h"
-#include "arch/x86_64/msr.h"
 #include "arch/x86_64/paging.h"
 #include "vmm/bootinfo.h"
 #include "vmm/control_image.h"
 #include "vmm/gmem.h"
 #include "vmm/guest_plan.h"
-#include "vmm/policy/cr.h"
+#include "vmm/vcpu_first.h"
 
-#define SEL_GUEST_CODE    0x10u
-#define SEL_GUEST_DATA    0x18u
-#define AR_CODE_64        0xa09bu
-#define AR_CODE_32        0xc09bu
-#define AR_DATA           0xc093u
-#define AR_TSS_BUSY       0x8bu
-#define TSS_LIMIT         0x67u /* the least there can be; PVH wants it so */
-#define ENTRY_IA32E_GUEST BIT(9)
+_Static_assert((u32)LOAD_LONG_64 == ABI_LONG_64 && (u32)LOAD_PROTECTED_32 == ABI_PROTECTED_32,
+               "one numbering");
 
 static const struct guest_plan *lent;
 
@@ -37,56 +29,18 @@ static err_t copy_segments(const struct vm *vm, const struct guest_plan *plan)
     return OK;
 }
 
-static void set_segment(struct guest_state *g, enum guest_field es_relative, u64 selector, u64 ar)
-{
-    const u32 n = es_relative - GS_ES_SEL;
-
-    gs_set(g, es_relative, selector);
-    gs_set(g, (enum guest_field)(GS_ES_BASE + n), 0);
-    gs_set(g, (enum guest_field)(GS_ES_LIMIT + n), 0xffffffff);
-    gs_set(g, (enum guest_field)(GS_ES_AR + n), ar);
-}
-
-static void set_segments(struct guest_state *g, const struct guest_plan *plan)
-{
-    static const enum guest_field data[] = {GS_ES_SEL, GS_SS_SEL, GS_DS_SEL, GS_FS_SEL, GS_GS_SEL};
-
-    for (size_t i = 0; i < ARRAY_LEN(data); i++)
-        set_segment(g, data[i], SEL_GUEST_DATA, AR_DATA);
-    set_segment(g, GS_CS_SEL, SEL_GUEST_CODE, plan->mode == LOAD_LONG_64 ? AR_CODE_64 : AR_CODE_32);
-    gs_set(g, GS_TR_AR, AR_TSS_BUSY);
-    gs_set(g, GS_TR_LIMIT, TSS_LIMIT);
-    gs_set(g, GS_GDTR_BASE, plan->gdt.v);
-    gs_set(g, GS_GDTR_LIMIT, plan->gdt_limit);
-    gs_set(g, GS_IDTR_LIMIT, 0);
-}
-
 static void set_registers(struct vcpu *v, const struct guest_plan *plan)
 {
-    struct guest_state *g = &v->vmx.guest;
-    u64 *r = g->regs.r;
-    const bool long_mode = plan->mode == LOAD_LONG_64;
-    const u64 cr0 = CR0_PE | CR0_ET | (long_mode ? CR0_PG : 0) |
-                    (v->vm->id == VM_CONTROL ? CR0_TS : 0); /* it has no FPU */
-    const u64 cr4 = long_mode ? CR4_PAE : 0;
-
-    gs_set(g, GS_CR0, cr0 | CR0_NE);
-    gs_set(g, GS_CR0_SHADOW, cr0);
-    gs_set(g, GS_CR4, cr4 | CR4_FORCED);
-    gs_set(g, GS_CR4_SHADOW, cr4);
-    gs_set(g, GS_CR3, plan->cr3);
-    if (long_mode) {
-        gs_set(g, GS_EFER, EFER_LME | EFER_LMA);
-        gs_set(g, GS_ENTRY_CONTROLS, gs_get(g, GS_ENTRY_CONTROLS) | ENTRY_IA32E_GUEST);
-    }
-    set_segments(g, plan);
-    gs_set(g, GS_RIP, plan->rip);
-    gs_set(g, GS_RSP, plan->rsp);
-    r[RAX] = plan->rax;
-    r[RBX] = plan->rbx;
-    r[RSI] = plan->rsi;
-    r[RDI] = plan->rdi;
-    r[RDX] = 0;
+    vcpu_set_first(v, &(struct abi_registers){.mode = plan->mode,
+                                              .gdt_limit = plan->gdt_limit,
+                                              .gdt = plan->gdt.v,
+                                              .rip = plan->rip,
+                                              .rsp = plan->rsp,
+                                              .cr3 = plan->cr3,
+                                              .rax = plan->rax,
+                                              .rbx = plan->rbx,
+                                              .rsi = plan->rsi,
+                                              .rdi = plan->rdi});
 }
 
 static err_t apply(const struct vm *vm, const struct guest_plan *plan)

@@ -133,6 +133,18 @@ enum abi_rest { ABI_REST_UNKNOWN, ABI_REST_WAITS, ABI_REST_STARTS, ABI_REST_ENDE
 /* How `end` ends a guest: for good, or for its next life. */
 enum abi_end { ABI_END_OFF, ABI_END_RESET };
 
+/* The first registers of a guest's first virtual CPU.  Its segments are flat, interrupts are off;
+ * at `gdt` a GDT lies that says so, with code at 0x10 and data at 0x18.  In long mode it is entered
+ * with paging on. */
+enum abi_mode { ABI_LONG_64, ABI_PROTECTED_32 };
+
+struct abi_registers {
+    u32 mode;      /* enum abi_mode */
+    u32 gdt_limit; /* of 16 bits */
+    u64 gdt, rip, cr3;
+    u64 rsp, rax, rbx, rsi, rdi;
+};
+
 /* What a guest's configuration lets the control partition do: nothing, serve devices, or that and
  * map all of its memory. */
 enum abi_served { ABI_SERVED_OFF, ABI_SERVED_DEVICES, ABI_SERVED_MEMORY };
