@@ -137,7 +137,8 @@ NOINLINE static err_t open_file(const struct opening *o, const struct io_segment
         err = fat_open(&fat, &sectors);
     if (err != OK)
         return complain(o, err, "%s has no FAT volume that can be read", s->part.disk.name);
-    err = source_file(&s->file, s->file_at, BACKING_EXTENTS, &s->part.disk, &fat, o->t->path);
+    err = source_file(&s->file, s->file_at, BACKING_EXTENTS, &s->part.disk, &fat, o->t->path,
+                      &s->bytes);
     if (err != OK)
         return no_file(o, err);
     if (fat.doubt)

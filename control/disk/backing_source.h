@@ -15,6 +15,7 @@ struct backing_source {
     struct disk *whole; /* the machine's; NULL: memory */
     struct extents_disk part, file;
     struct extent part_at, file_at[BACKING_EXTENTS];
+    u64 bytes; /* of a file: its last sector may have more */
     struct memory_disk memory;
     struct io_dma room; /* of memory */
 };

@@ -16,12 +16,13 @@ err_t source_partition(struct extents_disk *e, struct extent *extent, struct dis
 }
 
 err_t source_file(struct extents_disk *e, struct extent *extent, u32 most, struct disk *volume,
-                  struct fat *f, const char *path)
+                  struct fat *f, const char *path, u64 *bytes)
 {
     struct fat_entry entry;
     struct fat_file file;
 
     TRY(fat_find(f, path, &entry));
     TRY(fat_extents(f, &entry, extent, most, &file));
+    *bytes = file.size;
     return extents_disk_open(e, volume, entry.short_name, extent, file.extents, file.read_only);
 }

@@ -10,6 +10,7 @@ err_t source_partition(struct extents_disk *e, struct extent *extent, struct dis
                        const struct gpt *g, const char *which);
 
 /* A file by its path.  `volume`: the disk that `f` was opened on.  `extent`: `most` of them, kept
- * as long as the disk is used.  Errors: fat_find()'s and fat_extents()'s. */
+ * as long as the disk is used.  *bytes: how long the file is; its last sector may have more.
+ * Errors: fat_find()'s and fat_extents()'s. */
 err_t source_file(struct extents_disk *e, struct extent *extent, u32 most, struct disk *volume,
-                  struct fat *f, const char *path);
+                  struct fat *f, const char *path, u64 *bytes);

@@ -115,11 +115,16 @@ static void fill(struct disk *below, u8 byte)
 
 static void test_file(void **state)
 {
+    u64 bytes = 0;
+
     (void)state;
     open_disks();
-    assert_int_equal(source_file(&part, extent, MOST, &esp.disk, &fat, "\\vm\\none"), E_NOENT);
-    assert_int_equal(source_file(&part, extent, MOST, &esp.disk, &fat, "\\vm\\Guest One.img"), OK);
+    assert_int_equal(source_file(&part, extent, MOST, &esp.disk, &fat, "\\vm\\none", &bytes),
+                     E_NOENT);
+    assert_int_equal(
+        source_file(&part, extent, MOST, &esp.disk, &fat, "\\vm\\Guest One.img", &bytes), OK);
     assert_int_equal(part.disk.sectors, (1000000 + 511) / 512);
+    assert_int_equal(bytes, 1000000);
     fill(&part.disk, 'y');
     transfer(folder, "esp", "wb", image + ESP * 512, 16 * MiB);
     run_tool(
