@@ -62,15 +62,17 @@ static i32 hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Six pairs of digits with colons between, and nothing behind them; of one station. */
-static bool parse_mac(const char *at, struct net_mac *mac)
+/* Six pairs of digits with colons between, in all that there is; of one station. */
+static bool parse_mac(const char *at, size_t len, struct net_mac *mac)
 {
     u32 any = 0;
 
+    if (len != 3 * NET_MAC_BYTES - 1)
+        return false;
     for (u32 i = 0; i < NET_MAC_BYTES; i++, at += 3) {
-        const i32 high = hex_digit(at[0]), low = high < 0 ? -1 : hex_digit(at[1]);
+        const i32 high = hex_digit(at[0]), low = hex_digit(at[1]);
 
-        if (low < 0 || at[2] != (i < NET_MAC_BYTES - 1 ? ':' : '\0'))
+        if (high < 0 || low < 0 || (i < NET_MAC_BYTES - 1 && at[2] != ':'))
             return false;
         mac->byte[i] = (u8)(high << 4 | low);
         any |= mac->byte[i];
@@ -78,9 +80,33 @@ static bool parse_mac(const char *at, struct net_mac *mac)
     return any != 0 && !(mac->byte[0] & 1);
 }
 
+static bool is_word(const char *at, size_t len, const char *word)
+{
+    return len == strlen(word) && memcmp(at, word, len) == 0;
+}
+
+/* What stands between two commas; else why it may not. */
+static const char *take_net_option(const char *at, size_t len, struct net_text *net)
+{
+    static const char mac[] = "mac=";
+
+    if (begins_with(at, len, mac)) {
+        net->has_mac = parse_mac(at + sizeof(mac) - 1, len - (sizeof(mac) - 1), &net->mac);
+        return net->has_mac
+                   ? NULL
+                   : "the mac is no address of one station; allowed: ,mac=52:54:00:12:34:56";
+    }
+    if (is_word(at, len, "anymac"))
+        net->any_source = true;
+    else if (is_word(at, len, "vlan"))
+        net->vlan = true;
+    else
+        return "behind the switch's name, allowed: ,mac=aa:bb:cc:dd:ee:ff ,anymac ,vlan";
+    return NULL;
+}
+
 err_t net_text_parse(const char *text, struct net_text *net, const char **why)
 {
-    static const char mac[] = ",mac=";
     size_t len = 0;
 
     memset(net, 0, sizeof(*net));
@@ -91,17 +117,16 @@ err_t net_text_parse(const char *text, struct net_text *net, const char **why)
         return E_INVAL;
     }
     memcpy(net->lan, text, len);
-    text += len;
-    if (*text == '\0')
-        return OK;
-    if (!begins_with(text, strlen(text), mac)) {
-        *why = "behind the switch's name, allowed: ,mac=aa:bb:cc:dd:ee:ff";
-        return E_INVAL;
-    }
-    net->has_mac = parse_mac(text + sizeof(mac) - 1, &net->mac);
-    if (!net->has_mac) {
-        *why = "the mac is no address of one station; allowed: ,mac=52:54:00:12:34:56";
-        return E_INVAL;
+    for (text += len; *text; text += len) {
+        text++; /* a comma, or what is refused */
+        for (len = 0; text[len] && text[len] != ','; len++)
+            ;
+        const char *const bad = take_net_option(text, text[-1] == ',' ? len : 0, net);
+
+        if (bad) {
+            *why = bad;
+            return E_INVAL;
+        }
     }
     return OK;
 }

@@ -25,9 +25,11 @@ struct net_text {
     char lan[LAN_NAME_MAX];
     bool has_mac;
     struct net_mac mac;
+    bool any_source, vlan; /* as in control/net/port.h */
 };
 
-/* LAN[,mac=aa:bb:cc:dd:ee:ff].  E_INVAL: it is not; *why says what and what is allowed. */
+/* LAN[,mac=aa:bb:cc:dd:ee:ff][,anymac][,vlan].  E_INVAL: it is not; *why says what and what is
+ * allowed. */
 err_t net_text_parse(const char *text, struct net_text *net, const char **why);
 /* An address for the n-th network of a guest of that name: locally administered, the same each
  * time. */

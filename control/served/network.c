@@ -65,6 +65,8 @@ struct served_device *network_open(const char *text, const char *guest, const st
     if (virtio_net_init(&s->net, &setup) != OK)
         die("a network card's set-up is wrong");
     (void)fmt_buf(s->net.port.name, sizeof(s->net.port.name), "%s:%s", guest, s->device.name);
+    s->net.port.any_source = net.any_source;
+    s->net.port.vlan = net.vlan;
     why = attach(s);
     if (why)
         return refused(s, text, guest, why);

@@ -77,11 +77,16 @@ static void test_networks(void **state)
     } cases[] = {
         {"lan", NULL},
         {"a-b_9,mac=52:54:00:aB:Cd:0f", NULL},
+        {"lan,vlan", NULL},
+        {"lan,anymac,mac=52:54:00:ab:cd:0f,vlan", NULL},
         {"", "name of a switch"},
         {"Lan", "name of a switch"},
         {"0123456789abcdef", "name of a switch"},
         {"lan,", ",mac="},
         {"lan,vlan=3", ",mac="},
+        {"lan vlan", ",mac="},
+        {"lan,any", ",mac="},
+        {"lan,anymac,", ",mac="},
         {"lan,mac=", "one station"},
         {"lan,mac=52:54:00:ab:cd", "one station"},
         {"lan,mac=52:54:00:ab:cd:0f:", "one station"},
@@ -104,7 +109,10 @@ static void test_networks(void **state)
         else
             assert_null(why);
     }
+    (void)net_text_parse(cases[3].text, &net, &(const char *){NULL});
+    assert_true(net.any_source && net.vlan && net.has_mac);
     (void)net_text_parse(cases[1].text, &net, &(const char *){NULL});
+    assert_false(net.any_source || net.vlan);
     assert_string_equal(net.lan, "a-b_9");
     assert_memory_equal(net.mac.byte, mac, sizeof(mac));
 }
