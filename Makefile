@@ -73,7 +73,7 @@ PURE_C += $(IO_C)
 PURE_C := $(wildcard $(PURE_C))
 # What touches hardware only through a few functions, which tools/unit/fake_cpu.c stands in for.
 HOST_C := $(sort $(wildcard vmm/on_*.c)) vmm/policy/exit.c vmm/exit_verdict.c vmm/todo.c vmm/task.c vmm/stats_report.c vmm/keys.c vmm/ledger_report.c vmm/insn_memo.c vmm/vm_touch.c vmm/vm_counts.c vmm/vm_end.c vmm/vcpu_init.c vmm/vcpu.c vmm/vcpu_irq.c vmm/gmem.c vmm/guest_plan.c \
-          vmm/msr_models.c vmm/pv.c vmm/hypercall.c vmm/hc_control.c vmm/hc_served.c vmm/hc_lives.c vmm/hc_stats.c vmm/orders.c vmm/hc_console.c vmm/boundary.c vmm/forward.c vmm/forward_port.c vmm/forward_finish.c vmm/partition.c vmm/grant.c vmx/event.c vmx/dump.c tools/unit/fake_cpu.c
+          vmm/msr_models.c vmm/pv.c vmm/hypercall.c vmm/hc_control.c vmm/hc_served.c vmm/hc_lives.c vmm/hc_stats.c vmm/hc_create.c vmm/vcpu_first.c vmm/orders.c vmm/hc_console.c vmm/boundary.c vmm/forward.c vmm/forward_port.c vmm/forward_finish.c vmm/partition.c vmm/grant.c vmx/event.c vmx/dump.c tools/unit/fake_cpu.c
 HOST_C += $(wildcard control/machine/attach*.c) control/machine/machine.c
 
 -include tools/targets.mk

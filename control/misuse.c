@@ -3,6 +3,7 @@
 #include "abi/trace.h"
 #include "control/memory.h"
 #include "control/rt.h"
+#include "lib/mem.h"
 
 #define FLOOD       1000u
 #define WRONG       0xffffffull
@@ -140,6 +141,46 @@ static u32 looked_wrongly(u32 partition)
     return n;
 }
 
+/* What nothing can be made of; each is right but for one thing. */
+static const struct abi_guest_spec no_guests[] = {
+    {.name = "", .memory = 4 * MiB, .vcpus = 1},
+    {.name = "a guest", .memory = 4 * MiB, .vcpus = 1},
+    {.name = "guest", .memory = 4 * MiB, .vcpus = 0},
+    {.name = "guest", .memory = 4 * MiB, .vcpus = ABI_VCPUS_MAX + 1},
+    {.name = "guest", .memory = 4 * MiB, .vcpus = 1, .held = 2},
+    {.name = "guest", .memory = 2 * MiB, .vcpus = 1},
+    {.name = "guest", .memory = 4 * MiB + 1, .vcpus = 1},
+    {.name = "guest", .memory = 1ull << 50, .vcpus = 1},
+};
+
+/* No guest is made, none of lintel.conf's is begun or forgotten as if it was. */
+static u32 made_wrongly(u32 partition)
+{
+    const u64 nobody = info->partitions - 1, at = info->memory;
+    static struct abi_guest_spec twice = {.memory = 4 * MiB, .vcpus = 1};
+    static const struct abi_registers good = {.mode = ABI_PROTECTED_32};
+    static struct abi_partition p; /* too large for the stack */
+    u32 n = 0;
+
+    for (u32 i = 0; i < ARRAY_LEN(no_guests); i++)
+        n += accepts(HC_create, rt_physical(&no_guests[i]), 0, 0, 0);
+    n += accepts(HC_partition, partition, rt_physical(&p), 0, 0) ? 0 : 1;
+    memcpy(twice.name, p.name, sizeof(twice.name));
+    n += accepts(HC_create, rt_physical(&twice), 0, 0, 0);
+    n += accepts(HC_create, at + info->memory_bytes - 8, 0, 0, 0);
+    n += accepts(HC_create, ~0ull, 0, 0, 0);
+    n += accepts(HC_spec, partition, rt_physical(&twice), 0, 0);
+    n += accepts(HC_spec, nobody, rt_physical(&twice), 0, 0);
+    n += accepts(HC_spec, 0, rt_physical(&twice), 0, 0);
+    n += accepts(HC_registers, partition, rt_physical(&good), 0, 0); /* it runs */
+    n += accepts(HC_registers, nobody, rt_physical(&good), 0, 0);
+    n += accepts(HC_registers, partition, ~0ull, 0, 0);
+    n += accepts(HC_forget, partition, 0, 0, 0);
+    n += accepts(HC_forget, nobody, 0, 0, 0);
+    n += accepts(HC_forget, 0, 0, 0, 0);
+    return n;
+}
+
 /* No text, memory, device of the machine; no call of another's. */
 static u32 taken_wrongly(u32 partition)
 {
@@ -173,7 +214,7 @@ static u32 taken_wrongly(u32 partition)
 u32 misuse_calls(u32 partition)
 {
     return served_wrongly(partition) + ordered_wrongly(partition) + looked_wrongly(partition) +
-           taken_wrongly(partition);
+           made_wrongly(partition) + taken_wrongly(partition);
 }
 
 void misuse_smash(u32 words)

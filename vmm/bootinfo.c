@@ -3,9 +3,9 @@
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/tsc.h"
 
-static const struct boot_info *boot;
+static struct boot_info *boot;
 
-void bootinfo_init(const struct boot_info *info)
+void bootinfo_init(struct boot_info *info)
 {
     boot = info;
 }
@@ -13,6 +13,11 @@ void bootinfo_init(const struct boot_info *info)
 const struct boot_info *bootinfo(void)
 {
     return boot;
+}
+
+struct config_guest *bootinfo_place(u32 n)
+{
+    return &boot->config.guest[n];
 }
 
 u64 bootinfo_wall_time(void)

@@ -16,6 +16,7 @@ enum wait_kind {
     WAIT_REPLY, /* a guest's: the reply to its request */
     WAIT_EVENT, /* the control partition's: an event, at the latest v->wake */
     WAIT_TIME,  /* the same's: v->wake alone */
+    WAIT_FIRST, /* of a guest that was made, its first: its registers (vmm/vcpu_first.h) */
 };
 
 struct boundary {

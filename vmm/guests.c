@@ -32,7 +32,8 @@ static struct slot {
     struct vm *vm; /* NULL: it does not live */
     bool lived;
     u32 status;
-    u32 restarts; /* after its lifetime or its exits */
+    u32 restarts;  /* after its lifetime or its exits */
+    u32 forgotten; /* it is to have its place no longer; atomic */
 } slot[CONFIG_GUESTS_MAX];
 
 static struct lives lives;
@@ -158,6 +159,9 @@ static void begin(u32 n)
     partition_add(vm);
     for (u32 i = 0; i < vm->vcpus; i++)
         vcpu_attach(vm->vcpu[i], placement(vm->vcpu[i]));
+    if (bootinfo_is_made(n) && (vm->served.slot == SERVED_NONE || boundary_is_over()))
+        /* nobody loads it */
+        vm_end(vm, VM_END_STOPPED, 0);
 }
 
 static void report(const struct config_guest *guest, struct vm *vm)
@@ -198,7 +202,7 @@ static void say_expired(const struct config_guest *guest, const struct vm *vm)
 
 static bool anybody(void)
 {
-    for (u32 n = 0; n < lives.count; n++)
+    for (u32 n = 0; n < CONFIG_GUESTS_MAX; n++)
         if (slot[n].vm)
             return true;
     return false;
@@ -210,7 +214,7 @@ static void finish(u32 n)
     struct slot *s = &slot[n];
     struct vm *vm = s->vm;
     const u32 end = vm->end;
-    const bool again = lives_again(s, guest, end);
+    const bool again = !READ_ONCE(s->forgotten) && lives_again(s, guest, end);
 
     trace_state(vm);
     leave_boundary(vm);
@@ -227,6 +231,18 @@ static void finish(u32 n)
     lives_end(&lives, n, again);
     if (!anybody() && !control_exists()) /* which has frames, too */
         census_check(guest->name);
+}
+
+/* Until all is forgotten, nobody gets the place. */
+static void forget(u32 n)
+{
+    if (slot[n].vm) {
+        vm_end(slot[n].vm, VM_END_KILLED, 0);
+        return;
+    }
+    console_forget(n);
+    lives_forget(&lives, n);
+    slot[n] = (struct slot){.vm = NULL};
 }
 
 void guests_vcpu_ended(struct vcpu *v)
@@ -248,9 +264,12 @@ void guests_start(u32 n)
 void guests_control(void)
 {
     next_look = ~0ull;
-    for (u32 n = 0; n < lives.count; n++)
+    for (u32 n = 0; n < CONFIG_GUESTS_MAX; n++)
         if (slot[n].vm && load_acquire(&slot[n].vm->attached) == 0 && is_released(slot[n].vm))
             finish(n);
+    for (u32 n = 0; n < CONFIG_GUESTS_MAX; n++)
+        if (READ_ONCE(slot[n].forgotten))
+            forget(n);
     for (u32 n; (n = lives_next(&lives)) != LIVES_NONE;)
         begin(n);
 }
@@ -269,10 +288,31 @@ u32 guests_status(void)
 {
     u32 status = STATUS_STOPPED;
 
-    for (u32 n = 0; n < lives.count; n++)
+    for (u32 n = 0; n < CONFIG_GUESTS_MAX; n++)
         if (slot[n].lived)
             status = slot[n].status;
     return status;
+}
+
+/* ------------------------------------------------------------ guests that are made */
+
+u32 guests_place(void)
+{
+    for (u32 n = 0; n < CONFIG_GUESTS_MAX; n++)
+        if (guest_life(n) == LIFE_NONE && !READ_ONCE(slot[n].forgotten))
+            return n;
+    return LIVES_NONE;
+}
+
+void guests_add(u32 n)
+{
+    lives_add(&lives, n);
+}
+
+void guests_forget(u32 n)
+{
+    WRITE_ONCE(slot[n].forgotten, 1);
+    cpu_ask(0, CPU_CONTROL);
 }
 
 /* ------------------------------------------------------------ for others to look at */

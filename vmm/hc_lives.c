@@ -4,6 +4,7 @@
 #include "arch/x86_64/log.h"
 #include "lib/mem.h"
 #include "vmm/bootinfo.h"
+#include "vmm/boundary.h"
 #include "vmm/gmem.h"
 #include "vmm/guests.h"
 #include "vmm/hypercall.h"
@@ -14,12 +15,6 @@ _Static_assert((u32)ABI_SERVED_DEVICES == CONFIG_SERVED_DEVICES &&
                    (u32)ABI_SERVED_MEMORY == CONFIG_SERVED_MEMORY &&
                    ABI_DEVICES_MAX == CONFIG_DEVICES_MAX && ABI_VCPUS_MAX == VM_VCPUS_MAX,
                "one numbering");
-
-/* The guest of a number; what is no guest's gives one that there is not. */
-static u32 guest_of(u64 partition)
-{
-    return partition - 1 < CONFIG_GUESTS_MAX ? (u32)partition - 1 : ORDER_NONE;
-}
 
 /* ------------------------------------------------------------ what they are */
 
@@ -39,6 +34,7 @@ static void describe(const struct vm *vm, u32 life, struct abi_partition *p)
     p->life = life;
     p->exits = vm_exits(vm);
     p->paused = READ_ONCE(vm->paused) && !READ_ONCE(vm->unadmitted);
+    p->unloaded = READ_ONCE(vm->vcpu[0]->away.waits) == WAIT_FIRST;
     p->ticks = t.total;
     p->lintel = t.lintel;
     p->asleep = t.waiting;
@@ -59,6 +55,7 @@ static u32 rest_of(u32 n)
 
 static void describe_config(const struct config_guest *c, struct abi_partition *p)
 {
+
     p->vcpus = c->vcpus;
     p->memory = c->memory;
     memcpy(p->name, c->name, strnlen(c->name, sizeof(p->name) - 1));
@@ -66,19 +63,20 @@ static void describe_config(const struct config_guest *c, struct abi_partition *
 
 i64 hc_partition(struct vcpu *v, const struct hc_args *args)
 {
-    struct abi_partition p = {.state = ABI_PARTITION_NONE};
     const u32 n = guest_of(args->a[0]);
+    struct abi_partition p = {.state = ABI_PARTITION_NONE};
     u32 life;
     const struct vm *vm;
 
     if (n == ORDER_NONE)
         return ABI_EINVAL;
+    p.created = bootinfo_is_made(n) && guest_life(n) != LIFE_NONE;
     vm = partition_lock(args->a[0], &life);
     if (vm) {
         describe_config(vm->config, &p);
         describe(vm, life, &p);
         partition_unlock();
-    } else if (n < bootinfo()->config.guest_count) {
+    } else if (guest_life(n) != LIFE_NONE) {
         describe_config(&bootinfo()->config.guest[n], &p);
         p.rest = rest_of(n);
     }

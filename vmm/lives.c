@@ -1,20 +1,21 @@
 /* See lives.h.  Pure. */
 #include "vmm/lives.h"
+#include "lib/atomic.h"
 #include "lib/mem.h"
 
 void lives_init(struct lives *l, const struct config *config)
 {
     memset(l, 0, sizeof(*l));
-    l->count = config->guest_count;
     l->one_by_one = config->run == CONFIG_RUN_ONE_BY_ONE;
-    for (u32 n = 0; n < l->count; n++)
+    memset(l->state, LIFE_NONE, sizeof(l->state));
+    for (u32 n = 0; n < config->guest_count; n++)
         l->state[n] = config->guest[n].start == CONFIG_START_ASK ? LIFE_HELD : LIFE_DUE;
 }
 
 static u32 first(const struct lives *l, enum life state)
 {
-    for (u32 n = 0; n < l->count; n++)
-        if (l->state[n] == state)
+    for (u32 n = 0; n < ARRAY_LEN(l->state); n++)
+        if (READ_ONCE(l->state[n]) == state)
             return n;
     return LIVES_NONE;
 }
@@ -33,6 +34,16 @@ void lives_begin(struct lives *l, u32 n)
 void lives_end(struct lives *l, u32 n, bool again)
 {
     l->state[n] = again ? LIFE_DUE : LIFE_OVER;
+}
+
+void lives_add(struct lives *l, u32 n)
+{
+    store_release(&l->state[n], (u8)LIFE_HELD);
+}
+
+void lives_forget(struct lives *l, u32 n)
+{
+    l->state[n] = LIFE_NONE;
 }
 
 /* Each bit of `n` moves about half of the result's: multiplications carry upwards, shifts bring it
@@ -59,6 +70,8 @@ err_t lives_ask(struct lives *l, u32 n)
 {
     if (l->state[n] == LIFE_ON || l->state[n] == LIFE_DUE)
         return E_EXIST;
+    if (l->state[n] == LIFE_NONE)
+        return E_NOENT;
     l->state[n] = LIFE_DUE;
     return OK;
 }

@@ -25,7 +25,7 @@
 #define PANIC_TRACE_RECORDS 16u  /* in words */
 #define PANIC_TRACE_LINES   512u /* for programs: 3 s at 115200 baud */
 
-void hv_main(const struct boot_info *info);
+void hv_main(struct boot_info *info);
 
 static struct vmm_cpu boot_cpu;
 
@@ -96,7 +96,7 @@ static void run_laboratory(const struct boot_info *info)
     lab->len = result.len;
 }
 
-void hv_main(const struct boot_info *info)
+void hv_main(struct boot_info *info)
 {
     check_boot_info(info);
     percpu_init(0);

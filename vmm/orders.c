@@ -26,14 +26,9 @@ static void ask_all(struct vm *vm, u64 bits)
 
 /* ------------------------------------------------------------ lives */
 
-static const struct config *config(void)
-{
-    return &bootinfo()->config;
-}
-
 static bool exists(u32 n)
 {
-    return n < config()->guest_count;
+    return n < CONFIG_GUESTS_MAX && guest_life(n) != LIFE_NONE;
 }
 
 static bool lives_soon(u32 n)
@@ -50,6 +45,16 @@ err_t order_start(u32 n)
         return E_EXIST;
     (void)atomic_or(&starts[n / 64], BIT(n % 64));
     cpu_ask(0, CPU_CONTROL);
+    return OK;
+}
+
+err_t order_forget(u32 n)
+{
+    if (!exists(n))
+        return E_NOENT;
+    if (!bootinfo_is_made(n))
+        return E_PERM;
+    guests_forget(n);
     return OK;
 }
 
@@ -169,7 +174,7 @@ err_t order_show(u32 n)
 {
     if (!exists(n) || !lives_soon(n))
         return E_NOENT;
-    if (config()->guest[n].console == CONFIG_CONSOLE_NONE)
+    if (bootinfo()->config.guest[n].console == CONFIG_CONSOLE_NONE)
         return E_PERM;
     ask_for_front(SHOW_FIRST + n);
     return OK;

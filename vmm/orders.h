@@ -5,8 +5,16 @@
 
 #define ORDER_NONE 0xffffffffu
 
+/* The guest of a partition's number; what is no guest's gives one that there is not. */
+static inline u32 guest_of(u64 partition)
+{
+    return partition - 1 < CONFIG_GUESTS_MAX ? (u32)partition - 1 : ORDER_NONE;
+}
+
 /* E_NOENT: there is no such guest.  E_EXIST: it lives, or is about to. */
 err_t order_start(u32 n);
+/* One that the control partition has made is to be no more.  E_PERM: it was not. */
+err_t order_forget(u32 n);
 /* VM_END_KILLED, or VM_END_RESET: its next life begins.  E_NOENT: it does not live, or is ending;
  * so of all others. */
 err_t order_end(u32 n, enum vm_end how);

@@ -12,6 +12,7 @@
 #include "vmm/irq.h"
 #include "vmm/pv.h"
 #include "vmm/record.h"
+#include "vmm/vcpu_first.h"
 #include "vmm/vcpu_init.h"
 #include "vmm/vcpu_irq.h"
 #include "vmm/vm_end.h"
@@ -306,7 +307,11 @@ static bool sleep(struct vcpu *v, struct exit *x, u64 deadline, u64 now)
 
 static bool wait_is_over(struct vcpu *v, const struct exit *x)
 {
-    return v->away.waits == WAIT_REPLY ? forward_finish(v, x) : boundary_wait_is_over(v);
+    switch (v->away.waits) {
+    case WAIT_REPLY: return forward_finish(v, x);
+    case WAIT_FIRST: return vcpu_takes_first(v);
+    default: return boundary_wait_is_over(v);
+    }
 }
 
 /* It is to go to another CPU, or waits for a reply or an event. */

@@ -2,7 +2,9 @@
 #include "vmm/vcpu_first.h"
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/msr.h"
+#include "vmm/boundary.h"
 #include "vmm/policy/cr.h"
+#include "vmm/wake.h"
 
 #define SEL_GUEST_CODE    0x10u
 #define SEL_GUEST_DATA    0x18u
@@ -29,8 +31,7 @@ static void set_segments(struct guest_state *g, const struct abi_registers *firs
 
     for (size_t i = 0; i < ARRAY_LEN(data); i++)
         set_segment(g, data[i], SEL_GUEST_DATA, AR_DATA);
-    set_segment(g, GS_CS_SEL, SEL_GUEST_CODE,
-                first->mode == ABI_LONG_64 ? AR_CODE_64 : AR_CODE_32);
+    set_segment(g, GS_CS_SEL, SEL_GUEST_CODE, first->mode == ABI_LONG_64 ? AR_CODE_64 : AR_CODE_32);
     gs_set(g, GS_TR_AR, AR_TSS_BUSY);
     gs_set(g, GS_TR_LIMIT, TSS_LIMIT);
     gs_set(g, GS_GDTR_BASE, first->gdt);
@@ -64,4 +65,43 @@ void vcpu_set_first(struct vcpu *v, const struct abi_registers *first)
     r[RSI] = first->rsi;
     r[RDI] = first->rdi;
     r[RDX] = 0;
+}
+
+/* ------------------------------------------------------------ guests that were made */
+
+void vcpu_wait_for_first(struct vcpu *v)
+{
+    v->away.waits = WAIT_FIRST;
+}
+
+/* What the processor would not enter is not tried.  SDM Vol. 3C, "Checks on Guest Control
+ * Registers, Debug Registers, and MSRs", "Checks on Guest RIP, RFLAGS, and SSP": all of these are
+ * good below 4 GiB. */
+static bool can_begin(const struct abi_registers *r)
+{
+    return r->mode <= ABI_PROTECTED_32 && r->gdt_limit <= 0xffff &&
+           (r->gdt | r->rip | r->cr3) < 4 * GiB;
+}
+
+err_t vm_give_first(struct vm *vm, const struct abi_registers *r)
+{
+    struct vcpu *v = vm->vcpu[0];
+
+    if (READ_ONCE(v->away.waits) != WAIT_FIRST || READ_ONCE(vm->first.given))
+        return E_PERM;
+    if (!can_begin(r))
+        return E_INVAL;
+    vm->first.registers = *r;
+    store_release(&vm->first.given, 1);
+    vcpu_ask(v, TODO_WAKE);
+    return OK;
+}
+
+bool vcpu_takes_first(struct vcpu *v)
+{
+    if (!load_acquire(&v->vm->first.given))
+        return false;
+    vcpu_set_first(v, &v->vm->first.registers);
+    v->away.waits = WAIT_NOTHING;
+    return true;
 }

@@ -31,6 +31,12 @@ enum vm_end {
     VM_END_EXPIRED, /* its lifetime was over, or it has made its exits */
 };
 
+/* The first registers of a guest that the control partition has made. */
+struct vcpu_first {
+    u32 given; /* `registers` is complete; atomic */
+    struct abi_registers registers;
+};
+
 /* A run of RAM that is contiguous for the guest and for the host. */
 struct vm_extent {
     gpa_t gpa;
@@ -66,6 +72,7 @@ struct vm {
     u32 arbiter;     /* lapic_arbitrate()'s turn: a hint, whoever writes it */
     bool at_console; /* its COM1 is connected */
     u64 stopped_at;  /* log_written() + 1 when vm_stop() began to say why; 0: it did not */
+    struct vcpu_first first;
     struct guest_console console;
     struct served served;
 };

@@ -84,6 +84,10 @@ err_t vm_image_load(struct vm *vm)
 
     if (vm->id == VM_CONTROL)
         return load_control(vm);
+    if (!lent && bootinfo_is_made(vm->id)) {
+        vcpu_wait_for_first(vm->vcpu[0]);
+        return OK;
+    }
     plan = lent ? lent : find_plan(vm);
     return plan ? apply(vm, plan) : E_INVAL;
 }

@@ -15,16 +15,19 @@
 
 #define ABI_INFO_MAGIC  0x4c4f52544e4f4354ull
 #define ABI_VERSION     1u
-#define ABI_REVISION    7u
-#define ABI_EVENTS      256u /* event ports */
-#define ABI_SLOTS       256u /* request slots, one for each virtual CPU of a served guest */
-#define ABI_DEVICES_MAX 512u /* bytes of text about a guest's devices */
-#define ABI_CONSOLE_MAX 256u /* bytes of a console in one call */
-#define ABI_TYPED_MAX   16u  /* of what was typed at a keyboard */
-#define ABI_LOG_MAX     512u /* bytes of Lintel's log in one call */
-#define ABI_VCPUS_MAX   8u   /* virtual CPUs of a partition */
-#define ABI_EXITS       80u  /* exit reasons (abi/exit_reasons.def) are below this */
-#define ABI_TRACE_MAX   64u  /* records of a trace ring in one call */
+#define ABI_REVISION    8u
+#define ABI_EVENTS      256u  /* event ports */
+#define ABI_SLOTS       256u  /* request slots, one for each virtual CPU of a served guest */
+#define ABI_DEVICES_MAX 512u  /* bytes of text about a guest's devices */
+#define ABI_CONSOLE_MAX 256u  /* bytes of a console in one call */
+#define ABI_LOG_MAX     512u  /* bytes of Lintel's log in one call */
+#define ABI_VCPUS_MAX   8u    /* virtual CPUs of a partition */
+#define ABI_NAME_MAX    32u   /* bytes of a guest's name, */
+#define ABI_PATH_MAX    128u  /*   of a file's, */
+#define ABI_CMDLINE_MAX 1024u /* of a command line; terminators included */
+#define ABI_EXITS       80u   /* exit reasons (abi/exit_reasons.def) are below this */
+#define ABI_TRACE_MAX   64u   /* records of a trace ring in one call */
+#define ABI_TYPED_MAX   16u   /* of what was typed at a keyboard */
 #define ABI_WORDS(bits) ((bits) / 64)
 
 /* The event port that the microkernel uses by itself; all others are the control partition's to
@@ -133,6 +136,19 @@ enum abi_rest { ABI_REST_UNKNOWN, ABI_REST_WAITS, ABI_REST_STARTS, ABI_REST_ENDE
 /* How `end` ends a guest: for good, or for its next life. */
 enum abi_end { ABI_END_OFF, ABI_END_RESET };
 
+/* What `create` makes a guest of, and `spec` tells: the memory and processors that it gets, and
+ * texts, which only the control partition reads, in whatever life it is: it is the guest's loader.
+ * All texts are terminated. */
+struct abi_guest_spec {
+    char name[ABI_NAME_MAX]; /* as lintel.conf's; no other guest has it */
+    u64 memory;              /* bytes: a multiple of 2 MiB, at least 4 MiB */
+    u32 vcpus;               /* 1 to ABI_VCPUS_MAX */
+    u32 held;                /* 1: it begins when `start` says so */
+    char devices[ABI_DEVICES_MAX];
+    char kernel[ABI_PATH_MAX], initrd[ABI_PATH_MAX];
+    char cmdline[ABI_CMDLINE_MAX];
+};
+
 /* The first registers of a guest's first virtual CPU.  Its segments are flat, interrupts are off;
  * at `gdt` a GDT lies that says so, with code at 0x10 and data at 0x18.  In long mode it is entered
  * with paging on. */
@@ -161,7 +177,9 @@ struct abi_partition {
     /* TSC ticks of all vCPUs in this life: in all, in Lintel, asleep, and wanting a CPU. */
     u64 ticks, lintel, asleep, waiting;
     u32 cpu[ABI_VCPUS_MAX]; /* of each vCPU */
-    char name[32];
+    u32 created;            /* 1: by `create` */
+    u32 unloaded;           /* 1: it waits for `registers` */
+    char name[ABI_NAME_MAX];
     char devices[ABI_DEVICES_MAX]; /* what its configuration asks for: lines of text */
 };
 

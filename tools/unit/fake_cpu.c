@@ -207,6 +207,27 @@ OTHERWISE enum life guest_life(u32 n)
     return LIFE_ON;
 }
 
+OTHERWISE u32 guests_place(void)
+{
+    return LIVES_NONE;
+}
+
+OTHERWISE void guests_add(u32 n)
+{
+    (void)n;
+}
+
+OTHERWISE void guests_forget(u32 n)
+{
+    (void)n;
+}
+
+OTHERWISE struct config_guest *bootinfo_place(u32 n)
+{
+    (void)n;
+    abort(); /* of a test that makes guests */
+}
+
 OTHERWISE struct vm *guest_vm(u32 n)
 {
     (void)n;

@@ -82,6 +82,8 @@ static int world_new(void **state)
 {
     (void)both_new(state);
     memset(&boot, 0, sizeof(boot));
+    for (u32 n = 0; n < CONFIG_GUESTS_MAX; n++)
+        lives[n] = LIFE_NONE;
     boot.config.guest_count = GUESTS;
     for (u32 n = 0; n < GUESTS; n++) {
         struct config_guest *g = &boot.config.guest[n];

@@ -10,7 +10,7 @@ static const struct {
     const char *name;
     i64 result;
 } want[] = {
-    {0, "abi_version", 1 << 16 | 7}, {1, "ledger_begin", ABI_EPERM},
+    {0, "abi_version", 1 << 16 | 8}, {1, "ledger_begin", ABI_EPERM},
     {2, "ledger_end", ABI_EPERM},    {3, "grant", ABI_EPERM},
     {4, "revoke", ABI_EPERM},        {5, "log", ABI_EPERM},
     {6, "wait", ABI_EPERM},          {7, "reply", ABI_EPERM},
@@ -30,6 +30,8 @@ static const struct {
     {34, "log_read", ABI_EPERM},     {35, "log_level", ABI_EPERM},
     {36, "vcpu_stats", ABI_EPERM},   {37, "cpu_stats", ABI_EPERM},
     {38, "trace_read", ABI_EPERM},   {39, "audit", ABI_EPERM},
+    {40, "create", ABI_EPERM},       {41, "spec", ABI_EPERM},
+    {42, "registers", ABI_EPERM},    {43, "forget", ABI_EPERM},
     {44, "typed", ABI_EPERM},
 };
 

@@ -51,6 +51,27 @@ static void test_together(void **state)
     assert_false(lives_are_over(&l, true));
 }
 
+/* A place behind those of lintel.conf. */
+static void test_made(void **state)
+{
+    (void)state;
+    configure("ba", CONFIG_RUN_TOGETHER);
+    begins(0);
+    assert_int_equal(lives_ask(&l, 2), E_NOENT);
+    lives_add(&l, 2);
+    nobody(); /* it is held */
+    assert_int_equal(lives_ask(&l, 2), OK);
+    begins(2), nobody();
+    lives_end(&l, 0, false);
+    assert_false(lives_are_over(&l, false));
+    lives_end(&l, 2, false);
+    assert_true(lives_are_over(&l, false));
+    lives_forget(&l, 2);
+    assert_int_equal(lives_ask(&l, 2), E_NOENT);
+    assert_int_equal(l.state[2], LIFE_NONE);
+    assert_int_equal(l.state[CONFIG_GUESTS_MAX - 1], LIFE_NONE);
+}
+
 static void test_one_by_one(void **state)
 {
     (void)state;
@@ -156,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_together), cmocka_unit_test(test_one_by_one),
         cmocka_unit_test(test_ask),      cmocka_unit_test(test_all_ask),
         cmocka_unit_test(test_exits),    cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_made),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

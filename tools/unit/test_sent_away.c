@@ -3,6 +3,7 @@
 #include "vmm/console.h"
 #include "vmm/console_turn.h"
 #include "vmm/todo.h"
+#include "vmm/vcpu_first.h"
 #include "vmm/vm_end.h"
 
 u64 console_due(void)
@@ -79,6 +80,36 @@ static void test_moves(void **state)
     leaves(LEAVE_PAUSED);
 }
 
+/* Nothing but its registers lets one begin whose guest waits for an image. */
+static void test_waits_for_its_registers(void **state)
+{
+    static const struct abi_registers first = {.mode = ABI_PROTECTED_32, .rip = 0x100000};
+
+    (void)state;
+    vcpu_wait_for_first(v);
+    vm.paused = 1;
+    leaves(LEAVE_PAUSED);
+    vm.paused = 0;
+    v->todo = TODO_BOARD | TODO_CONSOLE; /* somebody has let it go on */
+    leaves(LEAVE_WAITS);
+    v->todo = TODO_WAKE;
+    leaves(LEAVE_WAITS);
+    assert_int_equal(vm_give_first(&vm, &first), OK);
+    assert_true(v->todo & TODO_WAKE);
+    assert_true(vcpu_prepare(v, &x));
+    assert_int_equal(gs_get(&v->vmx.guest, GS_RIP), 0x100000);
+    v->todo = TODO_BOARD;
+    assert_true(vcpu_prepare(v, &x));
+}
+
+static void test_ends_without_registers(void **state)
+{
+    (void)state;
+    vcpu_wait_for_first(v);
+    vm_end(&vm, VM_END_KILLED, 0);
+    leaves(LEAVE_ENDED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -86,6 +117,8 @@ int main(void)
         cmocka_unit_test_setup(test_paused_asleep, fresh),
         cmocka_unit_test_setup(test_ends_all_the_same, fresh),
         cmocka_unit_test_setup(test_moves, fresh),
+        cmocka_unit_test_setup(test_waits_for_its_registers, fresh),
+        cmocka_unit_test_setup(test_ends_without_registers, fresh),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
