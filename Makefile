@@ -66,7 +66,7 @@ PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c boot/load/*.c boot/pc/*.c)) vmm/
 PURE_C += vmx/exit_name.c vmm/ledger.c vmm/idalloc.c vmm/guest_console.c vmm/keyboard.c vmm/lives.c
 # The control partition's modules that know no hardware.
 CONTROL_C := $(sort $(wildcard $(foreach d,disk guest manage net pci shell virtio,control/$d/*.c)))
-PURE_C += $(CONTROL_C) control/served/device_text.c control/served/kept.c vmm/policy/devices.c control/pages.c control/lasting.c control/said.c control/scratch.c control/machine/lines.c
+PURE_C += $(CONTROL_C) control/served/device_text.c control/served/kept.c control/create/spec.c control/create/layout.c vmm/policy/devices.c control/pages.c control/lasting.c control/said.c control/scratch.c control/machine/lines.c
 # Drivers of real devices: linked into programs beside the hypervisor, never into hv.elf.
 IO_C   := $(sort $(wildcard drivers/io/*.c))
 PURE_C += $(IO_C)

@@ -1,11 +1,13 @@
 # control.elf: the control partition's program.  Included by Makefile.
 # What other folders add to it is listed here: modules of control/*/ and drivers/io/ that are linked
 # into it.
-CONTROL_MODULES := $(sort $(wildcard $(foreach d,disk guest machine manage net pci served shell virtio,control/$d/*.c) \
+CONTROL_MODULES := $(sort $(wildcard $(foreach d,create disk guest machine manage net pci served shell virtio,control/$d/*.c) \
                    $(addprefix drivers/io/,ata*.c e1000*.c ide*.c virt*.c))) \
                    $(addprefix drivers/io/,disk.c nic.c pci.c pci_irq.c prd.c ps2.c scancode.c)
 CONTROL_C := $(sort $(wildcard control/*.c)) arch/x86_64/lib/fmt.c arch/x86_64/lib/json.c arch/x86_64/lib/mem.c arch/x86_64/lib/str.c
 CONTROL_C += $(CONTROL_MODULES)
+# It loads the guests that it makes.
+CONTROL_C += $(sort $(wildcard boot/load/*.c boot/pc/*.c))
 CONTROL_OBJ := $(CONTROL_C:%.c=$(O)/control/%.o) $(patsubst %.asm,$(O)/control/%.asm.o,$(sort $(wildcard control/*.asm)))
 CONTROL_FLAGS := $(filter-out -fno-stack-protector,$(HV_FLAGS)) -fstack-protector-strong -mstack-protector-guard=global
 

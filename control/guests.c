@@ -1,5 +1,6 @@
 /* See guests.h. */
 #include "control/guests.h"
+#include "control/create/loader.h"
 #include "control/loop.h"
 #include "control/rt.h"
 #include "control/scratch_device.h"
@@ -8,17 +9,21 @@
 #define GUESTS_MAX 256u
 
 static struct {
-    u32 life;              /* 0: not served */
-    struct served *served; /* a guest with devices; NULL: the test device */
+    struct served *served; /* a guest with devices; else one of lintel.conf has the test device */
     struct scratch_device scratch;
+    u32 life; /* 0: not served */
+    bool has_scratch;
 } guests[GUESTS_MAX];
 
 static void let_go(u32 n)
 {
     if (guests[n].served)
         served_close(guests[n].served);
-    else if (guests[n].life)
+    else if (guests[n].has_scratch)
         scratch_detach(&guests[n].scratch);
+    guests[n].has_scratch = false;
+    if (guests[n].life)
+        loader_drop(n);
     guests[n].served = NULL;
     guests[n].life = 0;
 }
@@ -27,6 +32,7 @@ static void take_scratch(u32 n, const struct abi_partition *p)
 {
     const i64 result = scratch_attach(&guests[n].scratch, n);
 
+    guests[n].has_scratch = true;
     if (result != ABI_OK)
         say("guest %s: its devices cannot be claimed: error %lld", p->name, (long long)result);
 }
@@ -36,9 +42,11 @@ static void take(u32 n, const struct abi_partition *p)
     guests[n].life = p->life;
     if (p->devices[0])
         guests[n].served = served_open(n, p);
-    else
+    else if (!p->created)
         take_scratch(n, p);
-    if (p->state == ABI_PARTITION_NEW)
+    if (p->unloaded)
+        loader_want(n, p->life);
+    else if (p->state == ABI_PARTITION_NEW)
         (void)abi_admit(n);
 }
 
@@ -75,7 +83,7 @@ static void on_access(u32 slot, const struct abi_request *r)
 
     if (n < GUESTS_MAX && guests[n].served)
         served_access(guests[n].served, slot, r);
-    else if (n < GUESTS_MAX && guests[n].life && scratch_owns(r))
+    else if (n < GUESTS_MAX && guests[n].has_scratch && scratch_owns(r))
         scratch_serve(&guests[n].scratch, slot, r);
     else
         loop_reply(slot, r->sequence, ~0ull);

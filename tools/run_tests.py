@@ -15,7 +15,7 @@ from pathlib import Path
 
 from emulator.lanes import LANES as LANES_WORD
 from emulator.machine import ROOT, EmulatorError
-from testing import (bench, consoles, debian, devices, drivers_pc, four, host, hvc, kills, lab,
+from testing import (bench, consoles, create, debian, devices, drivers_pc, four, host, hvc, kills, lab,
                      linux_devices, linux_smp, live, lives, machines, manage, nested, replay,
                      scenarios_qemu, shell, smp, together, virtio, xen)
 from testing.report import LANES, Part, Report
@@ -42,6 +42,7 @@ STEPS = {
     "hvc": hvc.hvc,
     "manage": manage.manage,
     "shell": shell.shell,
+    "create": create.create,
     "disk": linux_devices.disk,
     "network": linux_devices.network,
     "switch": linux_devices.switch,

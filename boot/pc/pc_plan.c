@@ -123,7 +123,7 @@ static err_t add_bios_data(struct load_plan *plan)
 
 err_t pc_plan(const struct pc_guest *guest, struct load_plan *plan)
 {
-    struct load_request request;
+    static struct load_request request; /* too large for the stack */
 
     make_request(guest, &request);
     TRY(load_plan(&request, plan));

@@ -3,7 +3,6 @@
 #include "control/manage/devices.h"
 #include "control/manage/orders.h"
 #include "control/manage/part.h"
-#include "control/manage/refused.h"
 #include "control/manage/stats.h"
 #include "control/manage/trace.h"
 #include "control/shell/help.h"
@@ -164,14 +163,14 @@ static bool goes_on(void *context)
 {
     const struct manage *const m = context;
 
-    return m->top.on;
+    return m->top.on || m->making.on;
 }
 
 void manage_init(struct manage *m, const struct manage_world *world)
 {
     static const struct shell_actions actions = {
         .action = {[SHELL_list] = list,
-                   [SHELL_create] = manage_refuse,
+                   [SHELL_create] = manage_create,
                    [SHELL_start] = manage_order,
                    [SHELL_pause] = manage_order,
                    [SHELL_resume] = manage_order,

@@ -1,6 +1,6 @@
-/* The shell's commands (control/shell/), carried out on a world (world.h).  What the control
- * partition cannot do is refused with the way that does it.  Pure. */
+/* The shell's commands (control/shell/), carried out on a world (world.h).  Pure. */
 #pragma once
+#include "control/manage/create.h"
 #include "control/manage/events.h"
 #include "control/manage/top.h"
 #include "control/manage/world.h"
@@ -14,6 +14,7 @@ struct manage {
     u32 partition[SHELL_GUESTS];                  /* the number of each in `names` */
     const char *event[SHELL_GUESTS + EVENTS_MAX]; /* for `names` */
     struct top top;
+    struct making making;
 };
 
 void manage_init(struct manage *m, const struct manage_world *world);

@@ -34,6 +34,9 @@ static const struct row {
      {{E_PERM, "has no console; lintel.conf says `console = none`"}}},
 };
 
+/* `destroy` of one that was made. */
+static const struct row no_more = {SHELL_destroy, "ends, and is no more", {{OK, NULL}}};
+
 static err_t carry_out(const struct manage *m, const struct shell_order *o, u32 n)
 {
     const struct manage_world *const w = m->world;
@@ -77,10 +80,23 @@ static const struct row *row_of(enum shell_command command)
     return row;
 }
 
+static bool is_made(const struct manage *m, u32 n)
+{
+    struct manage_guest g;
+
+    return m->world->guest(n, &g) && g.made;
+}
+
 void manage_order(void *context, const struct shell_order *order, struct output *out)
 {
     const struct manage *const m = context;
     const u32 n = m->partition[order->argument[0].number];
+
+    if (order->command == SHELL_destroy && is_made(m, n)) {
+        answer(&no_more, order->argument[0].text, m->world->forget(n), out);
+        return;
+    }
+
     const err_t err = carry_out(m, order, n);
 
     answer(row_of(order->command), order->argument[0].text, err, out);

@@ -19,6 +19,7 @@ struct manage_guest {
     u64 ticks, lintel, asleep; /* TSC, of all virtual CPUs: in all, in Lintel, asleep */
     u32 cpu[MANAGE_VCPUS];     /* of each virtual CPU */
     bool served;
+    bool made; /* by `create` */
 };
 
 struct manage_disk {
@@ -41,6 +42,9 @@ struct manage_port {
     u64 dropped;        /* on the way to it */
 };
 
+/* How far a guest is that was made. */
+enum manage_made { MANAGE_MAKING, MANAGE_MADE, MANAGE_NOT_MADE };
+
 struct manage_world {
     u64 tsc_hz;
     u32 partitions; /* numbers are below this; guests have those from 1 on */
@@ -61,11 +65,20 @@ struct manage_world {
     /* Orders.  E_NOENT: it does not live; of start: there is none.  E_EXIST: it is so already. */
     err_t (*start)(u32 number);
     err_t (*end)(u32 number, bool again);
+    err_t (*forget)(u32 number); /* one that was made ends, and is no more */
     err_t (*pause)(u32 number, bool on);
     err_t (*press_power_button)(u32 number);      /* E_PERM: it does not listen */
     err_t (*move)(u32 number, u64 vcpu, u64 cpu); /* E_RANGE: no such one; E_PERM: it may not */
     err_t (*show)(u32 number);                    /* its console; E_PERM: it has none */
     void (*hide)(void);                           /* the shell */
+    /* What stands before a path of the volume that Lintel was started from, like "ide0:1:"; empty:
+     * it is not known. */
+    const char *(*volume)(void);
+    /* Makes a guest, which begins unless it is held.  Not OK: `why` says what is wrong and what
+     * would do. */
+    err_t (*create)(const struct abi_guest_spec *spec, u32 *number, char *why, size_t why_size);
+    /* Of the guest that was made last; *why: of MANAGE_NOT_MADE. */
+    enum manage_made (*made)(const char **why);
     /* The last lines of Lintel's log, at most that many; its level, of control/shell's setting. */
     const char *(*lintel_log)(u32 lines);
     u32 (*log_level)(void);

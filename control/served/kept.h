@@ -25,6 +25,7 @@ struct kept_device {
 struct kept_guest {
     u32 life;
     u32 address; /* that it has written to port 0xcf8 */
+    u32 loads;   /* how often its image was begun to be loaded */
 };
 
 /* Of the life `life` of this program, in memory that was zeros in the first one.  Whoever was at

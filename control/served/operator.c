@@ -65,6 +65,71 @@ static void on_look(void *ctx UNUSED)
     (void)send();
 }
 
+/* ------------------------------------------------------------ create */
+
+#define MAKING_MS 20u
+#define CTRL_C    3u
+
+/* What was typed while an answer waits: it comes before what is typed later. */
+static struct {
+    u8 byte[64];
+    u32 taken, count;
+} ahead;
+
+static void on_event(void *ctx);
+static void on_making(void *ctx);
+
+static void look_at_making_later(void)
+{
+    if (loop_at(time_now() + time_ms(MAKING_MS), on_making, NULL) == OK)
+        return;
+    manage.making.on = false;
+    output_say(&shell.out, "too much is going on to wait for it; 'list' shows it");
+    output_end(&shell.out);
+    shell_prompt(&shell);
+}
+
+/* The answer is complete. */
+static void end_making(void)
+{
+    shell_prompt(&shell);
+    (void)loop_at(time_now(), on_event, NULL); /* a timer is free: the one before */
+}
+
+static void on_making(void *ctx UNUSED)
+{
+    making_look(&manage.making, manage.world, &shell.out);
+    if (manage.making.on)
+        look_at_making_later();
+    else
+        end_making();
+}
+
+/* Keys wait, but for the one that says that nobody does. */
+static void type_ahead(u8 byte)
+{
+    if (byte == CTRL_C) {
+        manage.making.on = false;
+        loop_forget(on_making, NULL);
+        output_say(&shell.out, "it goes on nevertheless; 'list' shows it");
+        output_end(&shell.out);
+        end_making();
+    } else if (ahead.count < sizeof(ahead.byte)) {
+        ahead.byte[ahead.count++] = byte;
+    }
+}
+
+/* False: there is none. */
+static bool next_byte(u8 *byte)
+{
+    if (manage.making.on || ahead.taken == ahead.count)
+        return abi_console_read(OWN, rt_physical(byte), 1) == 1;
+    *byte = ahead.byte[ahead.taken++];
+    if (ahead.taken == ahead.count)
+        ahead.taken = ahead.count = 0;
+    return true;
+}
+
 /* ------------------------------------------------------------ what is typed */
 
 static NOINLINE void type(u8 byte)
@@ -75,9 +140,15 @@ static NOINLINE void type(u8 byte)
         shell_prompt(&shell);
         return;
     }
+    if (manage.making.on) {
+        type_ahead(byte);
+        return;
+    }
     shell_type(&shell, byte);
     if (manage.top.on)
         look_later();
+    if (manage.making.on)
+        look_at_making_later();
 }
 
 /* More was typed, or there is room again.  Others get their turn now and then. */
@@ -87,7 +158,7 @@ static void on_event(void *ctx UNUSED)
 
     loop_forget(on_event, NULL);
     for (u32 i = 0; i < BYTES_A_TURN; i++) {
-        if (!send() || abi_console_read(OWN, rt_physical(&byte), 1) != 1)
+        if (!send() || !next_byte(&byte))
             return;
         type(byte);
     }

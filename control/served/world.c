@@ -5,6 +5,7 @@
 #include "control/rt.h"
 #include "control/served/disk.h"
 #include "control/served/lan.h"
+#include "control/served/making.h"
 #include "control/served/network.h"
 #include "control/served/work.h"
 #include "lib/mem.h"
@@ -18,7 +19,7 @@ static const char *state_of(const struct abi_partition *p)
 
     switch (p->state) {
     case ABI_PARTITION_NONE: return resting[p->rest];
-    case ABI_PARTITION_NEW: return "starts";
+    case ABI_PARTITION_NEW: return p->unloaded ? "loads" : "starts";
     case ABI_PARTITION_ENDS: return "ends";
     default: return p->paused ? "paused" : "runs";
     }
@@ -43,6 +44,7 @@ static bool guest(u32 number, struct manage_guest *g)
         .lintel = p.lintel,
         .asleep = p.asleep,
         .served = p.served != ABI_SERVED_OFF,
+        .made = p.created,
     };
     memcpy(g->cpu, p.cpu, sizeof(g->cpu));
     memcpy(g->name, p.name, sizeof(g->name) - 1);
@@ -99,6 +101,11 @@ static err_t start(u32 number)
 static err_t end(u32 number, bool again)
 {
     return err_of(abi_end(number, again ? ABI_END_RESET : ABI_END_OFF));
+}
+
+static err_t forget(u32 number)
+{
+    return err_of(abi_forget(number));
 }
 
 static err_t pause(u32 number, bool on)
@@ -245,7 +252,11 @@ const struct manage_world *world_open(void)
         .log = log_last,
         .start = start,
         .end = end,
+        .forget = forget,
         .pause = pause,
+        .volume = making_volume,
+        .create = making_create,
+        .made = making_made,
         .press_power_button = press_power_button,
         .move = move,
         .show = show,

@@ -6,18 +6,20 @@
 static struct manage m;
 
 static u64 exits, requests; /* of guest web */
-static bool link_up, polls, may_poll, gone;
+static bool link_up, polls, may_poll, gone, old_is_made;
 static u32 log_lines;
 
 static bool fake_guest(u32 number, struct manage_guest *g)
 {
     if (number == 1 && !gone)
         *g = (struct manage_guest){"web",  "runs", true,  2,      64 * MiB, exits,
-                                   100000, 1200,   98760, {0, 1}, true};
+                                   100000, 1200,   98760, {0, 1}, true,     false};
     else if (number == 3)
-        *g = (struct manage_guest){"db", "paused", true, 1, 32 * MiB, 7, 0, 0, 0, {3}, false};
+        *g =
+            (struct manage_guest){"db", "paused", true, 1, 32 * MiB, 7, 0, 0, 0, {3}, false, false};
     else if (number == 4)
-        *g = (struct manage_guest){.name = "old", .state = "ended", .vcpus = 4, .memory = 8 * MiB};
+        *g = (struct manage_guest){
+            .name = "old", .state = "ended", .vcpus = 4, .memory = 8 * MiB, .made = old_is_made};
     else
         return false;
     return true;
@@ -139,8 +141,41 @@ static void fake_set_log_level(u32 to)
     level = to;
 }
 
+/* What was made last, and what became of it. */
+static struct abi_guest_spec spec;
+static enum manage_made outcome;
+static const char *volume;
+
+static const char *fake_volume(void)
+{
+    return volume;
+}
+
+static err_t fake_create(const struct abi_guest_spec *made, u32 *number, char *why, size_t why_size)
+{
+    spec = *made;
+    *number = 9;
+    snprintf(why, why_size, "no room for %s", made->name);
+    return note("create", 9);
+}
+
+static enum manage_made fake_made(const char **why)
+{
+    *why = "it is no image";
+    return outcome;
+}
+
+static err_t fake_forget(u32 number)
+{
+    return note("forget", number);
+}
+
 static const struct manage_world world = {
     .partitions = 5,
+    .volume = fake_volume,
+    .create = fake_create,
+    .made = fake_made,
+    .forget = fake_forget,
     .guest = fake_guest,
     .disk = fake_disk,
     .port = fake_port,
@@ -167,9 +202,11 @@ static int fresh(void **state)
     exits = 1000;
     requests = 30;
     link_up = true;
-    polls = may_poll = gone = false;
+    polls = may_poll = gone = old_is_made = false;
     ordered[0] = '\0';
     gives = gives_show = OK;
+    outcome = MANAGE_MAKING;
+    volume = "ide0:1:";
     level = 2;
     manage_init(&m, &world);
     shell_fresh(&m.actions);
@@ -282,14 +319,73 @@ static void test_orders(void **state)
     assert_string_equal(ordered, "");
 }
 
-/* What there is no hypercall for. */
-static void test_refused(void **state)
+static const char *look_at_making(void)
+{
+    said_nothing();
+    making_look(&m.making, &world, &shell.out);
+    return said;
+}
+
+/* The answer waits until the guest runs. */
+static void test_create(void **state)
 {
     (void)state;
-    assert_true(
-        has("create new --kernel=\\a", "the control partition cannot make guests; a section"));
-    assert_true(has("create new --kernel=\\a --json", "\"error\": \"the control partition cannot"));
+    assert_string_equal(run("create new --kernel \\vm\\linux --memory 32M --vcpus 2 --console"),
+                        "");
+    assert_string_equal(ordered, "create 9");
+    assert_string_equal(spec.name, "new");
+    assert_string_equal(spec.kernel, "ide0:1:/vm/linux");
+    assert_int_equal(spec.memory, 32 * MiB);
+    assert_int_equal(spec.vcpus, 2);
+    assert_int_equal(spec.held, 0);
+    assert_true(m.making.on && m.actions.goes_on(&m));
+    assert_string_equal(look_at_making(), "");
+    outcome = MANAGE_MADE;
+    assert_non_null(strstr(look_at_making(), "new runs\r\nits console is in front"));
+    assert_string_equal(ordered, "show 9");
+    assert_false(m.making.on || m.actions.goes_on(&m));
+}
+
+static void test_create_refused(void **state)
+{
+    (void)state;
+    gives = E_NOMEM;
+    assert_true(has("create new --kernel a", "no room for new\r\n"));
+    assert_false(m.making.on);
+    assert_true(has("create new --kernel a --json", "\"error\": \"no room for new\""));
+    ordered[0] = '\0';
+    volume = "";
+    assert_true(has("create new --kernel a", "no disk of the control partition has"));
     assert_string_equal(ordered, "");
+}
+
+static void test_create_fails(void **state)
+{
+    (void)state;
+    assert_string_equal(run("create new --kernel a --console --json"), "");
+    outcome = MANAGE_NOT_MADE;
+    assert_non_null(strstr(look_at_making(), "\"error\": \"new: it is no image\""));
+    assert_string_equal(ordered, "create 9");
+    assert_false(m.making.on);
+}
+
+static void test_create_held(void **state)
+{
+    (void)state;
+    assert_true(has("create new --kernel a --paused", "new is made, and waits; 'start' starts it"));
+    assert_int_equal(spec.held, 1);
+    assert_false(m.making.on);
+}
+
+/* One that was made is no more; one of lintel.conf stays. */
+static void test_destroy(void **state)
+{
+    (void)state;
+    old_is_made = true;
+    assert_string_equal(run("destroy old"), "old ends, and is no more\r\n");
+    assert_string_equal(ordered, "forget 4");
+    assert_string_equal(run("destroy db"), "db ends\r\n");
+    assert_string_equal(ordered, "end 3");
 }
 
 static void test_log(void **state)
@@ -377,7 +473,11 @@ int main(void)
         cmocka_unit_test_setup(test_disk, fresh),
         cmocka_unit_test_setup(test_net, fresh),
         cmocka_unit_test_setup(test_orders, fresh),
-        cmocka_unit_test_setup(test_refused, fresh),
+        cmocka_unit_test_setup(test_create, fresh),
+        cmocka_unit_test_setup(test_create_refused, fresh),
+        cmocka_unit_test_setup(test_create_fails, fresh),
+        cmocka_unit_test_setup(test_create_held, fresh),
+        cmocka_unit_test_setup(test_destroy, fresh),
         cmocka_unit_test_setup(test_log, fresh),
         cmocka_unit_test_setup(test_set, fresh),
         cmocka_unit_test_setup(test_names, fresh),

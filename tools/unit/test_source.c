@@ -4,6 +4,7 @@
 #include "control/disk/cache.h"
 #include "control/disk/memory.h"
 #include "control/disk/source.h"
+#include "control/disk/volume.h"
 #include "tools/unit/model_disk.h"
 #include "tools/unit/run_tool.h"
 #include <setjmp.h>
@@ -152,9 +153,29 @@ static void test_partition(void **state)
     open_disks(); /* the tables are what they were */
 }
 
+/* The volume that has a file: in a partition, on a disk without any, on none. */
+static void test_volume(void **state)
+{
+    const struct io_segment buffer = {bounce, 0, sizeof(bounce)};
+    u32 partition = 99;
+
+    (void)state;
+    open_disks();
+    assert_int_equal(volume_find(&whole.disk, &buffer, "/vm/Guest One.img", &partition), OK);
+    assert_int_equal(partition, 1);
+    assert_int_equal(volume_find(&esp.disk, &buffer, "/other", &partition), OK);
+    assert_int_equal(partition, 0);
+    assert_int_equal(volume_find(&whole.disk, &buffer, "/vm", &partition), E_NOENT);
+    assert_int_equal(volume_find(&whole.disk, &buffer, "/nothing", &partition), E_NOENT);
+    assert_int_equal(
+        volume_find(&whole.disk, &(struct io_segment){bounce, 0, 100}, "/other", &partition),
+        E_INVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_volume),
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_partition),
     };
