@@ -248,7 +248,15 @@ Orders -- `start`, `pause`, `resume`, `stop`, `reset`, `destroy`, `move`, `conso
 system that listens does not hear. As long as somebody is here, Lintel does not end: who has ended the last guest may start another one. `leave` shows what
 was there before; `console GUEST` shows a guest's console, and `Ctrl-\\` leads back.
 
-`create` has no calls yet; it changes nothing, and answers with what does it. Requests and frames are counted from the control partition's
+`create` makes a guest and starts it, unless it is to be `--paused`; its answer comes when the guest runs, which takes some seconds, or says what was wrong and leaves
+nothing behind. `--kernel` is a bzImage, a Multiboot, PVH or flat image, as in [lintel.conf](config.md#kernel). Files are those of the volume that has
+`\\lintel\\lintel.conf`, if one of the control partition's disks has it: `vmlinuz` lies in its folder `\\lintel`, `\\vm\\linux` anywhere; `ide0:2:/vm/linux` names the disk
+and the partition, as [`disk`](config.md#disk) does. The guest's memory has to have room for the kernel's file beside its image. The guest is one like those of lintel.conf
+that have `served = memory`, in all lists and for all orders. Each time it starts -- a reboot, `reset`, `start` -- its files are read anew. It stays when it powers off; when it is
+destroyed, it is no more ([decision 0064](decisions/0064-guests-that-are-made.md)). It lives through deaths of the control partition, disks and networks included, as others do;
+Lintel's end is its end.
+
+Requests and frames are counted from the control partition's
 last start. `log` has what it has said in all of its lives, the last 16 KiB, and with `--lintel` the last 16 KiB of Lintel's own log.
 
 A command may be cut off as long as it is one command's beginning. Words end at blanks; `"..."` and `'...'` hold blanks
