@@ -2,7 +2,6 @@
  * lies in at most two runs of 1 GiB, since it has 1 GiB at most.  SDM Vol. 3A, "4-Level Paging and
  * 5-Level Paging". */
 #include "vmm/control_image.h"
-#include "arch/x86_64/paging.h"
 #include "lib/mem.h"
 #include "vmm/bootinfo.h"
 #include "vmm/gmem.h"
