@@ -329,8 +329,8 @@ static enum verdict emulate(struct vcpu *v, const struct exit *x, const struct q
 }
 
 /* A plain store that rings a doorbell which asks for neither width nor value: nothing has to be
- * known of it but its length. */
-static __attribute__((noinline)) bool rings(struct vcpu *v, const struct exit *x)
+ * known of it but its length, which is returned; 0: it is none. */
+static __attribute__((noinline)) u32 rings(struct vcpu *v, const struct exit *x)
 {
     const u64 how = QUAL_EPT_WRITE | QUAL_EPT_LINEAR;
     const u32 port = (x->qual & how) == how && !(x->idt_info & EVENT_VALID)
@@ -341,10 +341,9 @@ static __attribute__((noinline)) bool rings(struct vcpu *v, const struct exit *x
 
     if (!port || insn_at_rip(v, &space, &insn) != OK || insn->op != INSN_MOV || !insn->mem_dest ||
         (x->gla & (PAGE_SIZE - 1)) + insn->size > PAGE_SIZE)
-        return false;
+        return 0;
     v->misfits = 0;
-    complete(v, insn->len);
-    return event_ring(v, port);
+    return event_ring(v, port) ? insn->len : 0;
 }
 
 /* To RAM that is not mapped yet, by whatever: an instruction, a page walk, the delivery of an
@@ -376,9 +375,12 @@ static __attribute__((noinline)) enum verdict violation(struct vcpu *v, const st
 
 enum verdict on_ept_violation(struct vcpu *v, const struct exit *x)
 {
-    if (unlikely(READ_ONCE(v->vm->served.ranges)) && rings(v, x))
-        return RESUME;
-    return violation(v, x);
+    const u32 rung = unlikely(READ_ONCE(v->vm->served.ranges)) ? rings(v, x) : 0;
+
+    if (likely(!rung))
+        return violation(v, x);
+    complete(v, rung);
+    return RESUME;
 }
 
 /* With APIC accesses virtualized, these come in place of EPT violations, and are dealt with as
