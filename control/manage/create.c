@@ -38,6 +38,6 @@ void making_look(struct making *making, const struct manage_world *world, struct
     else
         output_fail(out, "%s: %s", making->name, why);
     if (made == MANAGE_MADE && making->shows && world->show(making->partition) == OK)
-        output_say(out, "its console is in front; Ctrl-\\ and 'shell' lead back here");
+        output_say(out, "its console is in front; Ctrl-\\ leads back here");
     output_end(out);
 }

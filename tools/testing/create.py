@@ -105,7 +105,7 @@ def console_of(run, name):
 
 def linux(report, shell, files):
     """Linux with two processors, a disk and a network; it reboots and ends, starts, is destroyed, and made again."""
-    run, before = shell.run, free(shell)
+    run = shell.run
     answer = ask(shell, MADE.format(words=WORDS, **files))
     shell.add("Linux runs", "linux runs" in answer, answer)
     rows = {row["name"]: row for row in shell.ask_json("list").get("guests", [])}
@@ -126,7 +126,11 @@ def linux(report, shell, files):
     shell.ask("start linux")
     shell.add("it starts again", becomes(shell, "linux", "runs"))
     gone(shell, "linux")
-    shell.add("its memory is free again", free(shell) == before, f"{before} KiB before, {free(shell)} after")
+    before = free(shell)  # the control partition's page tables for such a guest are there by now
+    answer = ask(shell, MADE.format(words=WORDS, **files))
+    gone(shell, "linux")
+    after = free(shell)
+    shell.add("its memory is free again", after == before > 0, f"{before} KiB before, {after} after")
     answer = ask(shell, MADE.format(words=WORDS, **files))
     shell.add("a guest of the same name", "linux runs" in answer, answer)
     shell.add("resets", "starts again" in shell.ask("reset linux") and
