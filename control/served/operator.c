@@ -173,8 +173,9 @@ static void greet(void)
 {
     output_begin(&shell.out, false);
     if (info->life == 0)
-        output_say(&shell.out, "The control partition's shell; 'help' lists the commands, 'leave' or "
-                               "Ctrl-\\ leads back to the guest");
+        output_say(&shell.out,
+                   "The control partition's shell; 'help' lists the commands, 'leave' or "
+                   "Ctrl-\\ leads back to the guest");
     else
         output_say(&shell.out,
                    "The control partition died; this is life %u.  Its guests go on; 'log' may tell "

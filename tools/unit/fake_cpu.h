@@ -1,8 +1,8 @@
 /* The processor below the exit handlers, for host tests: the VMCS is an array, the clock
  * stands still until a test moves it, and what a handler does to hardware is written down. */
 #pragma once
-#include "vmx/guest_state.h"
 #include "vmm/keyboard.h"
+#include "vmx/guest_state.h"
 #include <setjmp.h>
 
 struct fake_cpu {

@@ -194,7 +194,7 @@ static void test_next_owner(void **state)
     out(0x1e);
     assert_int_equal(fake_line(&io, 1), 1);
     assert_int_equal(told, 1);
-    out(0x1f); /* nobody takes it */
+    out(0x1f);   /* nobody takes it */
     io.irqs = 0; /* it has died */
     assert_int_equal(ps2_go_on(&p, &io.env), OK);
     assert_true(k.scanning);
