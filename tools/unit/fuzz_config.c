@@ -51,7 +51,6 @@ static void require_guest(const struct config *config, u32 index)
     REQUIRE(g->stats <= CONFIG_ON);
     REQUIRE(g->trace_dump <= CONFIG_ON);
     REQUIRE(g->ledger <= CONFIG_ON);
-    REQUIRE(g->live <= CONFIG_ON);
     require_path(g->kernel, false);
     require_path(g->initrd, true);
     REQUIRE(strnlen(g->cmdline, CONFIG_CMDLINE_MAX) < CONFIG_CMDLINE_MAX);
