@@ -219,10 +219,10 @@ def judge(report, run, outcome, stopped):
     wrong = [text for text in COUNTERS.findall(log) if text != "ok"]
     report.add("four guests: counters", not wrong, "; ".join(wrong), log)
     audits = len(AUDIT_LINE.findall(log))
-    report.add("four guests: audits", audits == 2 * len(ENDS) + 1, f"{audits}", log)
+    report.add("four guests: audits", audits == 2 * (len(ENDS) + 1) + 1, f"{audits}", log)
     strange = COMPLAINT.findall(log)
     report.add("four guests: Lintel warns of nothing", not strange, "; ".join(strange))
-    judge_memory(report, "four guests", log)
+    judge_memory(report, "four guests", log, control=True)
     report.add("four guests: the machine ends", outcome.status not in
                (lintel.PANIC_STATUS, lintel.TIMEOUT_STATUS), outcome.text, logs(run))
 
