@@ -208,8 +208,13 @@ def state(shell, name):
 
 
 def becomes(shell, name, wanted):
-    """Whether the guest gets into that state soon."""
-    return any(state(shell, name) == wanted for _ in range(20))
+    """Whether the guest gets into that state soon; not if the shell does not answer."""
+    found = "?"
+    for _ in range(20):
+        found = state(shell, name)
+        if found in (wanted, "?"):
+            break
+    return found == wanted
 
 
 def order(shell):
