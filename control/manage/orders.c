@@ -30,7 +30,7 @@ static const struct row {
      {{E_PERM, "may not run there; lintel.conf says so with `cpu`"},
       {E_RANGE, "has no such virtual CPU, or the machine no such CPU; 'list' shows them"}}},
     {SHELL_console,
-     "is in front; Ctrl-\\ and 'shell' lead back here",
+     "is in front; Ctrl-\\ leads back here",
      {{E_PERM, "has no console; lintel.conf says `console = none`"}}},
 };
 
