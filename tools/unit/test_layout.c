@@ -3,6 +3,7 @@
 #include "layout_run.h"
 #include "lib/fmt.h"
 #include "pc.h"
+#include "tools/unit/linux_image.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ static u8 *memory;
 
 static void set(u32 offset, u32 size, u64 value)
 {
-    memcpy(kernel + offset, &value, size);
+    linux_image_set(kernel, offset, size, value);
 }
 
 /* A relocatable bzImage of that many bytes, which wants `room`. */
@@ -27,21 +28,7 @@ static void make_linux(u64 bytes, u32 room)
 {
     for (u64 i = 0; i < sizeof(kernel); i++)
         kernel[i] = (u8)(i * 7 + i / 251);
-    set(0x1f1, 1, 4);
-    set(0x1f4, 4, (bytes - SETUP_LEN) / 16);
-    set(0x1fe, 2, 0xaa55);
-    set(0x200, 2, 0x6aeb);
-    set(0x202, 4, 0x53726448);
-    set(0x206, 2, 0x020f);
-    set(0x211, 1, 0x81);
-    set(0x22c, 4, 0x7fffffff);
-    set(0x230, 4, 0x200000);
-    set(0x234, 1, 1);
-    set(0x235, 1, 21);
-    set(0x236, 2, 0x7f);
-    set(0x238, 4, 2047);
-    set(0x258, 8, 0x1000000);
-    set(0x260, 4, room);
+    linux_image_make(kernel, 4, bytes - SETUP_LEN, room);
     files.kernel_bytes = bytes;
 }
 

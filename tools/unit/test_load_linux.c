@@ -1,6 +1,7 @@
 /* load_linux(): synthetic bzImages, cut and bent; and real ones, if LINTEL_TEST_LINUX names
  * files (separated by colons). */
 #include "load_check.h"
+#include "tools/unit/linux_image.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ static u8 ramdisk[10000];
 
 static void set(u32 offset, u32 size, u64 value)
 {
-    memcpy(file + offset, &value, size);
+    linux_image_set(file, offset, size, value);
 }
 
 /* Like a Debian kernel, but small. */
@@ -27,21 +28,7 @@ static void make_image(void)
 {
     memset(&req, 0, sizeof(req));
     memset(file, 0xcc, sizeof(file)); /* what is not set must not matter */
-    set(0x1f1, 1, SETUP_SECTS);
-    set(0x1f4, 4, CODE_LEN / 16);
-    set(0x1fe, 2, 0xaa55);
-    set(0x200, 2, 0x6aeb);
-    set(0x202, 4, 0x53726448);
-    set(0x206, 2, 0x020f);
-    set(0x211, 1, 0x81);
-    set(0x22c, 4, 0x7fffffff);
-    set(0x230, 4, 0x200000);
-    set(0x234, 1, 1);
-    set(0x235, 1, 21);
-    set(0x236, 2, 0x7f);
-    set(0x238, 4, 2047);
-    set(0x258, 8, 0x1000000);
-    set(0x260, 4, 0x800000);
+    linux_image_make(file, SETUP_SECTS, CODE_LEN, 0x800000);
     req.kernel = (struct load_file){file, sizeof(file), "vmlinuz", NULL};
     req.initrd = (struct load_file){ramdisk, sizeof(ramdisk), "initrd.img", NULL};
     req.cmdline = "console=ttyS0 quiet";
