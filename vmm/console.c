@@ -157,6 +157,15 @@ static u32 choose_screen(u32 which)
     return outlet[OUTLET_SCREEN].exists ? OUTLET_SCREEN : OUTLET_NONE;
 }
 
+/* The control partition may have been called to another one, and is in front there again. */
+static u32 kept_port(const struct vm *vm, u32 port)
+{
+    for (u32 n = 0; n < BOOT_UARTS_MAX; n++)
+        if (kept_for[n] == vm->id + 1)
+            return n;
+    return port;
+}
+
 static bool tx_room(void *ctx)
 {
     const struct vm *vm = ctx;
@@ -196,7 +205,7 @@ static bool is_free_for(u32 n, const struct vm *vm)
 void console_attach(struct vm *vm, struct board_host *host)
 {
     const u32 which = vm->config->console;
-    const u32 port = choose_port(which), on_screen = choose_screen(which);
+    const u32 port = kept_port(vm, choose_port(which)), on_screen = choose_screen(which);
 
     if (port == OUTLET_NONE && which != CONFIG_CONSOLE_NONE && which != CONFIG_CONSOLE_SCREEN)
         log_warning("guest %s: this machine does not have the serial port that it wants",
