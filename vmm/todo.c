@@ -15,6 +15,7 @@
 #include "vmm/vcpu_first.h"
 #include "vmm/vcpu_init.h"
 #include "vmm/vcpu_irq.h"
+#include "vmm/vcpu_look.h"
 #include "vmm/vm_end.h"
 #include "vmm/wake.h"
 
@@ -76,15 +77,6 @@ static void run_board(struct vcpu *v, u64 now, bool typed)
     board_unlock(v);
 }
 
-/* When its devices, its console or its CPU want to be looked at, if nothing happens before. */
-static u64 next_look(struct vcpu *v)
-{
-    v->outside = MIN(v->turn_ends, v->cpu == 0 ? console_deadline(v->pinned) : ~0ull);
-    if (v->id == 0)
-        v->outside = MIN(v->outside, v->vm->board.deadline);
-    return MIN(v->outside, v->lapic.deadline);
-}
-
 /* Devices and consoles up to now; returns when they want to be looked at again. */
 static u64 run_devices(struct vcpu *v, u64 todo, u64 now)
 {
@@ -98,7 +90,7 @@ static u64 run_devices(struct vcpu *v, u64 todo, u64 now)
         lapic_tick(&v->lapic, now);
     if (unlikely(v->lapic.attention))
         vcpu_attend(v);
-    return next_look(v);
+    return vcpu_next_look(v);
 }
 
 /* ------------------------------------------------------------ events */
@@ -409,7 +401,7 @@ static bool do_todo(struct vcpu *v, struct exit *x, u64 todo)
         if (todo & TODO_HALT)
             v->asleep = true;
         if (todo & TODO_TURN)
-            v->deadline = next_look(v);
+            v->deadline = vcpu_next_look(v);
     }
     return is_quiet(v, todo) ? go_on(v, x, todo) : look_around(v, x, todo);
 }
