@@ -7,6 +7,7 @@
 #include "vmm/boundary.h"
 #include "vmm/console.h"
 #include "vmm/console_turn.h"
+#include "vmm/control_call.h"
 #include "vmm/cpu_share.h"
 #include "vmm/grant.h"
 #include "vmm/irq.h"
@@ -288,6 +289,8 @@ static NOINLINE bool sleep_here(struct vcpu *v, struct exit *x, u64 deadline, u6
 /* HLT, or waiting for SIPI, as of `now`. */
 static bool sleep(struct vcpu *v, struct exit *x, u64 deadline, u64 now)
 {
+    if (unlikely(cpu_share[v->cpu].soon) && control_serve(v, x))
+        return true;
     if (is_dead(v))
         vm_vcpu_dead(v);
     if (!cpu_may_sleep(v) && !READ_ONCE(v->todo))
@@ -357,7 +360,7 @@ static bool look_around(struct vcpu *v, struct exit *x, u64 todo)
     if (todo & TODO_YIELD)
         return leave(v, LEAVE_YIELD);
     if ((todo & TODO_RESCHED) || now >= v->turn_ends)
-        return leave(v, LEAVE_TURN_OVER);
+        return (!(todo & TODO_RESCHED) && control_serve(v, x)) || leave(v, LEAVE_TURN_OVER);
     v->asleep = v->asleep && !wakes(v);
     if (v->asleep)
         return sleep(v, x, deadline, now);

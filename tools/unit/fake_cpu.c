@@ -325,6 +325,18 @@ bool control_call(struct vcpu *v, struct vcpu *control, u64 *value)
     return true;
 }
 
+bool control_serve(struct vcpu *v, struct exit *exit)
+{
+    (void)exit;
+    if (!fake_cpu.serves_until)
+        return false;
+    fake_cpu.serves++;
+    cpu_share[0].soon = NULL;
+    v->turn_ends = fake_cpu.serves_until;
+    (void)atomic_or(&v->todo, TODO_TURN | fake_cpu.serves_bits);
+    return true;
+}
+
 bool cpu_may_sleep(const struct vcpu *v)
 {
     (void)v;

@@ -29,7 +29,10 @@ struct fake_cpu {
     bool answers_calls;
     u32 calls_left; /* 0: all are answered; else so many */
     u64 answer;
-    bool wanted; /* another vCPU would use this CPU */
+    u32 serves;       /* turns lent to it */
+    u64 serves_until; /* the turn ends then; 0: it does not take them */
+    u64 serves_bits;  /* of v->todo, set meanwhile */
+    bool wanted;      /* another vCPU would use this CPU */
     u64 slept_until;
     const char *why;   /* of the last vm_stop() */
     jmp_buf *on_panic; /* NULL: a panic ends the test program */
