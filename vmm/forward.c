@@ -6,26 +6,12 @@
 #include "vmm/vm.h"
 #include "vmm/wake.h"
 
-/* One that has lost its place to another, or asks for a width or a value. */
-static NOINLINE u32 bell_elsewhere(const struct vm *vm, u32 space, u64 address, u32 bytes,
-                                   const u64 *value)
+u32 forward_bell_elsewhere(const struct served *s, u32 space, u64 address, u32 bytes,
+                           const u64 *value)
 {
-    const struct served_bell *b = served_bell_of(&vm->served, space, address, bytes, value);
+    const struct served_bell *b = served_bell_of(s, space, address, bytes, value);
 
     return b ? READ_ONCE(b->port) : 0;
-}
-
-u32 forward_bell(const struct vm *vm, enum abi_space space, u64 address, u32 bytes,
-                 const u64 *value)
-{
-    const struct served_bell *b = &vm->served.bell[served_bell_place(address)];
-    const u32 there = load_acquire(&b->space);
-
-    if (there == 0)
-        return 0;
-    if (there != space || b->address != address || b->bytes != 0)
-        return bell_elsewhere(vm, space, address, bytes, value);
-    return READ_ONCE(b->port);
 }
 
 static bool is_same(const struct forwarded_access *a, const struct forwarded_access *b)
@@ -72,7 +58,7 @@ enum forwarded forward_access(struct vcpu *v, enum abi_space space, u64 address,
     f->exits = exits;
     if (is_answered(f, &a, value))
         return FORWARD_DONE;
-    if (write && event_ring(v, forward_bell(v->vm, space, address, bytes, value)))
+    if (write && event_ring(v, forward_bell(s, space, address, bytes, value)))
         return FORWARD_DONE;
     f->at = a;
     if (f->done == FORWARD_LOG || !boundary_request(v, space == ABI_MEMORY ? &control : NULL)) {

@@ -36,8 +36,6 @@ bool forward_port(struct vcpu *v, const struct exit *x, enum verdict *verdict)
     *verdict = NEXT;
     if (x->qual & QUAL_IO_STRING)
         return false;
-    if (!in && event_ring(v, forward_bell(v->vm, ABI_PORTS, port, bytes, rax)))
-        return true;
     if (!served_range_has(&v->vm->served, ABI_PORTS, port, bytes))
         return false;
     f->at = (struct forwarded_access){

@@ -202,11 +202,18 @@ static struct served_bell *find_bell(struct served *s, const struct abi_doorbell
     return room;
 }
 
+/* A range of ports may go on over the board's, which are its own (IO_SHARED). */
+static bool may_ring(const struct served *s, const struct abi_doorbell *d)
+{
+    return served_range_has(s, d->space, d->address, MAX(d->bytes, 1u)) &&
+           (d->space != ABI_PORTS || io_find((u16)d->address)->action <= IO_SPARE);
+}
+
 static i64 add_bell(struct served *s, const struct abi_doorbell *d)
 {
     struct served_bell *b = find_bell(s, d, true);
 
-    if (!served_range_has(s, d->space, d->address, MAX(d->bytes, 1u)))
+    if (!may_ring(s, d))
         return ABI_EINVAL;
     if (!b)
         return ABI_ENOMEM;

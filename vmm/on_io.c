@@ -1,6 +1,7 @@
 /* IN, OUT, INS, OUTS.  SDM Vol. 3C, "Exit Qualification for I/O Instructions". */
 #include "arch/x86_64/cr.h"
 #include "ept/gva_walk.h"
+#include "vmm/boundary.h"
 #include "vmm/forward.h"
 #include "vmm/forward_port.h"
 #include "vmm/gmem.h"
@@ -183,8 +184,7 @@ static inline __attribute__((always_inline)) enum verdict io(struct vcpu *v, con
     return look(v, row->after_write);
 }
 
-/* Of a guest with several vCPUs, or one that is served. */
-static __attribute__((noinline)) enum verdict io_special(struct vcpu *v, const struct exit *x)
+static __attribute__((noinline)) enum verdict shared(struct vcpu *v, const struct exit *x)
 {
     enum verdict verdict;
 
@@ -196,7 +196,18 @@ static __attribute__((noinline)) enum verdict io_special(struct vcpu *v, const s
     return verdict;
 }
 
+/* Most often a doorbell, whose port no row has (vmm/hc_served.c). */
+static __attribute__((noinline)) enum verdict shared_out(struct vcpu *v, const struct exit *x)
+{
+    if (event_ring(v, forward_bell(&v->vm->served, ABI_PORTS, port_of(x),
+                                   (u32)(x->qual & QUAL_IO_SIZE) + 1, &v->vmx.guest.regs.r[RAX])))
+        return NEXT;
+    return shared(v, x);
+}
+
 enum verdict on_io(struct vcpu *v, const struct exit *x)
 {
-    return unlikely(v->shares_board) ? io_special(v, x) : io(v, x);
+    if (likely(!v->shares_board)) /* neither several vCPUs nor served */
+        return io(v, x);
+    return x->qual & (QUAL_IO_IN | QUAL_IO_STRING) ? shared(v, x) : shared_out(v, x);
 }

@@ -334,7 +334,7 @@ static __attribute__((noinline)) u32 rings(struct vcpu *v, const struct exit *x)
 {
     const u64 how = QUAL_EPT_WRITE | QUAL_EPT_LINEAR;
     const u32 port = (x->qual & how) == how && !(x->idt_info & EVENT_VALID)
-                         ? forward_bell(v->vm, ABI_MEMORY, x->gpa.v, 0, NULL)
+                         ? forward_bell(&v->vm->served, ABI_MEMORY, x->gpa.v, 0, NULL)
                          : 0;
     const struct insn *insn;
     struct insn space WRITTEN_LATER;

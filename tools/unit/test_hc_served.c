@@ -155,6 +155,9 @@ static void test_doorbells(void **state)
         {{.space = ABI_MEMORY, .address = 0xd0001000, .port = 255}, ABI_EINVAL},
         {{.space = ABI_MEMORY, .address = 0x500, .port = 255}, ABI_EINVAL},
         {{.space = ABI_PORTS, .address = 0x4ff, .port = 9}, ABI_EINVAL},
+        {{.space = ABI_PORTS, .address = 0xcf8, .port = 9}, ABI_OK},
+        {{.space = ABI_PORTS, .address = 0xcf9, .port = 9},
+         ABI_EINVAL}, /* claimed, but the board's */
         {{.space = ABI_PORTS, .bytes = 3, .port = 9}, ABI_EINVAL},
         {{.space = ABI_PORTS, .bytes = 16, .port = 9}, ABI_EINVAL},
         {{.space = ABI_PORTS, .bytes = 0, .has_value = 1, .port = 9}, ABI_EINVAL},
@@ -166,12 +169,13 @@ static void test_doorbells(void **state)
 
     (void)state;
     assert_int_equal(claim(0x500, 0x50f, ABI_PORTS), ABI_OK);
+    assert_int_equal(claim(0xcf8, 0xcff, ABI_PORTS), ABI_OK);
     assert_int_equal(claim(0xd0000000, 0xd0000fff, ABI_MEMORY), ABI_OK);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         if (call_with(HC_doorbell, PARTITION, &cases[i].bell, sizeof(cases[i].bell)) !=
             cases[i].result)
             fail_msg("case %zu", i);
-    assert_int_equal(count_bells(), 3);
+    assert_int_equal(count_bells(), 4);
     assert_int_equal(rings(ABI_PORTS, 0x500, 4, 0), 10); /* the later one counts */
     assert_int_equal(rings(ABI_PORTS, 0x500, 2, 0), 0);
     assert_int_equal(rings(ABI_MEMORY, 0x500, 4, 0), 0);
