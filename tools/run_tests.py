@@ -16,7 +16,7 @@ from pathlib import Path
 from emulator.lanes import LANES as LANES_WORD
 from emulator.machine import ROOT, EmulatorError
 from testing import (bench, consoles, create, debian, devices, drivers_pc, four, host, hvc, kills, lab,
-                     linux_devices, linux_smp, live, lives, machines, manage, nested, replay,
+                     linux_devices, linux_smp, live, lives, machines, manage, nested, plans, replay,
                      scenarios_qemu, shell, smp, together, virtio, xen)
 from testing.report import LANES, Part, Report
 
@@ -38,6 +38,7 @@ STEPS = {
     "lab": lab.lab,
     "live": live.live,
     "smp": smp.smp,
+    "plans": plans.plans,
     "consoles": consoles.consoles,
     "hvc": hvc.hvc,
     "manage": manage.manage,

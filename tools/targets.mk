@@ -161,8 +161,8 @@ fuzz-programs: $(FUZZ_C:tools/unit/%.c=$(O)/fuzz/%)
 # ---------------------------------------------------------------- running the tests
 RUN_TESTS := $(TOOL) tools/run_tests.py --build $(O) --guests $(B)/guests
 
-test: setup ## reproducible build, unit, recorded exits, fuzz, guest tests, refusal without VT-x, drivers, Linux on virtio devices, laboratory, several CPUs and guests, Linux boot, budgets
-	@$(RUN_TESTS) build reproducible unit tools replay fuzz together guest budgets linux-smp smp drivers lab virtio hvc shell create linux lives kills manage devices scenarios consoles live refusal report
+test: setup ## reproducible build, unit, recorded exits, fuzz, guest tests, refused plans, refusal without VT-x, drivers, Linux on virtio devices, laboratory, several CPUs and guests, Linux boot, budgets
+	@$(RUN_TESTS) build reproducible unit tools replay fuzz together guest budgets linux-smp smp plans drivers lab virtio hvc shell create linux lives kills manage devices scenarios consoles live refusal report
 soak: setup ## five CPU models, other kernels, Xen, longer fuzzing, two thousand lives, four guests for long, guests with several processors for long, Debian
 	@$(RUN_TESTS) --fuzz-seconds 300 build fuzz guest-soak lives-soak kills-soak four-soak lab-models smp-models models kernels linux-smp-soak reboots xen disk network switch debian-qemu debian
 unit: ## host unit tests, by gcc and by clang

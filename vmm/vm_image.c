@@ -74,7 +74,8 @@ static const struct guest_plan *find_plan(const struct vm *vm)
 
     if (!fault)
         return plan;
-    log_error("guest %s: %s", vm->config->name, fault);
+    log_error("guest %s: %s%s", vm->config->name, fault,
+              plan && plan->reason[0] ? "" : "; BOOTX64.EFI and hv.elf must be of one build");
     return NULL;
 }
 

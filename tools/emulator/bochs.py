@@ -167,9 +167,13 @@ class Debugger:
             raise EmulatorError(f"Bochs knows no physical page of {linear:#x}")
         physical = int(found[1], 16) + linear % 4096
         before = self.read_physical(physical, len(code))
-        for offset, byte in enumerate(code):
-            self.ask(f"setpmem 0x{physical + offset:x} 1 0x{byte:x}")
+        self.write_physical(physical, code)
         return before
+
+    def write_physical(self, address, data):
+        """Changes physical memory that no instruction has been fetched from."""
+        for offset, byte in enumerate(data):
+            self.ask(f"setpmem 0x{address + offset:x} 1 0x{byte:x}")
 
     def ask(self, text, timeout=60):
         """One debugger command's answer; the machine must be stopped."""
