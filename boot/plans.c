@@ -6,6 +6,7 @@
 #include "boot/console.h"
 #include "boot/memory.h"
 #include "boot/pc/pc_plan.h"
+#include "boot/plan_keep.h"
 #include "lib/mem.h"
 #include "pc.h"
 
@@ -14,44 +15,15 @@ u64 plans_bytes(const struct config *config)
     return config->guest_count * ALIGN_UP(sizeof(struct guest_plan) + LOAD_SCRATCH_SIZE, PAGE_SIZE);
 }
 
-static err_t keep_scratch(const struct load_plan *work, u8 **kept)
-{
-    if (memory_alloc(work->scratch_used, PAGE_SIZE, BOOT_MEM_MODULE, (void **)kept) != OK)
-        return refuse(E_NOMEM, "no memory for a guest's tables: %u KiB",
-                      (u32)(work->scratch_used / KiB));
-    memcpy(*kept, work->scratch, work->scratch_used);
-    return OK;
-}
-
-/* What the work was made in is given back: segments in its scratch move to the kept one. */
+/* What the work was made in is given back. */
 static err_t keep(const struct load_plan *work, struct guest_plan *plan)
 {
-    const u64 scratch = (u64)work->scratch;
     u8 *kept;
 
-    TRY(keep_scratch(work, &kept));
-    *plan = (struct guest_plan){.segments = work->segments,
-                                .mode = work->mode,
-                                .rip = work->rip,
-                                .rsp = work->rsp,
-                                .rax = work->rax,
-                                .rbx = work->rbx,
-                                .rsi = work->rsi,
-                                .rdi = work->rdi,
-                                .cr3 = work->cr3,
-                                .gdt = work->gdt,
-                                .gdt_limit = work->gdt_limit};
-    for (u32 i = 0; i < work->segments; i++) {
-        const struct load_segment *s = &work->segment[i];
-        const u64 from = (u64)s->from;
-        const bool made = from >= scratch && from - scratch < work->scratch_used;
-
-        plan->segment[i] =
-            (struct guest_segment){.to = s->to,
-                                   .from = {made ? (u64)kept + (from - scratch) : from},
-                                   .len = s->len,
-                                   .room = s->room};
-    }
+    if (memory_alloc(work->scratch_used, PAGE_SIZE, BOOT_MEM_MODULE, (void **)&kept) != OK)
+        return refuse(E_NOMEM, "no memory for a guest's tables: %u KiB",
+                      (u32)(work->scratch_used / KiB));
+    plan_keep(work, kept, plan);
     return OK;
 }
 
