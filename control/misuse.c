@@ -8,7 +8,9 @@
 #define FLOOD       1000u
 #define WRONG       0xffffffull
 #define MSI_TO_CPU0 0xfee00000ull
-#define WINDOW      (32 * GiB) /* where nothing is mapped */
+#define WINDOW      (32 * GiB)  /* where nothing is mapped */
+#define DEVICES     (128 * GiB) /* no RAM, and no device that a driver is for */
+#define DEVICES_END (160 * GiB) /* 16384 tables; a machine with 512 MiB gives about 2500 */
 
 u32 misuse_replies(u32 slot, u32 sequence)
 {
@@ -215,6 +217,15 @@ u32 misuse_calls(u32 partition)
 {
     return served_wrongly(partition) + ordered_wrongly(partition) + looked_wrongly(partition) +
            made_wrongly(partition) + taken_wrongly(partition);
+}
+
+u32 misuse_tables(void)
+{
+    u32 n = 0;
+
+    for (u64 at = DEVICES; at < DEVICES_END; at += LARGE_PAGE_SIZE)
+        n += abi_device_memory(at, PAGE_SIZE) == ABI_OK;
+    return n;
 }
 
 void misuse_smash(u32 words)

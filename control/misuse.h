@@ -6,6 +6,9 @@
  * many were accepted. */
 u32 misuse_replies(u32 slot, u32 sequence);
 u32 misuse_calls(u32 partition);
+/* Device memory that needs a page table each; how often it was mapped.  Nothing can be mapped
+ * afterwards. */
+u32 misuse_tables(void);
 
 void misuse_crash(void);         /* calls address 0 */
 NORETURN void misuse_spin(void); /* for ever */

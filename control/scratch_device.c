@@ -168,6 +168,7 @@ static NOINLINE i64 command(struct scratch_device *d, u32 slot, u32 sequence, u3
         return abi_reply(slot, sequence, 0);
     case SCRATCH_DO_wrong: return misuse_replies(slot, sequence);
     case SCRATCH_DO_misuse: return misuse_calls(d->partition);
+    case SCRATCH_DO_tables: return misuse_tables();
     case SCRATCH_DO_crash:
     case SCRATCH_DO_spin:
     case SCRATCH_DO_smash:

@@ -8,7 +8,7 @@
  *
  * Quarantine: a linked table stays linked, even when empty, until ept_destroy(),
  * before which the caller has flushed.  Their number is bounded by the range of
- * guest-physical addresses ever mapped.
+ * guest-physical addresses ever mapped, and by tables_left.
  *
  * SDM Vol. 3C, "The Extended Page Table Mechanism (EPT)": "EPT Translation
  * Mechanism", "EPT Misconfigurations".  Pure. */
@@ -117,6 +117,8 @@ static u64 *pool_take(struct pool *pool)
 static err_t pool_fill(struct ept *e, struct pool *pool, u64 count)
 {
     pool->first = NULL;
+    if (count > e->tables_left)
+        return E_NOMEM;
     for (u64 i = 0; i < count; i++) {
         u64 *table = e->page_alloc(e->ctx);
         if (!table) {
@@ -127,6 +129,7 @@ static err_t pool_fill(struct ept *e, struct pool *pool, u64 count)
         table[0] = (u64)(uintptr_t)pool->first;
         pool->first = table;
     }
+    e->tables_left -= count;
     return OK;
 }
 

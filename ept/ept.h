@@ -19,10 +19,11 @@ struct ept {
     u64 *(*to_virt)(void *ctx, u64 phys);
     void *ctx;
     u64 *root;
-    u8 max_leaf;    /* 0: 4 KiB, 1: 2 MiB, 2: 1 GiB (IA32_VMX_EPT_VPID_CAP) */
-    u8 phys_bits;   /* MAXPHYADDR, 32 to 52: an address bit above it is a misconfiguration */
-    bool exec_only; /* X without R is possible (IA32_VMX_EPT_VPID_CAP bit 0) */
-    bool stale;     /* a translation was removed or changed: INVEPT is due; the caller clears it */
+    u64 tables_left; /* that may yet be made, beside the root; beyond: E_NOMEM */
+    u8 max_leaf;     /* 0: 4 KiB, 1: 2 MiB, 2: 1 GiB (IA32_VMX_EPT_VPID_CAP) */
+    u8 phys_bits;    /* MAXPHYADDR, 32 to 52: an address bit above it is a misconfiguration */
+    bool exec_only;  /* X without R is possible (IA32_VMX_EPT_VPID_CAP bit 0) */
+    bool stale;      /* a translation was removed or changed: INVEPT is due; the caller clears it */
 };
 
 enum { EPT_R = 1, EPT_W = 2, EPT_X = 4, EPT_RWX = 7 };

@@ -426,6 +426,18 @@ GUEST_TEST(death_with_memory_mapped)
     EXPECT_EQ(abi_revoke((u64)grant), ABI_OK);
 }
 
+/* The tables that it got, of which a machine with 512 MiB gives some 2500, come back. */
+GUEST_TEST(death_with_all_tables)
+{
+    for (u32 i = 0; i < 2; i++) {
+        const u32 tables = command(SCRATCH_DO_tables, 0);
+
+        EXPECT_TRUE(tables > 1000 && tables < 3000);
+        EXPECT_EQ(command(SCRATCH_DO_tables, 0), 0);
+        dies_of(SCRATCH_DO_crash, 0);
+    }
+}
+
 GUEST_TEST(doorbells_after_death)
 {
     const u32 before = *mmio(SCRATCH_RINGS);

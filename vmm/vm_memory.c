@@ -7,9 +7,12 @@
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/panic.h"
 #include "lib/mem.h"
+#include "vmm/grant.h"
 #include "vmm/hostmem.h"
 #include "vmx/speculation.h"
 #include "vmx/vmx.h"
+
+#define TABLES_AT_ENDS 6u /* of a mapping: one of each level at either end */
 
 static u16 owner(const struct vm *vm)
 {
@@ -157,6 +160,17 @@ static err_t create_pc(struct vm *vm)
     return split_low_extent(vm);
 }
 
+/* The control partition chooses where it maps what, and tables stay when a mapping goes.  It gets
+ * as many as its mappings may ever need at once, with all of the machine's RAM in small pages and 1
+ * GiB of devices, and those for RAM once more, since what comes later may lie elsewhere. */
+static u64 tables_allowed(const struct vm *vm)
+{
+    if (vm->id != VM_CONTROL)
+        return ~0ull;
+    return (2 * hostmem()->frames + GiB / PAGE_SIZE) / (LARGE_PAGE_SIZE / PAGE_SIZE) +
+           GRANT_MAPPINGS * TABLES_AT_ENDS;
+}
+
 err_t vm_memory_create(struct vm *vm)
 {
     err_t err;
@@ -167,6 +181,7 @@ err_t vm_memory_create(struct vm *vm)
         .page_free = table_free,
         .to_phys = table_phys,
         .to_virt = table_virt,
+        .tables_left = tables_allowed(vm),
         .phys_bits = (u8)(cpuid(0x80000008, 0).eax & CPUID_80000008_EAX_PHYS_BITS),
         .max_leaf = largest_leaf(),
     };

@@ -102,6 +102,7 @@ static inline struct ept fake_ept(struct fake *f, u8 max_leaf)
         .to_phys = fake_to_phys,
         .to_virt = fake_to_virt,
         .ctx = f,
+        .tables_left = ~0ull,
         .max_leaf = max_leaf,
         .phys_bits = FAKE_PHYS_BITS,
     };

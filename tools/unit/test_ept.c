@@ -114,11 +114,52 @@ static void test_refusals(void **state)
     free(f);
 }
 
+static err_t map_page(struct ept *e, u64 gpa)
+{
+    return ept_map(e, (gpa_t){gpa}, (hpa_t){0}, PAGE_SIZE, EPT_RWX | EPT_WB);
+}
+
+/* A mapping or a split that would take too many tables takes none. */
+static void test_tables_are_bounded(void **state)
+{
+    struct fake *f = fake_new();
+    struct ept e = fake_ept(f, 2);
+    struct ept_leaf leaf;
+
+    (void)state;
+    e.tables_left = 5;
+    f->fail_in = 1;
+    assert_int_equal(map_page(&e, 0), E_NOMEM); /* the machine's fault, and nothing is used up */
+    f->fail_in = -1;
+    assert_int_equal(map_page(&e, 0), OK);
+    assert_int_equal(e.tables_left, 2);
+    assert_int_equal(map_page(&e, 512 * GiB - PAGE_SIZE), OK);
+    assert_int_equal(e.tables_left, 0);
+    assert_int_equal(map_page(&e, GiB), E_NOMEM);
+    assert_int_equal(ept_lookup(&e, (gpa_t){GiB}, &leaf), E_NOENT);
+    assert_int_equal(map_page(&e, PAGE_SIZE), OK); /* its table is there */
+    assert_int_equal(ept_unmap(&e, (gpa_t){0}, PAGE_SIZE), OK);
+    assert_int_equal(map_page(&e, 0), OK);
+    assert_int_equal(map_page(&e, LARGE_PAGE_SIZE), E_NOMEM); /* tables stay where they are */
+    assert_int_equal(ept_map(&e, (gpa_t){2 * GiB}, (hpa_t){0}, GiB, EPT_R), OK);
+    e.tables_left = 1;
+    assert_int_equal(ept_unmap(&e, (gpa_t){2 * GiB}, PAGE_SIZE), E_NOMEM);
+    assert_int_equal(ept_lookup(&e, (gpa_t){2 * GiB}, &leaf), OK);
+    e.tables_left = 2;
+    assert_int_equal(ept_unmap(&e, (gpa_t){2 * GiB}, PAGE_SIZE), OK);
+    assert_int_equal(e.tables_left, 0);
+    assert_int_equal(f->live, 1 + 5 + 2);
+    ept_destroy(&e);
+    assert_int_equal(f->live, 0);
+    free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_largest_leaf),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_tables_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

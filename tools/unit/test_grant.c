@@ -18,6 +18,7 @@ static int with_ept(void **state)
                                    .to_phys = fake_to_phys,
                                    .to_virt = fake_to_virt,
                                    .ctx = &pages,
+                                   .tables_left = ~0ull,
                                    .max_leaf = 0,
                                    .phys_bits = 52};
     grant_drop_all();
@@ -85,6 +86,26 @@ static void test_no_memory(void **state)
     assert_int_equal(map_it(LOW_END, PAGE_SIZE, AT), ABI_EPERM); /* not RAM */
 }
 
+/* Wherever it maps and unmaps, the control partition gets so many tables and no more. */
+static void test_tables_are_bounded(void **state)
+{
+    u64 at = AT;
+
+    (void)state;
+    guest_config.served = CONFIG_SERVED_MEMORY;
+    the_control.ept.tables_left = 20;
+    while (map_it(MID_BEGIN, PAGE_SIZE, at) == ABI_OK) {
+        assert_int_equal(call(HC_unmap, at, 0, 0, 0), ABI_OK);
+        at += GiB;
+    }
+    assert_int_equal(at, AT + 9 * GiB); /* 3 tables, and 2 for each one after it */
+    assert_int_equal(map_it(MID_BEGIN, PAGE_SIZE, at), ABI_ENOMEM);
+    assert_int_equal(reached(at), 0);
+    assert_int_equal(pages.live, 1 + 3 + 8 * 2);
+    assert_int_equal(map_it(MID_BEGIN, PAGE_SIZE, AT), ABI_OK); /* where it has been before */
+    assert_int_equal(call(HC_unmap, AT, 0, 0, 0), ABI_OK);
+}
+
 static void test_revocation(void **state)
 {
     const i64 first = guest_call(HC_grant, MID_BEGIN, 2 * PAGE_SIZE);
@@ -131,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_grants, with_ept),
         cmocka_unit_test_setup(test_no_memory, with_ept),
+        cmocka_unit_test_setup(test_tables_are_bounded, with_ept),
         cmocka_unit_test_setup(test_revocation, with_ept),
         cmocka_unit_test_setup(test_bad_grants, with_ept),
     };

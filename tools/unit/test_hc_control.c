@@ -103,11 +103,15 @@ static void test_device_memory(void **state)
                                    .to_phys = fake_to_phys,
                                    .to_virt = fake_to_virt,
                                    .ctx = &tables,
+                                   .tables_left = ~0ull,
                                    .phys_bits = FAKE_PHYS_BITS};
     assert_int_equal(ept_init(&the_control.ept), OK);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         if (call(HC_device_memory, cases[i].first, cases[i].len, 0, 0) != cases[i].result)
             fail_msg("case %zu", i);
+    the_control.ept.tables_left = 0;
+    assert_int_equal(call(HC_device_memory, 0xe000004000, PAGE_SIZE, 0, 0), ABI_OK);
+    assert_int_equal(call(HC_device_memory, 0xe000200000, PAGE_SIZE, 0, 0), ABI_ENOMEM);
 }
 
 /* Its ports do not exit; all others do. */

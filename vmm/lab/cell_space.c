@@ -60,6 +60,7 @@ static void make_ept(struct lab_cell *c)
 {
     c->ept = (struct ept){
         .page_alloc = table_alloc,
+        .tables_left = ~0ull,
         .page_free = table_free,
         .to_phys = table_phys,
         .to_virt = table_virt,
