@@ -36,7 +36,7 @@ static err_t make(const struct boot_info *info, u32 n, struct load_plan *work,
         .config = config,
         .tsc_hz = info->tsc_hz,
         .signature = cpu.eax,
-        .features = (cpu.edx & PC_1_EDX) | (config->vcpus > 1 ? CPUID_1_EDX_HTT : 0),
+        .features = cpu.edx & PC_1_EDX,
         .module = info->module,
         .modules = info->module_count,
     };

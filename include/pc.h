@@ -17,9 +17,12 @@
 #define PM_SLP_TYP_S5 5 /* what switches it off */
 
 /* What its processor has of the machine's features in EDX of CPUID leaf 1, by the names of
- * arch/x86_64/cpuid_bits.h; with several processors HTT, too. */
+ * arch/x86_64/cpuid_bits.h. */
 #define PC_1_EDX                                                                                   \
     (CPUID_1_EDX_FPU | CPUID_1_EDX_VME | CPUID_1_EDX_DE | CPUID_1_EDX_PSE | CPUID_1_EDX_TSC |      \
      CPUID_1_EDX_MSR | CPUID_1_EDX_PAE | CPUID_1_EDX_CX8 | CPUID_1_EDX_APIC | CPUID_1_EDX_SEP |    \
      CPUID_1_EDX_MTRR | CPUID_1_EDX_PGE | CPUID_1_EDX_CMOV | CPUID_1_EDX_PAT | CPUID_1_EDX_PSE36 | \
      CPUID_1_EDX_CLFSH | CPUID_1_EDX_MMX | CPUID_1_EDX_FXSR | CPUID_1_EDX_SSE | CPUID_1_EDX_SSE2)
+
+/* CPUID_1_EDX_HTT, which its processors have if there are several, whatever the machine's have. */
+#define PC_1_EDX_HTT BIT32(28)

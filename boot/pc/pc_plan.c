@@ -79,9 +79,10 @@ static err_t add_acpi(const struct pc_guest *guest, struct load_plan *plan)
 static err_t add_smbios(const struct pc_guest *guest, struct load_plan *plan)
 {
     const u64 low = MIN(guest->config->memory, VM_PCI_HOLE), high = guest->config->memory - low;
+    const u32 several = guest->config->vcpus > 1 ? PC_1_EDX_HTT : 0;
     const struct smbios_guest smbios = {.cpus = guest->config->vcpus,
                                         .signature = guest->signature,
-                                        .features = guest->features,
+                                        .features = guest->features | several,
                                         .tsc_hz = guest->tsc_hz,
                                         .rams = high ? 2 : 1,
                                         .ram = {{0, low}, {4 * GiB, high}}};

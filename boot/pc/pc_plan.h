@@ -7,7 +7,7 @@
 struct pc_guest {
     const struct config_guest *config;
     u64 tsc_hz;
-    u32 signature, features; /* its CPUID leaf 1: EAX and EDX */
+    u32 signature, features; /* CPUID leaf 1 of a guest with one processor here: EAX and EDX */
     /* The files that the configuration may name; without one of that path, loaders see an empty
      * one. */
     const struct boot_module *module;

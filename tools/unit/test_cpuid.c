@@ -114,7 +114,7 @@ static void test_what_the_loader_tells(void **state)
         const struct cpuid_answer *a = cpuid_find(&policy, 1, 0, &live);
 
         assert_int_equal(a->eax, 0xffffffff);
-        assert_int_equal(a->edx, PC_1_EDX | (source.cpus > 1 ? CPUID_1_EDX_HTT : 0));
+        assert_int_equal(a->edx, PC_1_EDX | (source.cpus > 1 ? PC_1_EDX_HTT : 0));
     }
 }
 

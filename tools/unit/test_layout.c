@@ -194,6 +194,35 @@ static void test_tables(void **state)
     assert_int_equal(memory[0x9fc00], 1);
 }
 
+/* A guest of lintel.conf with the same keys, of which boot/plans.c tells pc_plan() the same, finds
+ * the same there. */
+static void test_same_tables_as_the_loaders(void **state)
+{
+    static struct load_plan others;
+    const struct boot_module files_there[] = {
+        {.base = (u64)kernel, .size = 2 * MiB, .path = "ide0:1:/lintel/vmlinuz"},
+        {.base = (u64)initrd, .size = sizeof(initrd), .path = "ide0:1:/lintel/initrd"}};
+    const struct pc_guest guest = {.config = &l.config,
+                                   .tsc_hz = layout_pc.tsc_hz,
+                                   .signature = layout_pc.signature,
+                                   .features = layout_pc.features,
+                                   .module = files_there,
+                                   .modules = ARRAY_LEN(files_there)};
+
+    (void)state;
+    make_linux(2 * MiB, 4 * MiB);
+    for (spec.vcpus = 1; spec.vcpus <= ABI_VCPUS_MAX; spec.vcpus++) {
+        load(0);
+        assert_int_equal(pc_plan(&guest, &others), OK);
+        assert_int_equal(others.segments, l.plan.segments);
+        for (u32 i = 0; i < others.segments; i++)
+            assert_memory_equal(memory + others.segment[i].to.v, others.segment[i].from,
+                                others.segment[i].len);
+        free(memory);
+    }
+    memory = NULL;
+}
+
 /* Memory above 4 GiB is cleared. */
 static void test_large(void **state)
 {
@@ -219,6 +248,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused, fresh, clean),
         cmocka_unit_test_setup_teardown(test_parts, fresh, clean),
         cmocka_unit_test_setup_teardown(test_tables, fresh, clean),
+        cmocka_unit_test_setup_teardown(test_same_tables_as_the_loaders, fresh, clean),
         cmocka_unit_test_setup_teardown(test_large, fresh, clean),
     };
 

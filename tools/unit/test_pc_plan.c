@@ -105,6 +105,15 @@ static void test_what_firmware_leaves(void **state)
                         plan.segment[j].to.v + plan.segment[j].room <= plan.segment[i].to.v);
 }
 
+/* As CPUID says it to them (vmm/policy/cpuid_topology.c). */
+static void test_features_of_several(void **state)
+{
+    (void)state;
+    config.vcpus = 2;
+    assert_int_equal(pc_plan(&guest, &plan), OK);
+    assert_int_equal(smbios_u32(4, 12), 0x178bfbff);
+}
+
 /* The tables of the most processors, with a bus. */
 static void test_the_largest(void **state)
 {
@@ -185,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_what_firmware_leaves, begin),
+        cmocka_unit_test_setup(test_features_of_several, begin),
         cmocka_unit_test_setup(test_the_largest, begin),
         cmocka_unit_test_setup(test_the_image_knows_its_memory, begin),
         cmocka_unit_test_setup(test_an_image_below, begin),
