@@ -31,6 +31,8 @@ static u64 log_then[OUTLETS];
 static struct vm *connected[CONFIG_GUESTS_MAX];
 static u32 connections;
 
+static bool in_line[OUTLETS]; /* what was sent last did not end a line */
+
 static struct keyboard keyboard;
 
 static u64 due, deadline, urgent; /* urgent: for what is not input */
@@ -60,6 +62,9 @@ static void give(u32 n, struct vm *vm)
 
     front[n] = NULL;
     if (before) {
+        if (in_line[n])
+            sink->write(sink->ctx, "\n", 1);
+        in_line[n] = false;
         log_to(sink, "LINTEL-CONSOLE log"); /* what follows is the log */
         guest_console_attend(&before->console, reader_at(n), false);
         vcpu_ask(before->vcpu[0], TODO_CONSOLE); /* it may wait for room */
@@ -305,6 +310,8 @@ static void drain(u32 n, u32 most)
         count = guest_console_peek(g, reader_at(n), bytes, MIN(most, SCREEN_BATCH));
         sent = count ? outlet_send(n, bytes, count) : 0;
         guest_console_take(g, reader_at(n), sent);
+        if (sent)
+            in_line[n] = bytes[sent - 1] != '\n';
     } while (sent && n != OUTLET_SCREEN);
 }
 

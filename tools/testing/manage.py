@@ -109,6 +109,9 @@ def end(shell):
     outcome = lintel.wait_for_end(run, TIMEOUT)
     log = lintel.strip_controls(run.text(session.COM1))
     shell.add("the machine ends", outcome.status == 0, outcome.text)
+    text = run.text(session.COM2)
+    shell.add("whoever comes to the front begins a line", "console three\r\nLINTEL-CONSOLE log\r\n" in text and
+              not re.search("[^\n]LINTEL-CONSOLE", text), log=text)
     shell.add("what the log got meanwhile is shown",
               {name for name, how, _ in lintel.GUEST_LINE.findall(log) if how == "killed"} >= {"one", "two"}, log=log)
 
