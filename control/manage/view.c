@@ -14,7 +14,9 @@ void view_begin(struct view *v, u32 partition)
 
 /* ------------------------------------------------------------ looking */
 
-/* The exits of a CPU's ring that are the guest's, as far back as `since`. */
+/* The exits of a CPU's ring that are the guest's, as far back as `since`.  The newest record may be
+ * in the making: its RIP is not looked at.  Its time is: where the guest sleeps, it is that of its
+ * HLT, and done. */
 static void look_through(struct view *v, const struct manage_world *world, u32 cpu, u64 since)
 {
     static struct trace_reader reader;
@@ -28,7 +30,8 @@ static void look_through(struct view *v, const struct manage_world *world, u32 c
 
         if (r->tsc < since || r->event < TRACE_EXIT || (r->vcpu >> 8) + 1u != v->partition)
             continue;
-        picture_see(&v->picture, r->b);
+        if (!newest)
+            picture_see(&v->picture, r->b);
         if (vcpu < ABI_VCPUS_MAX)
             v->last_exit[vcpu] = MAX(v->last_exit[vcpu], r->tsc);
     }

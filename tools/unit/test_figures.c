@@ -275,7 +275,8 @@ static void now(u64 tsc)
     stats[0].now = stats[1].now = tsc;
 }
 
-/* The first picture at once, the second over it; exits of others, and old ones, are not seen. */
+/* The first picture at once, the second over it; exits of others, and old ones, are not seen, nor
+ * what the newest record of a ring says but when. */
 static void test_top(void **state)
 {
     (void)state;
@@ -285,6 +286,7 @@ static void test_top(void **state)
     record(0, START + 1, TRACE_EXIT + EXIT_HLT, 0x0000, 0x1111);
     record(1, START + 2, TRACE_EXIT + EXIT_IO, 0x0001, 0x2222);
     record(1, START + 3, TRACE_EXIT + EXIT_IO, 0x0200, 0xbad);
+    record(0, START + 4, TRACE_EXIT + EXIT_HLT, 0x0000, 0xbad); /* in the making, for all we know */
     assert_true(has("top web", "\x1b[H\x1b[7mLintel: guest web"));
     assert_non_null(strstr(said, "since its start of 2 vCPUs; any key ends"));
     assert_non_null(strstr(said, "of the last 2 exits\x1b[m"));
@@ -296,7 +298,9 @@ static void test_top(void **state)
     stats[0].sleeps = 1; /* since its HLT, before the first look */
     now(START + 3 * HZ);
     record(1, START + 2 * HZ, TRACE_EXIT + EXIT_IO, 0x0001, 0x3333);
-    record(1, START + 3, TRACE_EXIT + EXIT_IO, 0x0001, 0xbad); /* in the making */
+    record(1, START + 3, TRACE_EXIT + EXIT_IO, 0x0001, 0xbad); /* in the making: all of it is old */
+    record(0, START + 2 * HZ, TRACE_EXIT + EXIT_IO, 0x0200, 0xbad);
+    record(0, START + 3 * HZ - 1, TRACE_EXIT + EXIT_IO, 0x0001, 0xbad); /* all but the time */
     assert_non_null(strstr(look(), "the last 2.0 s of 2 vCPUs"));
     assert_non_null(strstr(said, "CPUID                            50   100.0%"));
     assert_non_null(strstr(said, "0000000000003333                  1   100.0%"));
