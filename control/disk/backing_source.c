@@ -183,7 +183,8 @@ static err_t open_disk(const struct opening *o)
                         o->t->disk);
     if (s->whole->flags & DISK_HAS_NO_MEDIUM)
         return complain(o, E_NOENT, "there is no medium in %s", o->t->disk);
-    if (o->env->ops->dma_alloc(o->env, SECTOR_MAX, SECTOR_MAX, s->whole->bus_last, &s->room) != OK)
+    if (o->env->ops->dma_alloc(o->env, SECTORS_ROOM, (u32)PAGE_SIZE, s->whole->bus_last,
+                               &s->room) != OK)
         return complain(o, E_NOMEM, "no memory is left; set control_memory");
     err = open_stack(o);
     o->env->ops->dma_free(o->env, &s->room);

@@ -13,14 +13,30 @@ struct sectors {
     u32 sector_size; /* a power of two, 512 to SECTOR_MAX */
 };
 
+#define SECTORS_WINDOWS 4u
+#define SECTORS_ROOM                                                                               \
+    (32 * KiB) /* for the buffer: a command costs a disk more than its bytes do                    \
+                */
+
 /* The sectors of a disk; each read waits for the disk, as long as the driver lets its device take.
- * `buffer`: sector_size bytes that the disk can reach. */
+ * What is read comes with some of the sectors behind it, into one of a few windows: tables lie in
+ * rows, and several are gone through at a time.  So it lives no longer than one look at the disk.
+ */
 struct disk_sectors {
     struct disk *disk;
-    struct io_segment buffer;
+    struct io_segment buffer; /* which the disk can reach: the windows, one after the other */
+    u32 windows, most;        /* sectors of one */
+    u32 reads;                /* so far */
+    struct sectors_window {
+        u64 first;
+        u32 count; /* sectors; 0: nothing is there */
+        u32 used;  /* the read that used it last */
+    } window[SECTORS_WINDOWS];
 };
 
-/* E_INVAL: the buffer is too small.  Reads give disk_submit()'s errors, or E_IO. */
+/* `buffer`: at least sector_size bytes, best SECTORS_ROOM.  E_INVAL: it is too small, or the disk
+ * takes no request of a sector.  Reads give
+ * disk_submit()'s errors, or E_IO. */
 err_t disk_sectors(struct disk_sectors *d, struct disk *disk, const struct io_segment *buffer,
                    struct sectors *s);
 

@@ -35,7 +35,7 @@ const char *making_volume(void)
     char name[16];
 
     text[0] = '\0';
-    if (env->ops->dma_alloc(env, SECTOR_MAX, SECTOR_MAX, IO_BUS_32, &buffer) != OK)
+    if (env->ops->dma_alloc(env, SECTORS_ROOM, (u32)PAGE_SIZE, IO_BUS_32, &buffer) != OK)
         return text;
     for (u32 i = 0; i < machine_disks() && text[0] == '\0'; i++) {
         fmt_buf(name, sizeof(name), "drive%u", i);
