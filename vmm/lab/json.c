@@ -1,4 +1,5 @@
-/* The JSON writer; see json.h.  Pure. */
+/* The JSON writer; see json.h.  For the laboratory, and for the control partition's shell; the
+ * hypervisor itself writes none.  Pure. */
 #include "lib/json.h"
 #include "lib/fmt.h"
 #include "lib/mem.h"
