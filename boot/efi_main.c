@@ -2,6 +2,7 @@
  * run Lintel, takes the machine from the firmware, and goes to hv.elf.  Until then every way out
  * leads back to the firmware, with its memory given back.  The laboratory leaves the firmware in
  * place, and comes back. */
+#include "arch/x86_64/cpuid_bits.h"
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/insn.h"
 #include "boot/acpi_view.h"
@@ -16,6 +17,7 @@
 #include "boot/lab.h"
 #include "boot/memory.h"
 #include "boot/menu.h"
+#include "boot/models.h"
 #include "boot/modules.h"
 #include "boot/needs.h"
 #include "boot/plans.h"
@@ -91,6 +93,7 @@ static void read_machine(struct boot_info *info)
     const struct power_pci pci = {.read = read_pci};
     const struct acpi_info *acpi;
 
+    info->processor = models_find(cpuid(1, 0).eax, cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR);
     info->rsdp = firmware_rsdp();
     acpi_view_read(info);
     acpi = info->has_acpi ? &info->acpi : NULL;

@@ -8,9 +8,10 @@
 #include "guest_plan.h"
 #include "lib/types.h"
 #include "power_plan.h"
+#include "processor_model.h"
 
 #define BOOT_INFO_MAGIC   0x544f4f424c544e4cull /* "LNTLBOOT" */
-#define BOOT_INFO_VERSION 6u
+#define BOOT_INFO_VERSION 7u
 #define BOOT_MEM_MAX      512u
 #define BOOT_MODULES_MAX  64u
 #define BOOT_PATH_MAX     CONFIG_PATH_MAX
@@ -83,6 +84,7 @@ struct boot_info {
     u32 has_acpi; /* 0: no tables, or none that can be read; acpi is then zeroed */
     struct acpi_info acpi;
     struct power_plan off, reset;
+    struct processor_model processor;
     /* The control partition's program as it lies in memory, with its zeroes, of BOOT_MEM_MODULE;
      * its first byte is linked at -2 GiB.  0: there is none. */
     u64 control_base, control_size;

@@ -27,7 +27,7 @@ void cpu_trace_start(struct vmm_cpu *block)
              (unsigned long long)virt_to_phys(&block->trace).v, sizeof(block->trace));
 }
 
-err_t cpu_vmx_start(const struct config *config)
+err_t cpu_vmx_start(const struct boot_info *info)
 {
     void *vmxon = hostmem_page();
     err_t error;
@@ -39,7 +39,7 @@ err_t cpu_vmx_start(const struct config *config)
         hostmem_page_free(vmxon);
         return error;
     }
-    vmx_mitigation_start(config->mitigations == CONFIG_MITIGATIONS_AUTO);
+    vmx_mitigation_start(&info->processor, info->config.mitigations == CONFIG_MITIGATIONS_AUTO);
     return OK;
 }
 
@@ -54,7 +54,7 @@ static void cpu_main(void)
         return;
     }
     this_cpu()->vmm = memset(phys_to_virt(block), 0, BLOCK_BYTES);
-    if (cpu_vmx_start(&bootinfo()->config) != OK) {
+    if (cpu_vmx_start(bootinfo()) != OK) {
         this_cpu()->vmm = NULL;
         if (hostmem_free(block, BLOCK_BYTES, FRAME_LINTEL) != OK)
             panic("CPU %u's block is not Lintel's memory", this_cpu()->id);

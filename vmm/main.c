@@ -75,9 +75,9 @@ static void start_acpi(const struct boot_info *info)
         apic_mask_ioapic((hpa_t){acpi->ioapic[i].address});
 }
 
-static void start_vmx(const struct config *config)
+static void start_vmx(const struct boot_info *info)
 {
-    if (cpu_vmx_start(config) != OK)
+    if (cpu_vmx_start(info) != OK)
         panic("VMX cannot be entered on this CPU");
 }
 
@@ -88,7 +88,7 @@ static void run_laboratory(const struct boot_info *info)
     struct lab_result result = {.text = phys_to_virt((hpa_t){lab->text}),
                                 .capacity = lab->capacity};
 
-    start_vmx(&info->config);
+    start_vmx(info);
     msr_policy_init();
     lab_run(&result);
     vmx_mitigation_stop();
@@ -121,7 +121,7 @@ void hv_main(struct boot_info *info)
     apic_init();
     start_acpi(info);
     console_irq_start();
-    start_vmx(&info->config);
+    start_vmx(info);
     msr_policy_init();
     record_init();
     machine_start();

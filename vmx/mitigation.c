@@ -137,7 +137,7 @@ static u32 features(const struct mitigation_cpu *cpu)
 }
 
 /* 0: affected; else the reason why not. */
-static u8 not_affected(const struct mitigation_cpu *cpu, u32 has, u16 model, u32 v)
+static u8 not_affected(const struct mitigation_cpu *cpu, u32 has, u32 v)
 {
     const u64 immune = vulnerabilities[v].immune;
 
@@ -146,7 +146,7 @@ static u8 not_affected(const struct mitigation_cpu *cpu, u32 has, u16 model, u32
     if ((has & vulnerabilities[v].only_with) != vulnerabilities[v].only_with ||
         (has & vulnerabilities[v].not_with))
         return REASON_LACKS;
-    if (!(model & BIT32(v)) && !(cpu->arch_caps & vulnerabilities[v].tells))
+    if (!(cpu->model & BIT32(v)) && !(cpu->arch_caps & vulnerabilities[v].tells))
         return REASON_MODEL;
     return 0;
 }
@@ -190,12 +190,10 @@ static u32 possible(u32 has)
 void mitigation_plan_make(struct mitigation_plan *plan, const struct mitigation_cpu *cpu, bool on)
 {
     const u32 has = features(cpu);
-    u16 model;
 
     *plan = (struct mitigation_plan){.possible = possible(has), .off = !on};
-    model = mitigation_model(cpu, &plan->known_model);
     for (u32 v = 0; v < VULNERABILITIES; v++) {
-        plan->reason[v] = not_affected(cpu, has, model, v);
+        plan->reason[v] = not_affected(cpu, has, v);
         if (plan->reason[v] == 0)
             treat(plan, has, v, on);
         if ((plan->affected & BIT32(v)) && vulnerabilities[v].threads && cpu->smt && on)

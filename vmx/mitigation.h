@@ -1,7 +1,7 @@
 /* What is done against speculative execution on one CPU: a plan, made from plain data.  Policy is
- * three tables: which models have which vulnerability (mitigation_models.c), which bit of the
- * processor says that it has not, and what helps (mitigation.c).  docs/mitigations.md explains
- * both.  Pure. */
+ * three tables: which models have which vulnerability (boot/models.c), which bit of the processor
+ * says that it has not, and what helps (mitigation.c).  docs/mitigations.md explains both.  Pure.
+ */
 #pragma once
 #include "lib/types.h"
 
@@ -42,20 +42,19 @@ enum mitigation {
 #define MITIGATE_ENTRY (MITIGATE_L1D_FLUSH | MITIGATE_VERW | MITIGATE_IBRS)
 #define MITIGATE_EXIT  (MITIGATE_IBRS | MITIGATE_RSB | MITIGATE_BHB_LOOP)
 
-enum mitigation_vendor { MITIGATION_INTEL, MITIGATION_AMD, MITIGATION_OTHER };
+/* What nobody knows has everything; but SRBDS, which only the listed models have and which no bit
+ * denies. */
+#define MITIGATION_ALL_MODELS ((u16)((BIT32(VULNERABILITIES) - 1) & ~BIT32(VULN_SRBDS)))
 
-/* What a plan is made of: identity and enumeration of one CPU. */
+/* What a plan is made of: model and enumeration of one CPU. */
 struct mitigation_cpu {
-    u8 vendor; /* enum mitigation_vendor */
-    u16 family;
-    u16 model;
-    u8 stepping;
-    bool hypervisor;    /* CPUID.1:ECX[31]: a hypervisor may name another model than the real one */
-    bool smt;           /* the core has more than one thread */
-    bool device_memory; /* a guest can access memory of a real device */
-    u32 leaf7_ebx;      /* CPUID.(7,0):EBX */
-    u32 leaf7_edx;      /* CPUID.(7,0):EDX */
-    u32 leaf7_2_edx;    /* CPUID.(7,2):EDX */
+    u16 model;             /* BIT(enum vulnerability): what processors of its model have */
+    bool known_model;      /* false: MITIGATION_ALL_MODELS */
+    bool smt;              /* the core has more than one thread */
+    bool device_memory;    /* a guest can access memory of a real device */
+    u32 leaf7_ebx;         /* CPUID.(7,0):EBX */
+    u32 leaf7_edx;         /* CPUID.(7,0):EDX */
+    u32 leaf7_2_edx;       /* CPUID.(7,2):EDX */
     u32 leaf_80000008_ebx; /* CPUID.80000008H:EBX */
     u64 arch_caps;         /* IA32_ARCH_CAPABILITIES; 0 if CPUID does not enumerate it */
 };
@@ -68,15 +67,10 @@ struct mitigation_plan {
     u16 affected;  /* BIT(enum vulnerability) */
     u16 open;      /* those of them against which nothing, or not all, is done */
     u8 reason[VULNERABILITIES]; /* for mitigation_reason() */
-    bool known_model;           /* false: taken to have every vulnerability */
     bool off;                   /* by configuration */
 };
 
 void mitigation_plan_make(struct mitigation_plan *plan, const struct mitigation_cpu *cpu, bool on);
-
-/* BIT(enum vulnerability); *known is false if no row of the table is about this processor, or if
- * the processor may not be what it says. */
-u16 mitigation_model(const struct mitigation_cpu *cpu, bool *known);
 
 const char *vulnerability_name(enum vulnerability v);
 /* Why the plan has for `v` what it has. */

@@ -12,31 +12,6 @@ static struct {
     u64 spec_ctrl_before;
 } per_cpu[CPUS_MAX]; /* each CPU has its own, and no other's */
 
-/* CPUID.0: the vendor's name is in EBX, EDX, ECX. */
-static enum mitigation_vendor vendor_of(const struct cpuid_regs *r)
-{
-    if (r->ebx == 0x756e6547 && r->edx == 0x49656e69 && r->ecx == 0x6c65746e)
-        return MITIGATION_INTEL; /* GenuineIntel */
-    if (r->ebx == 0x68747541 && r->edx == 0x69746e65 && r->ecx == 0x444d4163)
-        return MITIGATION_AMD; /* AuthenticAMD */
-    return MITIGATION_OTHER;
-}
-
-/* SDM Vol. 2A, "CPUID--CPU Identification": leaf 1 EAX, "Version Information". */
-static void read_signature(struct mitigation_cpu *cpu)
-{
-    const struct cpuid_regs r = cpuid(1, 0);
-
-    cpu->stepping = (u8)(r.eax & 0xf);
-    cpu->model = (u16)(r.eax >> 4 & 0xf);
-    cpu->family = (u16)(r.eax >> 8 & 0xf);
-    if (cpu->family == 6 || cpu->family == 15)
-        cpu->model |= (u16)(r.eax >> 12 & 0xf0);
-    if (cpu->family == 15)
-        cpu->family += (u16)(r.eax >> 20 & 0xff);
-    cpu->hypervisor = r.ecx & CPUID_1_ECX_HYPERVISOR;
-}
-
 /* The first level of leaf 0xb, if it is about threads: how many a core has. */
 static bool has_threads(u32 max_leaf)
 {
@@ -48,15 +23,17 @@ static bool has_threads(u32 max_leaf)
     return (r.ecx >> 8 & 0xff) == 1 && (r.ebx & 0xffff) > 1;
 }
 
-static void read_cpu(struct mitigation_cpu *cpu)
+/* Another model than the boot processor's is one that nobody knows. */
+static void read_cpu(struct mitigation_cpu *cpu, const struct processor_model *boot)
 {
-    const struct cpuid_regs vendor = cpuid(0, 0);
+    const bool same = cpuid(1, 0).eax == boot->signature;
+    const u32 max_leaf = cpuid(0, 0).eax;
     struct cpuid_regs leaf7 = {0};
 
-    *cpu = (struct mitigation_cpu){.vendor = (u8)vendor_of(&vendor)};
-    read_signature(cpu);
-    cpu->smt = has_threads(vendor.eax);
-    if (vendor.eax >= 7) {
+    *cpu = (struct mitigation_cpu){.model = same ? boot->affected : MITIGATION_ALL_MODELS,
+                                   .known_model = same && boot->known,
+                                   .smt = has_threads(max_leaf)};
+    if (max_leaf >= 7) {
         leaf7 = cpuid(7, 0);
         cpu->leaf7_ebx = leaf7.ebx;
         cpu->leaf7_edx = leaf7.edx;
@@ -73,9 +50,8 @@ static void report(const struct mitigation_plan *plan, const struct mitigation_c
 {
     char text[MITIGATION_TEXT_MAX];
 
-    log_info("mitigations: CPU %u, family %u, model 0x%x, stepping %u%s%s", this_cpu()->id,
-             cpu->family, cpu->model, cpu->stepping,
-             plan->known_model ? "" : ", unknown: taken to have everything",
+    log_info("mitigations: CPU %u, signature 0x%x%s%s", this_cpu()->id, cpuid(1, 0).eax,
+             cpu->known_model ? "" : ", unknown: taken to have everything",
              plan->off ? "; switched off" : "");
     for (u32 state = 0; state < MITIGATION_STATES; state++) {
         mitigation_text(plan, (enum mitigation_state)state, text);
@@ -96,12 +72,12 @@ static bool same_as_boot_cpu(const struct mitigation_plan *plan)
            memcmp(plan->reason, boot->reason, sizeof(plan->reason)) == 0;
 }
 
-void vmx_mitigation_start(bool on)
+void vmx_mitigation_start(const struct processor_model *boot, bool on)
 {
     struct mitigation_plan *plan = &per_cpu[this_cpu()->id].plan;
     struct mitigation_cpu cpu;
 
-    read_cpu(&cpu);
+    read_cpu(&cpu, boot);
     mitigation_plan_make(plan, &cpu, on);
     if (plan->spec_ctrl) {
         per_cpu[this_cpu()->id].spec_ctrl_before = rdmsr(MSR_SPEC_CTRL);

@@ -3,6 +3,7 @@
 #pragma once
 #include "arch/x86_64/cpuid_bits.h"
 #include "arch/x86_64/msr.h"
+#include "boot/models.h"
 #include "vmx/mitigation.h"
 
 #define IBRS     CPUID_7_EDX_IBRS_IBPB
@@ -39,16 +40,25 @@
 #define BY_IBRS  (MITIGATE_IBRS | MITIGATE_IBPB | RSB)
 #define BY_EIBRS (MITIGATE_EIBRS | MITIGATE_IBPB)
 
+/* One of them: what CPUID says of its model, and the rest. */
+struct subject {
+    u32 signature;
+    bool hypervisor;
+    struct mitigation_cpu bits;
+};
+
 // clang-format off
 static const struct cpu_case {
     const char *name;
-    struct mitigation_cpu cpu;
+    struct subject cpu;
     u32 flags;
     u16 open;
 } cpus[] = {
+/* Of family 6. */
+#define SIGNATURE(m, s) (((m) >> 4) << 16 | 6u << 8 | ((m) & 0xf) << 4 | (s))
 #define INTEL(m, s, ebx, edx, edx2, caps)                                                          \
-    {.family = 6, .model = (m), .stepping = (s), .leaf7_ebx = (ebx),                               \
-     .leaf7_edx = (edx) | ((caps) ? CAPS : 0), .leaf7_2_edx = (edx2), .arch_caps = (caps)}
+    {.signature = SIGNATURE(m, s), .bits = {.leaf7_ebx = (ebx),                                    \
+     .leaf7_edx = (edx) | ((caps) ? CAPS : 0), .leaf7_2_edx = (edx2), .arch_caps = (caps)}}
 #define OLD_INTEL(m, s) INTEL(m, s, 0, 0, 0, 0)
     {"Nehalem i7-920, OLD",          OLD_INTEL(0x1a, 5),   RSB | EPT, V(L1TF) | V(MDS) | V(BTI)},
     {"Nehalem i7-920",               INTEL(0x1a, 5, 0, IBRS | L1D, 0, 0), BY_IBRS | EPT | FLUSH, V(MDS)},
@@ -116,18 +126,14 @@ static const struct cpu_case {
     {"a future model, all immune",   INTEL(0xfe, 0, 0, NEW, BHI_CTRL, CAPS_RAPIDS | ARCH_CAP_PBRSB_NO | ARCH_CAP_BHI_NO), BY_EIBRS, 0},
     {"a future model, silent",       INTEL(0xfe, 0, RTM, NEW, BHI_CTRL, ARCH_CAP_IBRS_ALL),
         BY_EIBRS | RSB | DIS_S | EPT | FLUSH | VERW, V(RFDS) | V(GDS)},
-    {"a future family",              {.family = 19, .model = 1, .leaf7_edx = NEW | CAPS, .leaf7_2_edx = BHI_CTRL, .arch_caps = CAPS_RAPIDS},
+    {"a future family",              {.signature = 0x400f10, .bits = {.leaf7_edx = NEW | CAPS, .leaf7_2_edx = BHI_CTRL, .arch_caps = CAPS_RAPIDS}},
         BY_EIBRS | RSB | DIS_S, 0},
-    {"AMD",                          {.vendor = MITIGATION_AMD, .family = 0x19, .model = 1, .leaf_80000008_ebx = CPUID_80000008_EBX_IBPB},
-        RSB | MITIGATE_IBPB, V(BTI)},
-    {"another vendor",               {.vendor = MITIGATION_OTHER, .family = 7, .model = 0x1b},
-        RSB | EPT, V(L1TF) | V(MDS) | V(RFDS) | V(BTI) | V(RSBA) | V(GDS)},
     /* Nested: KVM tells what its machine is immune to, and that it flushes. */
-    {"under KVM, on Sapphire Rapids", {.family = 6, .model = 0x8f, .stepping = 8, .hypervisor = true, .leaf7_edx = NEW | CAPS,
-        .leaf7_2_edx = BHI_CTRL, .arch_caps = CAPS_RAPIDS | ARCH_CAP_PBRSB_NO | ARCH_CAP_ITS_NO}, BY_EIBRS | DIS_S, 0},
-    {"under KVM, on Skylake",        {.family = 6, .model = 0x55, .stepping = 4, .hypervisor = true, .leaf7_ebx = RTM, .leaf7_edx = NEW | CAPS,
-        .arch_caps = CAPS_SKYLAKE | ARCH_CAP_SKIP_L1DFL_VMENTRY | ARCH_CAP_IF_PSCHANGE_MC_NO | ARCH_CAP_RFDS_NO}, BY_IBRS | VERW, 0},
-    {"under a silent hypervisor",    {.family = 6, .model = 0x8f, .stepping = 8, .hypervisor = true},
+    {"under KVM, on Sapphire Rapids", {.signature = SIGNATURE(0x8f, 8), .hypervisor = true, .bits = {.leaf7_edx = NEW | CAPS,
+        .leaf7_2_edx = BHI_CTRL, .arch_caps = CAPS_RAPIDS | ARCH_CAP_PBRSB_NO | ARCH_CAP_ITS_NO}}, BY_EIBRS | DIS_S, 0},
+    {"under KVM, on Skylake",        {.signature = SIGNATURE(0x55, 4), .hypervisor = true, .bits = {.leaf7_ebx = RTM, .leaf7_edx = NEW | CAPS,
+        .arch_caps = CAPS_SKYLAKE | ARCH_CAP_SKIP_L1DFL_VMENTRY | ARCH_CAP_IF_PSCHANGE_MC_NO | ARCH_CAP_RFDS_NO}}, BY_IBRS | VERW, 0},
+    {"under a silent hypervisor",    {.signature = SIGNATURE(0x8f, 8), .hypervisor = true},
         RSB | EPT, V(L1TF) | V(MDS) | V(RFDS) | V(BTI) | V(RSBA) | V(GDS)},
 };
 // clang-format on

@@ -1,4 +1,5 @@
-/* vmx/mitigation.c: processors of fifteen years and their plans, and what must hold for any. */
+/* vmx/mitigation.c and boot/models.c: processors of fifteen years and their plans, and what must
+ * hold for any. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,15 +16,24 @@
      ARCH_CAP_PBRSB_NO | ARCH_CAP_BHI_NO | ARCH_CAP_ITS_NO | ARCH_CAP_GDS_NO |                     \
      ARCH_CAP_IF_PSCHANGE_MC_NO)
 
-static struct mitigation_plan plan_of(const struct mitigation_cpu *cpu)
+static struct mitigation_plan make(const struct subject *s, bool on)
 {
+    const struct processor_model model = models_find(s->signature, s->hypervisor);
+    struct mitigation_cpu cpu = s->bits;
     struct mitigation_plan plan;
 
-    mitigation_plan_make(&plan, cpu, true);
+    cpu.model = model.affected;
+    cpu.known_model = model.known;
+    mitigation_plan_make(&plan, &cpu, on);
     return plan;
 }
 
-static const struct mitigation_cpu *find(const char *name)
+static struct mitigation_plan plan_of(const struct subject *s)
+{
+    return make(s, true);
+}
+
+static const struct subject *find(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(cpus); i++)
         if (strcmp(cpus[i].name, name) == 0)
@@ -61,11 +71,11 @@ static void device_memory(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct mitigation_cpu cpu = *find(rows[i].name);
+        struct subject cpu = *find(rows[i].name);
         const struct mitigation_plan without = plan_of(&cpu);
         struct mitigation_plan with;
 
-        cpu.device_memory = true;
+        cpu.bits.device_memory = true;
         with = plan_of(&cpu);
         assert_int_equal(with.flags, without.flags | rows[i].more);
         assert_int_equal(with.open, without.open | rows[i].open);
@@ -76,11 +86,11 @@ static void threads(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cpus); i++) {
-        struct mitigation_cpu cpu = cpus[i].cpu;
+        struct subject cpu = cpus[i].cpu;
         u32 expected = cpus[i].flags;
         struct mitigation_plan plan;
 
-        cpu.smt = true;
+        cpu.bits.smt = true;
         plan = plan_of(&cpu);
         if (plan.affected & (V(L1TF) | V(MDS) | V(TAA)))
             expected |= SMT;
@@ -96,33 +106,32 @@ static void spec_ctrl(void **state)
     assert_int_equal(plan_of(find("Cascade Lake 8280")).spec_ctrl, SPEC_CTRL_IBRS);
     assert_int_equal(plan_of(find("Sapphire Rapids 8480+")).spec_ctrl,
                      SPEC_CTRL_IBRS | SPEC_CTRL_BHI_DIS_S);
-    assert_int_equal(plan_of(find("AMD")).spec_ctrl, 0);
 }
 
 /* What holds for any processor: it is asked for nothing that it does not have, and the parts of
  * the plan do not contradict each other. */
-static void check(const struct mitigation_cpu *cpu)
+static void check(const struct subject *cpu)
 {
     struct mitigation_plan plan = plan_of(cpu);
-    const u32 edx = cpu->leaf7_edx;
+    const u32 edx = cpu->bits.leaf7_edx;
 
     assert_int_equal(plan.flags & ~plan.possible, 0);
     assert_int_equal(plan.open & ~plan.affected, 0);
     if (!(edx & IBRS))
         assert_int_equal(plan.spec_ctrl | (plan.flags & (MITIGATE_IBRS | MITIGATE_EIBRS)), 0);
-    if (!(edx & IBRS) && !(cpu->leaf_80000008_ebx & CPUID_80000008_EBX_IBPB))
+    if (!(edx & IBRS) && !(cpu->bits.leaf_80000008_ebx & CPUID_80000008_EBX_IBPB))
         assert_false(plan.possible & MITIGATE_IBPB);
     if (!(edx & L1D))
         assert_false(plan.possible & MITIGATE_L1D_FLUSH);
-    if (!(cpu->leaf7_2_edx & BHI_CTRL))
+    if (!(cpu->bits.leaf7_2_edx & BHI_CTRL))
         assert_false(plan.spec_ctrl & SPEC_CTRL_BHI_DIS_S);
-    if (!(edx & MD_CLEAR) && !(cpu->arch_caps & (ARCH_CAP_FB_CLEAR | ARCH_CAP_RFDS_CLEAR)))
+    if (!(edx & MD_CLEAR) && !(cpu->bits.arch_caps & (ARCH_CAP_FB_CLEAR | ARCH_CAP_RFDS_CLEAR)))
         assert_false(plan.flags & MITIGATE_VERW);
     assert_false((plan.flags & MITIGATE_IBRS) && (plan.flags & MITIGATE_EIBRS));
     assert_false((plan.flags & MITIGATE_BHI_DIS_S) && (plan.flags & MITIGATE_BHB_LOOP));
     if (plan.affected & V(BTI)) /* something stands between the guest's RSB and ours */
         assert_true(plan.flags & (MITIGATE_EIBRS | MITIGATE_RSB));
-    mitigation_plan_make(&plan, cpu, false);
+    plan = make(cpu, false);
     assert_int_equal(plan.flags | plan.spec_ctrl, 0);
     assert_true(plan.off);
 }
@@ -137,24 +146,22 @@ static u64 random64(void)
     return seed;
 }
 
-static struct mitigation_cpu random_cpu(void)
+static struct subject random_cpu(void)
 {
     const u64 r = random64();
-    struct mitigation_cpu cpu = {
-        .vendor = r % 16 == 0   ? MITIGATION_OTHER
-                  : r % 16 == 1 ? MITIGATION_AMD
-                                : MITIGATION_INTEL,
-        .family = r >> 8 & 15 ? 6 : (u16)(r >> 12 & 0x1f),
-        .model = (u8)(r >> 16),
-        .stepping = r >> 24 & 0xf,
+    struct subject cpu = {
+        .signature = (u32)(r & 0xf00f0ff) | (r >> 8 & 15 ? 6u << 8 : (u32)(r & 0xf00)),
         .hypervisor = (r >> 28 & 7) == 0,
-        .smt = r >> 31 & 1,
-        .device_memory = r >> 32 & 1,
-        .leaf7_ebx = (u32)random64(),
-        .leaf7_edx = (u32)random64(),
-        .leaf7_2_edx = (u32)random64(),
-        .leaf_80000008_ebx = (u32)random64(),
-        .arch_caps = random64() & random64(),
+        .bits =
+            {
+                .smt = r >> 31 & 1,
+                .device_memory = r >> 32 & 1,
+                .leaf7_ebx = (u32)random64(),
+                .leaf7_edx = (u32)random64(),
+                .leaf7_2_edx = (u32)random64(),
+                .leaf_80000008_ebx = (u32)random64(),
+                .arch_caps = random64() & random64(),
+            },
     };
 
     return cpu;
@@ -166,7 +173,7 @@ static void any_processor(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cpus); i++)
         check(&cpus[i].cpu);
     for (u32 i = 0; i < 200000; i++) {
-        const struct mitigation_cpu cpu = random_cpu();
+        const struct subject cpu = random_cpu();
 
         check(&cpu);
     }
@@ -177,11 +184,11 @@ static void immunity_adds_nothing(void **state)
 {
     (void)state;
     for (u32 i = 0; i < 200000; i++) {
-        struct mitigation_cpu cpu = random_cpu();
+        struct subject cpu = random_cpu();
         const struct mitigation_plan before = plan_of(&cpu);
         struct mitigation_plan after;
 
-        cpu.arch_caps |= random64() & IMMUNE;
+        cpu.bits.arch_caps |= random64() & IMMUNE;
         after = plan_of(&cpu);
         assert_int_equal(after.flags & ~before.flags, 0);
         assert_int_equal(after.affected & ~before.affected, 0);
@@ -193,12 +200,12 @@ static void microcode_opens_nothing(void **state)
 {
     (void)state;
     for (u32 i = 0; i < 200000; i++) {
-        struct mitigation_cpu cpu = random_cpu();
+        struct subject cpu = random_cpu();
         const struct mitigation_plan before = plan_of(&cpu);
 
-        cpu.leaf7_edx |= (u32)random64() & (NEW | SRBDS);
-        cpu.arch_caps |= random64() & (ARCH_CAP_FB_CLEAR | ARCH_CAP_GDS_CTRL);
-        if (!(cpu.arch_caps & ARCH_CAP_IBRS_ALL)) /* which brings vulnerabilities of its own */
+        cpu.bits.leaf7_edx |= (u32)random64() & (NEW | SRBDS);
+        cpu.bits.arch_caps |= random64() & (ARCH_CAP_FB_CLEAR | ARCH_CAP_GDS_CTRL);
+        if (!(cpu.bits.arch_caps & ARCH_CAP_IBRS_ALL)) /* which brings vulnerabilities of its own */
             assert_int_equal(plan_of(&cpu).open & ~before.open, 0);
     }
 }
@@ -208,13 +215,13 @@ static void unknown_gets_all(void **state)
 {
     (void)state;
     for (u32 i = 0; i < 200000; i++) {
-        struct mitigation_cpu cpu = random_cpu();
+        struct subject cpu = random_cpu();
         struct mitigation_plan known, unknown;
 
         known = plan_of(&cpu);
         cpu.hypervisor = true;
         unknown = plan_of(&cpu);
-        assert_false(unknown.known_model);
+        assert_int_equal(models_find(cpu.signature, true).known, 0);
         assert_int_equal(known.affected & ~(unknown.affected | V(SRBDS)), 0);
         assert_int_equal(known.flags & ~unknown.flags, 0);
     }
@@ -241,33 +248,34 @@ static void each_immunity(void **state)
         {ARCH_CAP_GDS_NO, V(GDS)},
         {ARCH_CAP_IF_PSCHANGE_MC_NO, V(ITLB)},
     };
-    struct mitigation_cpu cpu = {.family = 6, .model = 0xfe, .leaf7_ebx = RTM, .leaf7_edx = IBRS};
+    struct subject cpu = {.signature = SIGNATURE(0xfe, 0),
+                          .bits = {.leaf7_ebx = RTM, .leaf7_edx = IBRS}};
     u16 all;
 
     (void)state;
-    cpu.arch_caps = ARCH_CAP_IBRS_ALL;
+    cpu.bits.arch_caps = ARCH_CAP_IBRS_ALL;
     all = plan_of(&cpu).affected;
     assert_int_equal(all, (BIT32(VULNERABILITIES) - 1) & ~V(SRBDS));
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        cpu.arch_caps = ARCH_CAP_IBRS_ALL | rows[i].caps;
+        cpu.bits.arch_caps = ARCH_CAP_IBRS_ALL | rows[i].caps;
         assert_int_equal(plan_of(&cpu).affected, all & ~rows[i].ends);
     }
-    cpu.arch_caps = ARCH_CAP_IBRS_ALL;
-    cpu.leaf7_2_edx = BHI_CTRL;
+    cpu.bits.arch_caps = ARCH_CAP_IBRS_ALL;
+    cpu.bits.leaf7_2_edx = BHI_CTRL;
     assert_int_equal(plan_of(&cpu).affected, all & ~V(ITS));
 }
 
 /* A processor may say that it has what its model has not. */
 static void tells(void **state)
 {
-    struct mitigation_cpu cpu = *find("Sapphire Rapids 8480+");
+    struct subject cpu = *find("Sapphire Rapids 8480+");
 
     (void)state;
-    cpu.arch_caps = (cpu.arch_caps & ~ARCH_CAP_RFDS_NO) | ARCH_CAP_RFDS_CLEAR;
+    cpu.bits.arch_caps = (cpu.bits.arch_caps & ~ARCH_CAP_RFDS_NO) | ARCH_CAP_RFDS_CLEAR;
     assert_int_equal(plan_of(&cpu).flags & VERW, VERW);
     cpu = *find("Sandy Bridge 2600K");
     assert_false(plan_of(&cpu).affected & V(RSBA));
-    cpu.arch_caps = ARCH_CAP_RSBA;
+    cpu.bits.arch_caps = ARCH_CAP_RSBA;
     assert_true(plan_of(&cpu).affected & V(RSBA));
 }
 
@@ -276,11 +284,11 @@ static void texts(void **state)
 {
     (void)state;
     for (u32 i = 0; i < 20000; i++) {
-        const struct mitigation_cpu cpu = i < ARRAY_LEN(cpus) ? cpus[i].cpu : random_cpu();
+        const struct subject cpu = i < ARRAY_LEN(cpus) ? cpus[i].cpu : random_cpu();
         struct mitigation_plan plan;
         char text[MITIGATION_STATES][MITIGATION_TEXT_MAX];
 
-        mitigation_plan_make(&plan, &cpu, i % 4 != 3);
+        plan = make(&cpu, i % 4 != 3);
         for (u32 s = 0; s < MITIGATION_STATES; s++) {
             mitigation_text(&plan, (enum mitigation_state)s, text[s]);
             assert_true(strlen(text[s]) < MITIGATION_TEXT_MAX - 1);

@@ -7,7 +7,8 @@
  * reg-file-data-sampling, gather_data_sampling, special-register-buffer-data-sampling,
  * indirect-target-selection, spectre, rsb).  Where neither judges, the model is listed as having
  * the vulnerability.  A processor says by IA32_ARCH_CAPABILITIES and CPUID what this table does not
- * know: mitigation.c asks these first. */
+ * know: vmx/mitigation.c asks these first. */
+#include "boot/models.h"
 #include "vmx/mitigation.h"
 
 #define L1TF  BIT32(VULN_L1TF)
@@ -32,10 +33,6 @@
 #define COMET_LAKE   (MMIO | BTI | PBRSB | BHI | ITS | GDS)
 #define ICE_LAKE     (MMIO | BTI | PBRSB | BHI | GDS)
 #define GOLDEN_COVE  (BTI | PBRSB | BHI)
-
-/* What nobody knows has everything; but SRBDS, which only the listed models have and which no bit
- * denies. */
-#define UNKNOWN ((BIT32(VULNERABILITIES) - 1) & ~SRBDS)
 
 // clang-format off
 /* Intel family 6.  The first row that fits counts. */
@@ -134,20 +131,21 @@ static const struct {
 };
 // clang-format on
 
-u16 mitigation_model(const struct mitigation_cpu *cpu, bool *known)
+/* SDM Vol. 2A, "CPUID--CPU Identification": leaf 1 EAX, "Version Information". */
+static bool is_family6(u32 signature)
 {
-    *known = true;
-    if (cpu->hypervisor) {
-        *known = false;
-        return UNKNOWN;
-    }
-    if (cpu->vendor == MITIGATION_AMD)
-        return BTI;
-    if (cpu->vendor == MITIGATION_INTEL && cpu->family == 6)
+    return (signature >> 8 & 0xf) == 6;
+}
+
+struct processor_model models_find(u32 signature, bool hypervisor)
+{
+    const u32 stepping = signature & 0xf;
+    const u32 model = (signature >> 4 & 0xf) | (signature >> 12 & 0xf0);
+
+    if (is_family6(signature) && !hypervisor)
         for (size_t i = 0; i < ARRAY_LEN(family6); i++)
-            if (family6[i].model == cpu->model && family6[i].first <= cpu->stepping &&
-                cpu->stepping <= family6[i].last)
-                return (u16)family6[i].affected;
-    *known = false;
-    return UNKNOWN;
+            if (family6[i].model == model && family6[i].first <= stepping &&
+                stepping <= family6[i].last)
+                return (struct processor_model){signature, (u16)family6[i].affected, 1};
+    return (struct processor_model){signature, MITIGATION_ALL_MODELS, 0};
 }
