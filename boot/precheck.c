@@ -8,10 +8,9 @@
 #include "boot/console.h"
 #include "boot/memmap.h"
 #include "boot/memory.h"
+#include "boot/wishes.h"
 #include "lib/fmt.h"
 #include "lib/mem.h"
-#include "vmx/caps.h"
-#include "vmx/wishes.h"
 
 /* For hv.elf, its tables, and the frame table (2 bytes per 4 KiB of RAM). */
 #define OVERHEAD         (48 * MiB)
@@ -210,7 +209,7 @@ static void say_memory(const struct machine *m)
         m->free_bytes / MiB);
 }
 
-err_t precheck(const struct boot_info *info, struct precheck_need need)
+err_t precheck(struct boot_info *info, struct precheck_need need)
 {
     static struct machine m;
     u32 lacks = 0;
@@ -233,5 +232,8 @@ err_t precheck(const struct boot_info *info, struct precheck_need need)
     }
     if (m.vmx)
         lacks += judge_vmx(&m);
-    return lacks == 0 ? OK : E_NOTSUP;
+    if (lacks > 0)
+        return E_NOTSUP;
+    vmx_facts_make(&info->vmx, &m.caps, &m.controls);
+    return OK;
 }

@@ -10,5 +10,5 @@ struct precheck_need {
 };
 
 /* info->mem is the machine's memory.  E_NOTSUP: every lack is said with its remedy, and the
- * first is the refusal's reason. */
-err_t precheck(const struct boot_info *info, struct precheck_need need);
+ * first is the refusal's reason.  Else info->vmx is filled. */
+err_t precheck(struct boot_info *info, struct precheck_need need);

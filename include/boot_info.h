@@ -9,9 +9,10 @@
 #include "lib/types.h"
 #include "power_plan.h"
 #include "processor_model.h"
+#include "vmx_facts.h"
 
 #define BOOT_INFO_MAGIC   0x544f4f424c544e4cull /* "LNTLBOOT" */
-#define BOOT_INFO_VERSION 7u
+#define BOOT_INFO_VERSION 8u
 #define BOOT_MEM_MAX      512u
 #define BOOT_MODULES_MAX  64u
 #define BOOT_PATH_MAX     CONFIG_PATH_MAX
@@ -85,6 +86,7 @@ struct boot_info {
     struct acpi_info acpi;
     struct power_plan off, reset;
     struct processor_model processor;
+    struct vmx_facts vmx;
     /* The control partition's program as it lies in memory, with its zeroes, of BOOT_MEM_MODULE;
      * its first byte is linked at -2 GiB.  0: there is none. */
     u64 control_base, control_size;

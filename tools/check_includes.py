@@ -20,8 +20,8 @@ ALLOWED = {
     "vmx": ("include/", "arch/"),
     "vmm": ("include/", "arch/", "drivers/platform/", "ept/", "vmx/"),
     "boot": ("include/", "arch/x86_64/insn.h", "arch/x86_64/msr.h", "arch/x86_64/cr.h",
-             "arch/x86_64/cpuid_bits.h", "arch/x86_64/lib/", "vmx/caps.h", "vmx/ctl.h",
-             "vmx/mitigation.h", "vmx/wishes.h", "drivers/platform/uart.h",
+             "arch/x86_64/cpuid_bits.h", "arch/x86_64/lib/", "vmx/caps.h", "vmx/controls.def",
+             "vmx/controls.h", "vmx/delivery.h", "vmx/mitigation.h", "drivers/platform/uart.h",
              "drivers/platform/fbcon.h", "drivers/platform/pci.h"),
     # Guests' images and tables: pure, for whoever makes guests.
     "boot/load": ("include/",),

@@ -1,6 +1,7 @@
 /* Prints the policy tables as JSON, for tools/gen_docs.py: what was compiled, not what a parser
  * makes of the sources. */
 #include "abi/trace.h"
+#include "boot/wishes.h"
 #include "control/shell/table.h"
 #include "tools/device_tables.h"
 #include "tools/put_json.h"
@@ -11,7 +12,6 @@
 #include "vmm/policy/io.h"
 #include "vmm/policy/msr.h"
 #include "vmx/exit.h"
-#include "vmx/wishes.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

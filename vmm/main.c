@@ -77,6 +77,7 @@ static void start_acpi(const struct boot_info *info)
 
 static void start_vmx(const struct boot_info *info)
 {
+    vmx_init(&info->vmx);
     if (cpu_vmx_start(info) != OK)
         panic("VMX cannot be entered on this CPU");
 }

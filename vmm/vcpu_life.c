@@ -14,7 +14,7 @@
 #include "vmm/record.h"
 #include "vmm/vm_memory.h"
 #include "vmx/speculation.h"
-#include "vmx/wishes.h"
+#include "vmx/vmx.h"
 
 #define PAGE(n) __attribute__((aligned(4096))) n
 
@@ -45,7 +45,7 @@ static void build_bitmaps(void)
 
 bool vcpu_gets_apic_page(const struct vm *vm)
 {
-    return RECORD_APIC_PAGE && vmx_delivers_interrupts(vmx_caps()) &&
+    return RECORD_APIC_PAGE && vmx_facts()->delivers_interrupts &&
            vm->config->apicv == CONFIG_APICV_AUTO;
 }
 
@@ -62,7 +62,7 @@ static err_t setup_apic(struct vcpu *v, hpa_t *access, hpa_t *page)
 /* A vCPU that spins may wait for another of its guest, which could have this CPU meanwhile. */
 static bool yields(const struct vcpu *v)
 {
-    return v->vm->config->vcpus > 1 && !v->pinned && vmx_exits_on_pause_loops(vmx_caps());
+    return v->vm->config->vcpus > 1 && !v->pinned && vmx_facts()->exits_on_pause_loops;
 }
 
 static err_t setup_vmx(struct vcpu *v, hpa_t vmcs)

@@ -7,7 +7,6 @@
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/msr.h"
 #include "vmx/vmx.h"
-#include "vmx/wishes.h"
 
 void vcpu_switch_init(struct vcpu_switched *s, void *fpu)
 {
@@ -16,7 +15,7 @@ void vcpu_switch_init(struct vcpu_switched *s, void *fpu)
     *s = (struct vcpu_switched){
         .dr6 = DR6_INIT,
         .fpu = fpu,
-        .has_tsc_aux = vmx_has_control(vmx_controls(), WORD_CPU2, CPU2_RDTSCP),
+        .has_tsc_aux = vmx_has_control(WORD_CPU2, CPU2_RDTSCP),
         .has_xcr0 = states != 0,
     };
     fpu_area_init(fpu);

@@ -17,7 +17,7 @@ struct vcpu_switched {
     bool has_xcr0;    /* it has XSAVE */
 };
 
-/* Reset values; `fpu` is initialized.  Needs the negotiated controls (vmx_controls()). */
+/* Reset values; `fpu` is initialized.  Needs the negotiated controls (vmx_facts()). */
 void vcpu_switch_init(struct vcpu_switched *s, void *fpu);
 /* The CPU's state, which is that of the vCPU that ran last, to s.  The CPU keeps it; XCR0 is all
  * that it has. */

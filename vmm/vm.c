@@ -14,7 +14,7 @@
 #include "vmm/vcpu_load.h"
 #include "vmm/vm_image.h"
 #include "vmm/vm_memory.h"
-#include "vmx/wishes.h"
+#include "vmx/vmx.h"
 
 static struct cpuid_answer read_host_cpuid(void *ctx, u32 leaf, u32 subleaf)
 {
@@ -27,16 +27,15 @@ static struct cpuid_answer read_host_cpuid(void *ctx, u32 leaf, u32 subleaf)
 
 static void build_cpuid(struct vm *vm, bool paravirt)
 {
-    const struct vmx_controls *c = vmx_controls();
     const u64 xcr0 = fpu_supported_xcr0();
     const struct cpuid_source source = {
         .read = read_host_cpuid,
         .cpus = vm->config->vcpus,
         .tsc_hz = tsc_hz,
         .host_xcr0 = xcr0,
-        .rdtscp = vmx_has_control(c, WORD_CPU2, CPU2_RDTSCP),
-        .invpcid = vmx_has_control(c, WORD_CPU2, CPU2_INVPCID),
-        .xsaves = vmx_has_control(c, WORD_CPU2, CPU2_XSAVES),
+        .rdtscp = vmx_has_control(WORD_CPU2, CPU2_RDTSCP),
+        .invpcid = vmx_has_control(WORD_CPU2, CPU2_INVPCID),
+        .xsaves = vmx_has_control(WORD_CPU2, CPU2_XSAVES),
         .paravirt = paravirt,
         .pv_eoi = !vcpu_gets_apic_page(vm),
     };

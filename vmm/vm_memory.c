@@ -123,7 +123,7 @@ static void release(struct vm *vm)
  * page is small from the beginning: no exits for splitting, and no moment at which it is done. */
 static u8 largest_leaf(void)
 {
-    const struct vmx_caps *caps = vmx_caps();
+    const struct vmx_caps *caps = &vmx_facts()->caps;
 
     if (vmx_mitigation_plan()->flags & MITIGATE_EPT_4K)
         return 0;

@@ -3,8 +3,7 @@
  */
 #pragma once
 #include "lib/types.h"
-
-enum vmx_word { WORD_PIN, WORD_CPU, WORD_CPU2, WORD_CPU3, WORD_VMEXIT, WORD_VMENTRY, VMX_WORDS };
+#include "vmx_facts.h"
 
 enum vmx_control {
 #define CONTROL(word, bit, name, words) word##_##name = BIT32(bit),

@@ -9,77 +9,52 @@
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/percpu.h"
 #include "vmx/vmx.h"
-#include "vmx/wishes.h"
 
-/* Written by the first CPU, before the others run; the same on all of them or they are refused. */
-static struct vmx_caps machine_caps;
-static struct vmx_controls machine_controls;
-static bool known;
+static struct vmx_facts machine; /* before the other CPUs run; the same on all of them */
 
-const struct vmx_caps *vmx_caps(void)
+void vmx_init(const struct vmx_facts *facts)
 {
-    return &machine_caps;
+    machine = *facts;
+    for (u32 w = 0; w < VMX_WORDS; w++)
+        log_info("vmx: %s", machine.word[w].text);
 }
 
-const struct vmx_controls *vmx_controls(void)
+const struct vmx_facts *vmx_facts(void)
 {
-    return &machine_controls;
+    return &machine;
 }
 
-static u64 read_capability(void *ctx, u32 msr)
+/* A guest may move from CPU to CPU: what one can, all must.  An MSR exists if those before it,
+ * which are the same, say so. */
+static err_t compare(void)
 {
-    (void)ctx;
-    return rdmsr(msr);
-}
+    for (u32 msr = VMX_MSR_FIRST; msr <= VMX_MSR_LAST; msr++) {
+        const u64 boot = vmx_cap(&machine.caps, msr);
 
-static void log_controls(void *ctx, bool ok, const char *text)
-{
-    (void)ctx;
-    log_line(ok ? LOG_INFO : LOG_ERROR, "vmx: %s", text);
-}
-
-static err_t negotiate(const struct vmx_caps *caps)
-{
-    const char *what;
-    bool missing = false;
-    err_t error;
-
-    for (u32 i = 0; (what = vmx_caps_missing(caps, &i)); missing = true)
-        log_error("vmx: needs %s", what);
-    error = vmx_resolve_controls(caps, &machine_controls);
-    vmx_report_controls(&machine_controls, log_controls, NULL);
-    if (missing || error != OK)
-        return E_NOTSUP;
-    machine_caps = *caps;
-    known = true;
-    return OK;
-}
-
-/* A guest may move from CPU to CPU: what one can, all must. */
-static err_t compare(const struct vmx_caps *caps)
-{
-    for (u32 msr = VMX_MSR_FIRST; msr <= VMX_MSR_LAST; msr++)
-        if (vmx_cap(caps, msr) != vmx_cap(&machine_caps, msr)) {
+        if (boot != 0 && rdmsr(msr) != boot) {
             log_error("vmx: CPU %u has 0x%llx in MSR 0x%x, the boot CPU 0x%llx", this_cpu()->id,
-                      (unsigned long long)vmx_cap(caps, msr), msr,
-                      (unsigned long long)vmx_cap(&machine_caps, msr));
+                      (unsigned long long)rdmsr(msr), msr, (unsigned long long)boot);
             return E_NOTSUP;
         }
+    }
     return OK;
 }
 
 /* The lock bit makes VMXON possible, and lasts until reset. */
-static err_t unlock_vmx(u64 feature_control)
+static err_t unlock_vmx(void)
 {
     const u64 needed = FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX_OUTSIDE_SMX;
+    const u64 feature_control = rdmsr(MSR_FEATURE_CONTROL);
 
     if (!(feature_control & FEATURE_CONTROL_LOCK))
         wrmsr(MSR_FEATURE_CONTROL, feature_control | needed);
     return (rdmsr(MSR_FEATURE_CONTROL) & needed) == needed ? OK : E_NOTSUP;
 }
 
-static void fix_control_registers(const struct vmx_caps *caps)
+static void fix_control_registers(void)
 {
+    const struct vmx_caps *caps = &machine.caps;
+
     write_cr0((read_cr0() | vmx_cap(caps, MSR_VMX_CR0_FIXED0)) & vmx_cap(caps, MSR_VMX_CR0_FIXED1));
     write_cr4((read_cr4() | CR4_VMXE | vmx_cap(caps, MSR_VMX_CR4_FIXED0)) &
               vmx_cap(caps, MSR_VMX_CR4_FIXED1));
@@ -87,21 +62,17 @@ static void fix_control_registers(const struct vmx_caps *caps)
 
 err_t vmx_cpu_enable(hpa_t vmxon_page)
 {
-    struct vmx_caps caps;
     bool ok;
 
     if (!(cpuid(1, 0).ecx & CPUID_1_ECX_VMX)) {
         log_error("vmx: this processor has no VMX");
         return E_NOTSUP;
     }
-    vmx_caps_collect(&caps, read_capability, NULL);
-    if (!known)
-        TRY(negotiate(&caps));
-    TRY(compare(&caps));
-    TRY(unlock_vmx(caps.feature_control));
-    fix_control_registers(&caps);
+    TRY(compare());
+    TRY(unlock_vmx());
+    fix_control_registers();
 
-    *(u32 *)phys_to_virt(vmxon_page) = vmx_cap_revision(&caps);
+    *(u32 *)phys_to_virt(vmxon_page) = vmx_cap_revision(&machine.caps);
     __asm__ volatile("vmxon %1" : "=@cca"(ok) : "m"(vmxon_page.v) : "memory");
     if (!ok) {
         log_error("vmx: VMXON failed");

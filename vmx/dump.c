@@ -21,7 +21,7 @@ static void say_msr(u32 cpu, u32 msr, u64 value)
 
 void vmx_dump(u32 cpu)
 {
-    const struct vmx_caps *caps = vmx_caps();
+    const struct vmx_caps *caps = &vmx_facts()->caps;
     const u32 widths = cpuid(0x80000008, 0).eax;
     u32 lines = 1 + (VMX_MSR_LAST - VMX_MSR_FIRST + 1);
     u64 value;

@@ -7,7 +7,7 @@
 
 static inline u64 vmx_eptp(hpa_t root)
 {
-    const bool ad = vmx_cap_ept_vpid(vmx_caps(), EPT_VPID_ACCESSED_DIRTY);
+    const bool ad = vmx_cap_ept_vpid(&vmx_facts()->caps, EPT_VPID_ACCESSED_DIRTY);
 
     return root.v | MEMORY_TYPE_WB | EPTP_WALK_4 | (ad ? EPTP_ACCESSED_DIRTY : 0);
 }

@@ -29,7 +29,7 @@ static struct {
 
 static u32 negotiated(enum vmx_word word)
 {
-    return (u32)vmx_controls()->word[word].value;
+    return (u32)vmx_facts()->word[word].value;
 }
 
 static void vmclear(hpa_t vmcs)
@@ -84,8 +84,6 @@ static void write_apic(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
 
 static void write_controls(const struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
 {
-    const struct vmx_controls *c = vmx_controls();
-
     vmcs_w32(VMCS_PIN_CONTROLS, v->pin);
     vmcs_w32(VMCS_CPU_CONTROLS, v->cpu);
     vmcs_w32(VMCS_CPU2_CONTROLS, v->cpu2);
@@ -113,11 +111,11 @@ static void write_controls(const struct vmx_vcpu *v, const struct vmx_vcpu_confi
         vmcs_w32(VMCS_PLE_GAP, PAUSE_GAP);
         vmcs_w32(VMCS_PLE_WINDOW, PAUSE_WINDOW);
     }
-    if (vmx_has_control(c, WORD_CPU2, CPU2_XSAVES))
+    if (vmx_has_control(WORD_CPU2, CPU2_XSAVES))
         vmcs_w64(VMCS_XSS_EXITING_BITMAP, UINT64_MAX);
-    if (vmx_has_control(c, WORD_CPU2, CPU2_ENCLS_EXITING))
+    if (vmx_has_control(WORD_CPU2, CPU2_ENCLS_EXITING))
         vmcs_w64(VMCS_ENCLS_EXITING_BITMAP, UINT64_MAX);
-    if (vmx_has_control(c, WORD_CPU2, CPU2_ENCLV_EXITING))
+    if (vmx_has_control(WORD_CPU2, CPU2_ENCLV_EXITING))
         vmcs_w64(VMCS_ENCLV_EXITING_BITMAP, UINT64_MAX);
 }
 
@@ -180,7 +178,7 @@ _Static_assert(offsetof(struct vmx_vcpu, guest) == 0 && offsetof(struct guest_st
 
 void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
 {
-    const u32 shift = (u32)(vmx_cap(vmx_caps(), MSR_VMX_MISC) & VMX_MISC_TIMER_SHIFT);
+    const u32 shift = (u32)(vmx_cap(&vmx_facts()->caps, MSR_VMX_MISC) & VMX_MISC_TIMER_SHIFT);
 
     *v = (struct vmx_vcpu){
         .vmcs = config->vmcs_page,
@@ -193,7 +191,7 @@ void vmx_vcpu_setup(struct vmx_vcpu *v, const struct vmx_vcpu_config *config)
         .timer_round = BIT(shift) - 1,
         .timer_most = (u64)UINT32_MAX << shift,
     };
-    *(u32 *)phys_to_virt(v->vmcs) = vmx_cap_revision(vmx_caps());
+    *(u32 *)phys_to_virt(v->vmcs) = vmx_cap_revision(&vmx_facts()->caps);
     if (config->bare)
         v->cpu2 &= ~(u32)CPU2_RDTSCP;
     vmclear(v->vmcs);
@@ -252,7 +250,7 @@ _Static_assert(GS_TR_SEL - GS_ES_SEL == 7 && GS_TR_BASE - GS_ES_BASE == 7 &&
 
 void vmx_guest_reset(struct guest_state *g)
 {
-    const struct vmx_caps *caps = vmx_caps();
+    const struct vmx_caps *caps = &vmx_facts()->caps;
 
     for (u32 r = 0; r < ARRAY_LEN(g->regs.r); r++)
         g->regs.r[r] = 0;

@@ -3,9 +3,10 @@
 #pragma once
 #include "lib/types.h"
 #include "vmx/caps.h"
+#include "vmx/controls.h"
+#include "vmx/delivery.h"
 #include "vmx/exit.h"
 #include "vmx/guest_state.h"
-#include "vmx/wishes.h"
 
 /* A virtual processor's mechanism half. Owner: the CPU that it is loaded on. */
 struct vmx_vcpu {
@@ -31,10 +32,10 @@ struct vmx_vcpu_config {
     u32 exception_bitmap;
     u64 cr0_mask, cr4_mask; /* bits that belong to the hypervisor */
     u64 tsc_offset;
-    /* For a processor that delivers interrupts itself (vmx_delivers_interrupts()): the page of the
+    /* For a processor that delivers interrupts itself (vmx_facts()): the page of the
      * virtual registers, and the one whose guest-physical place is the APIC's.  0: neither. */
     hpa_t apic_page, apic_access;
-    /* A loop of PAUSE that lasts exits: vmx_exits_on_pause_loops().  For a vCPU that shares its
+    /* A loop of PAUSE that lasts exits: vmx_facts().  For a vCPU that shares its
      * CPU. */
     bool pause_loops;
     /* enum mitigation, of vmx_mitigation_plan()->possible: what of MITIGATE_ENTRY and _EXIT is done
@@ -58,13 +59,19 @@ enum vmx_result {
 #define VMX_FAILED_INVALID BIT32(28)
 #define VMX_FAILED_VALID   BIT32(29)
 
-/* This CPU: negotiate (report through the log what is wanted and lacking), set and lock
- * IA32_FEATURE_CONTROL if unlocked, fix CR0/CR4, VMXON with the given zeroed page. Every later
- * call uses the controls negotiated here. */
+/* Before anything else here: what the loader has found out.  The log gets the controls. */
+void vmx_init(const struct vmx_facts *facts);
+const struct vmx_facts *vmx_facts(void);
+/* True if the word was negotiated with all of these bits set. */
+static inline bool vmx_has_control(enum vmx_word word, u64 bits)
+{
+    return (vmx_facts()->word[word].value & bits) == bits;
+}
+
+/* This CPU: compare with the boot CPU, set and lock IA32_FEATURE_CONTROL if unlocked, fix CR0/CR4,
+ * VMXON with the given zeroed page. */
 err_t vmx_cpu_enable(hpa_t vmxon_page);
 void vmx_cpu_disable(void);
-const struct vmx_caps *vmx_caps(void);
-const struct vmx_controls *vmx_controls(void);
 
 /* Writes controls, host state and the guest state after reset; leaves the VMCS current on this CPU.
  * The host state is this CPU's of now: CR0, CR3, CR4, EFER and PAT must not change later. */

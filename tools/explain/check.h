@@ -4,8 +4,8 @@
  * (dual-monitor treatment, CET, FRED, PT, HLAT, IA32_PERF_GLOBAL_CTRL, ...), and rules that need
  * memory (the VMCS that the link pointer names, the TPR in the virtual-APIC page).  Pure. */
 #pragma once
+#include "boot/caps.h"
 #include "lib/types.h"
-#include "vmx/caps.h"
 #include "vmx/vmcs_fields.h"
 
 /* A VMCS as values; a field that the processor does not have is 0. */

@@ -4,6 +4,7 @@
  */
 #include "arch/x86_64/cr.h"
 #include "arch/x86_64/paging.h"
+#include "boot/wishes.h"
 #include "tools/explain/check.h"
 #include "tools/recorded/bochs_models.h"
 #include "tools/unit/fake_cpu.h"
@@ -11,7 +12,6 @@
 #include "vmm/policy/cr.h"
 #include "vmm/tss.h"
 #include "vmm/vm.h"
-#include "vmx/wishes.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,10 +8,10 @@
 #include <cmocka.h>
 
 #include "arch/x86_64/cr.h"
+#include "boot/wishes.h"
 #include "tools/explain/check.h"
 #include "tools/recorded/bochs_models.h"
 #include "vmx/qual.h"
-#include "vmx/wishes.h"
 
 #define IX(name) VMCS_IX_##name
 

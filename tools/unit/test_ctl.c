@@ -1,11 +1,11 @@
-/* vmx/ctl.c: the arithmetic of control negotiation. */
+/* boot/ctl.c: the arithmetic of control negotiation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
 
-#include "vmx/ctl.h"
+#include "boot/ctl.h"
 
 static const struct {
     const char *what;

@@ -23,7 +23,7 @@ static char lines[LINES_MAX][128];
 static u32 line_count;
 /* The VMCS that it dumps: a field whose encoding is in `lacking` does not exist. */
 static struct vmcs_image vmcs;
-static struct vmx_caps caps;
+static struct vmx_facts facts;
 static u64 lacking;
 
 static const u16 encoding_of[VMCS_FIELDS] = {
@@ -44,9 +44,9 @@ void log_line(enum log_level level, const char *format, ...)
     line_count++;
 }
 
-const struct vmx_caps *vmx_caps(void)
+const struct vmx_facts *vmx_facts(void)
 {
-    return &caps;
+    return &facts;
 }
 
 bool vmcs_try_read(u64 encoding, u64 *value)
@@ -119,7 +119,7 @@ static int setup(void **state)
     struct bochs_model model = bochs_models[0];
 
     (void)state;
-    vmx_caps_collect(&caps, model_rdmsr, &model);
+    vmx_caps_collect(&facts.caps, model_rdmsr, &model);
     for (u32 f = 0; f < VMCS_FIELDS; f++)
         vmcs.field[f] = f * 0x0123456789abcdefull;
     lacking = VMCS_EPTP_INDEX;
@@ -136,7 +136,7 @@ static void what_was_written_is_read(void **state)
     assert_int_equal(told.dumps, 1);
     assert_int_equal(told.cpu[0], 3);
     assert_int_equal(told.line[0], 1);
-    assert_memory_equal(&told.caps, &caps, sizeof(caps));
+    assert_memory_equal(&told.caps, &facts.caps, sizeof(facts.caps));
     for (u32 f = 0; f < VMCS_FIELDS; f++)
         assert_int_equal(told.image.field[f], encoding_of[f] == lacking ? 0 : vmcs.field[f]);
     assert_in_range(told.image.phys_bits, 32, 52);

@@ -6,10 +6,10 @@
 
 #include <cmocka.h>
 
+#include "boot/wishes.h"
 #include "vmx/controls.h"
 #include "vmx/exit.h"
 #include "vmx/vmcs_fields.h"
-#include "vmx/wishes.h"
 
 struct row {
     u32 number;

@@ -42,7 +42,7 @@ static const u32 cell_controls[VMX_WORDS] = {
 
 bool lab_cell_can(enum vmx_word word, u64 bits)
 {
-    return (vmx_cap_controls(vmx_caps(), word).may1 & bits) == bits;
+    return (vmx_facts()->word[word].may1 & bits) == bits;
 }
 
 static void set_word(struct lab_cell *c, enum vmx_word word, u64 value)
@@ -66,7 +66,7 @@ void lab_cell_set(struct lab_cell *c, enum vmx_word word, u64 bits)
 
 void lab_cell_clear(struct lab_cell *c, enum vmx_word word, u64 bits)
 {
-    const u64 must1 = vmx_cap_controls(vmx_caps(), word).must1;
+    const u64 must1 = vmx_facts()->word[word].must1;
 
     set_word(c, word, (get_word(c, word) & ~bits) | must1);
 }
@@ -94,7 +94,7 @@ static void set_guest_state(struct guest_state *g)
     set_segments(g);
     gs_set(g, GS_CR0, CR0_PE | CR0_PG | CR0_NE | CR0_ET | CR0_WP);
     gs_set(g, GS_CR4,
-           CR4_PAE | (xsave ? CR4_OSXSAVE : 0) | vmx_cap(vmx_caps(), MSR_VMX_CR4_FIXED0));
+           CR4_PAE | (xsave ? CR4_OSXSAVE : 0) | vmx_cap(&vmx_facts()->caps, MSR_VMX_CR4_FIXED0));
     gs_set(g, GS_CR3, CELL_TABLES);
     gs_set(g, GS_EFER, EFER_LME | EFER_LMA | EFER_NXE);
 }
@@ -118,10 +118,10 @@ static void set_up_vmcs(struct lab_cell *c)
     c->set_up = true;
     c->launched = false;
     for (u32 w = 0; w < VMX_WORDS; w++) {
-        const struct ctl_cap cap = vmx_cap_controls(vmx_caps(), (enum vmx_word)w);
+        const u64 must1 = vmx_facts()->word[w].must1, may1 = vmx_facts()->word[w].may1;
 
         if (w != WORD_CPU3)
-            set_word(c, (enum vmx_word)w, cap.must1 | (cell_controls[w] & cap.may1));
+            set_word(c, (enum vmx_word)w, must1 | (cell_controls[w] & may1));
     }
     vmcs_w32(VMCS_PREEMPTION_TIMER, WATCHDOG_TICKS >> c->vcpu.timer_shift);
     set_guest_state(&c->vcpu.guest);

@@ -65,7 +65,7 @@ static void make_ept(struct lab_cell *c)
         .to_phys = table_phys,
         .to_virt = table_virt,
         .phys_bits = (u8)(cpuid(0x80000008, 0).eax & CPUID_80000008_EAX_PHYS_BITS),
-        .exec_only = vmx_cap_ept_vpid(vmx_caps(), EPT_VPID_EXEC_ONLY),
+        .exec_only = vmx_cap_ept_vpid(&vmx_facts()->caps, EPT_VPID_EXEC_ONLY),
     };
     must(ept_init(&c->ept));
     must(ept_map(&c->ept, (gpa_t){0}, c->hpa, CELL_SIZE, EPT_RWX | EPT_WB));

@@ -140,7 +140,7 @@ static enum lab_outcome eptp_switching(struct lab_cell *c, struct lab_detail *d)
 {
     u64 *const list = lab_cell_word(c, CELL_PAGE(2));
 
-    if (!(vmx_cap(vmx_caps(), MSR_VMX_VMFUNC) & BIT(0)))
+    if (!(vmx_cap(&vmx_facts()->caps, MSR_VMX_VMFUNC) & BIT(0)))
         return LAB_ABSENT;
     lab_cell_leaf(c, PROBE, 0, lab_cell_hpa(c, CELL_PAGE(0)), EPT_RWX | EPT_WB);
     lab_cell_leaf(c, PROBE_2, 0, lab_cell_hpa(c, CELL_PAGE(1)), EPT_RWX | EPT_WB);
@@ -213,7 +213,7 @@ static enum lab_outcome vmcs_shadowing(struct lab_cell *c, struct lab_detail *d)
     const hpa_t shadow = lab_cell_hpa(c, CELL_PAGE(0));
     enum lab_outcome outcome;
 
-    *(u32 *)lab_cell_word(c, CELL_PAGE(0)) = vmx_cap_revision(vmx_caps()) | SHADOW_VMCS;
+    *(u32 *)lab_cell_word(c, CELL_PAGE(0)) = vmx_cap_revision(&vmx_facts()->caps) | SHADOW_VMCS;
     LAB_WANT(vmclear(shadow), "VMCLEAR of the shadow VMCS failed");
     lab_cell_set(c, WORD_CPU2, CPU2_VMCS_SHADOWING);
     vmcs_w64(VMCS_LINK_POINTER, shadow.v);

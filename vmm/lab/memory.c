@@ -29,7 +29,7 @@ static void measure_leaf(struct lab *lab, u32 level)
 {
     struct lab_cell *c = &lab->cell;
 
-    if (level == 2 && !vmx_cap_ept_vpid(vmx_caps(), EPT_VPID_1G))
+    if (level == 2 && !vmx_cap_ept_vpid(&vmx_facts()->caps, EPT_VPID_1G))
         return;
     lab_cell_reset(c);
     measure(lab, lab_bench_flushed_load,

@@ -1,5 +1,5 @@
-/* The requirements, by the tables that VMXON obeys (vmx/caps.c, vmx/wishes.c), and what is not
- * required but makes measurements or guests worse if it lacks. */
+/* The requirements, by the tables that the loader refuses by (boot/caps.c, boot/wishes.c), and what
+ * is not required but makes measurements or guests worse if it lacks. */
 #include "vmm/lab/preflight.h"
 #include "arch/x86_64/cpuid_bits.h"
 #include "arch/x86_64/insn.h"
@@ -8,7 +8,6 @@
 #include "vmx/mitigation.h"
 #include "vmx/speculation.h"
 #include "vmx/vmx.h"
-#include "vmx/wishes.h"
 
 #define REASON_MAX 384u
 
@@ -20,7 +19,7 @@ static bool invariant_tsc(void)
 
 static void check_processor(struct lab_report *r)
 {
-    const u64 feature_control = vmx_caps()->feature_control;
+    const u64 feature_control = vmx_facts()->caps.feature_control;
     char reason[REASON_MAX];
 
     lab_report_check(r, "VMX", cpuid(1, 0).ecx & CPUID_1_ECX_VMX, "CPUID.1:ECX.VMX");
@@ -39,20 +38,12 @@ static void check_processor(struct lab_report *r)
     lab_report_check(r, "addresses", true, reason);
 }
 
-static void check_capabilities(struct lab_report *r)
+/* The loader has refused what lacks something. */
+static void report_vmx(struct lab_report *r)
 {
-    const char *what;
-    u32 missing = 0;
-
-    for (u32 i = 0; (what = vmx_caps_missing(vmx_caps(), &i)) != NULL; missing++)
-        lab_report_check(r, "VMX capabilities", false, what);
-    if (missing == 0)
-        lab_report_check(r, "VMX capabilities", true, "all that Lintel requires");
-}
-
-static void check_word(void *ctx, bool ok, const char *text)
-{
-    lab_report_check(ctx, "VMX controls", ok, text);
+    lab_report_check(r, "VMX capabilities", true, "all that Lintel requires");
+    for (u32 w = 0; w < VMX_WORDS; w++)
+        lab_report_check(r, "VMX controls", true, vmx_facts()->word[w].text);
 }
 
 /* What is open is a fact, and no reason not to run. */
@@ -69,7 +60,6 @@ static void report_mitigations(struct lab_report *r)
 void lab_preflight(struct lab_report *r)
 {
     check_processor(r);
-    check_capabilities(r);
-    vmx_report_controls(vmx_controls(), check_word, r);
+    report_vmx(r);
     report_mitigations(r);
 }

@@ -28,7 +28,7 @@ const char *lab_reason(u32 reason)
 
 static bool is_there(const struct lab_test *t)
 {
-    return lab_cell_can(t->word, t->control) && vmx_cap_ept_vpid(vmx_caps(), t->ept_vpid);
+    return lab_cell_can(t->word, t->control) && vmx_cap_ept_vpid(&vmx_facts()->caps, t->ept_vpid);
 }
 
 static void run(struct lab *lab, const struct lab_test *t)

@@ -2,7 +2,7 @@
  * can be tried in a unit test.  SDM Vol. 3D, Appendix "VMX Capability Reporting Facility", section
  * "Reserved Controls and Default Settings"; Vol. 3C, "Algorithms for Determining VMX Capabilities".
  * Pure. */
-#include "vmx/ctl.h"
+#include "boot/ctl.h"
 
 struct ctl_cap ctl_cap_pair(u64 plain, u64 true_msr)
 {

@@ -1,6 +1,6 @@
 /* VMX capabilities: which MSRs exist, and what Lintel cannot do without.  SDM Vol. 3D, Appendix
  * "VMX Capability Reporting Facility".  Pure. */
-#include "vmx/caps.h"
+#include "boot/caps.h"
 
 static bool allowed1(const struct vmx_caps *caps, u32 msr, u32 bits)
 {

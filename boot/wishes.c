@@ -1,6 +1,8 @@
 /* Which VMX controls Lintel uses, and why: the only place that names them.  SDM Vol. 3C,
  * "VM-Execution Control Fields", "VM-Exit Control Fields", "VM-Entry Control Fields".  Pure. */
-#include "vmx/wishes.h"
+#include "boot/wishes.h"
+#include "lib/fmt.h"
+#include "vmx/delivery.h"
 
 static const struct ctl_wish wishes[VMX_WORDS] = {
     /* The machine's interrupts belong to the hypervisor, NMIs too; virtual NMIs give the guest its
@@ -75,52 +77,25 @@ err_t vmx_resolve_controls(const struct vmx_caps *caps, struct vmx_controls *out
     return worst;
 }
 
-/* Beside the wishes, and all or nothing: EOIs and interrupts to oneself cost no exit, CR8 is the
- * virtual TPR, and no window is needed to bring an interrupt in.  Registers that are read seldom
- * stay with the software model: no APIC-register virtualization.  `mode`: on in one mode of the
- * guest's APIC only. */
-static const struct {
-    u64 on, off, mode[VMX_APIC_MODES];
-} delivery[VMX_WORDS] = {
-    [WORD_CPU] = {CPU_TPR_SHADOW, CPU_CR8_LOAD_EXITING | CPU_CR8_STORE_EXITING, {0}},
-    [WORD_CPU2] = {CPU2_VIRTUAL_INTERRUPT_DELIVERY,
-                   0,
-                   {[VMX_APIC_IN_MEMORY] = CPU2_VIRTUALIZE_APIC_ACCESSES,
-                    [VMX_APIC_IN_MSRS] = CPU2_VIRTUALIZE_X2APIC_MODE}},
-};
-
-static u64 toggled(enum vmx_word word)
-{
-    u64 bits = 0;
-
-    for (u32 m = 0; m < VMX_APIC_MODES; m++)
-        bits |= delivery[word].mode[m];
-    return bits;
-}
-
-bool vmx_exits_on_pause_loops(const struct vmx_caps *caps)
+static bool exits_on_pause_loops(const struct vmx_caps *caps)
 {
     return vmx_cap_controls(caps, WORD_CPU2).may1 & CPU2_PAUSE_LOOP_EXITING;
 }
 
-bool vmx_delivers_interrupts(const struct vmx_caps *caps)
+/* All of the controls, in every mode. */
+static bool delivers_interrupts(const struct vmx_caps *caps)
 {
-    for (u32 w = 0; w < VMX_WORDS; w++) {
-        const struct ctl_cap cap = vmx_cap_controls(caps, (enum vmx_word)w);
+    for (u32 w = 0; w < VMX_WORDS; w++)
+        for (u32 m = 0; m < VMX_APIC_MODES; m++) {
+            const enum vmx_word word = (enum vmx_word)w;
+            const struct ctl_cap cap = vmx_cap_controls(caps, word);
+            const u64 on = vmx_delivery_controls(word, 0, (enum vmx_apic_mode)m);
+            const u64 off = ~vmx_delivery_controls(word, ~0ull, (enum vmx_apic_mode)m);
 
-        const u64 toggle = toggled((enum vmx_word)w);
-
-        if (((delivery[w].on | toggle) & ~cap.may1) || ((delivery[w].off | toggle) & cap.must1))
-            return false;
-    }
+            if ((on & ~cap.may1) || (off & cap.must1))
+                return false;
+        }
     return true;
-}
-
-u64 vmx_delivery_controls(enum vmx_word word, u64 value, enum vmx_apic_mode mode)
-{
-    const u64 off = delivery[word].off | toggled(word);
-
-    return (value & ~off) | delivery[word].on | delivery[word].mode[mode];
 }
 
 const char *vmx_word_name(enum vmx_word word)
@@ -223,4 +198,35 @@ void vmx_report_controls(const struct vmx_controls *controls,
         }
         line(ctx, ok, buf);
     }
+}
+
+struct texts {
+    struct vmx_facts *facts;
+    u32 count;
+};
+
+static void keep_text(void *ctx, bool ok, const char *text)
+{
+    struct texts *t = ctx;
+
+    (void)ok;
+    fmt_buf(t->facts->word[t->count++].text, VMX_TEXT_MAX, "%s", text);
+}
+
+void vmx_facts_make(struct vmx_facts *facts, const struct vmx_caps *caps,
+                    const struct vmx_controls *controls)
+{
+    struct texts texts = {.facts = facts};
+
+    facts->caps = *caps;
+    for (u32 w = 0; w < VMX_WORDS; w++) {
+        const struct ctl_cap cap = vmx_cap_controls(caps, (enum vmx_word)w);
+
+        facts->word[w].value = controls->word[w].value;
+        facts->word[w].must1 = cap.must1;
+        facts->word[w].may1 = cap.may1;
+    }
+    vmx_report_controls(controls, keep_text, &texts);
+    facts->delivers_interrupts = delivers_interrupts(caps);
+    facts->exits_on_pause_loops = exits_on_pause_loops(caps);
 }
