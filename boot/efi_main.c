@@ -10,6 +10,7 @@
 #include "boot/config_parse.h"
 #include "boot/console.h"
 #include "boot/control_file.h"
+#include "boot/cpuid_read.h"
 #include "boot/file.h"
 #include "boot/firmware.h"
 #include "boot/handoff.h"
@@ -126,6 +127,7 @@ static err_t prepare(struct boot_info *info, struct elf_plan *plan, bool *lab)
     }
     read_machine(info);
     TRY(clock_read(info));
+    cpuid_read(info);
     if (*lab)
         return lab_prepare(info, plan);
     TRY(plans_make(info));

@@ -5,6 +5,7 @@
 #pragma once
 #include "acpi_info.h"
 #include "config.h"
+#include "cpuid_policy.h"
 #include "guest_plan.h"
 #include "lib/types.h"
 #include "power_plan.h"
@@ -12,7 +13,7 @@
 #include "vmx_facts.h"
 
 #define BOOT_INFO_MAGIC   0x544f4f424c544e4cull /* "LNTLBOOT" */
-#define BOOT_INFO_VERSION 8u
+#define BOOT_INFO_VERSION 9u
 #define BOOT_MEM_MAX      512u
 #define BOOT_MODULES_MAX  64u
 #define BOOT_PATH_MAX     CONFIG_PATH_MAX
@@ -87,6 +88,7 @@ struct boot_info {
     struct power_plan off, reset;
     struct processor_model processor;
     struct vmx_facts vmx;
+    struct cpuid_policy cpuid; /* for a guest of one processor that has KVM's interface */
     /* The control partition's program as it lies in memory, with its zeroes, of BOOT_MEM_MODULE;
      * its first byte is linked at -2 GiB.  0: there is none. */
     u64 control_base, control_size;

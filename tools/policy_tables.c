@@ -1,6 +1,7 @@
 /* Prints the policy tables as JSON, for tools/gen_docs.py: what was compiled, not what a parser
  * makes of the sources. */
 #include "abi/trace.h"
+#include "boot/cpuid_table.h"
 #include "boot/wishes.h"
 #include "control/shell/table.h"
 #include "tools/device_tables.h"
@@ -8,7 +9,6 @@
 #include "tools/recorded/bochs_models.h"
 #include "vmm/handlers.h"
 #include "vmm/mmio.h"
-#include "vmm/policy/cpuid.h"
 #include "vmm/policy/io.h"
 #include "vmm/policy/msr.h"
 #include "vmx/exit.h"

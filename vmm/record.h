@@ -7,7 +7,7 @@
 struct vm;
 struct vcpu;
 struct exit;
-struct cpuid_source;
+struct cpuid_guest;
 
 #ifdef RECORD
 /* What a processor does to a virtual-APIC page without an exit could not be replayed. */
@@ -16,8 +16,7 @@ struct cpuid_source;
 #define RECORD_ONE_CPU true
 
 /* ---- the start of a guest, in this order */
-void record_guest(const struct vm *vm, const struct cpuid_source *source);
-void record_cpuid(u32 leaf, u32 subleaf, const struct cpuid_regs *answer);
+void record_host(const struct vm *vm, const struct cpuid_guest *guest);
 void record_board(const struct vm *vm, u64 now, u64 wall_time);
 void record_start(struct vcpu *v);
 
@@ -48,11 +47,7 @@ void record_report(void);
 #define RECORD_APIC_PAGE true
 #define RECORD_ONE_CPU   false
 
-static inline void record_guest(const struct vm *vm UNUSED, const struct cpuid_source *s UNUSED)
-{
-}
-static inline void record_cpuid(u32 leaf UNUSED, u32 subleaf UNUSED,
-                                const struct cpuid_regs *answer UNUSED)
+static inline void record_host(const struct vm *vm UNUSED, const struct cpuid_guest *guest UNUSED)
 {
 }
 static inline void record_board(const struct vm *vm UNUSED, u64 now UNUSED, u64 wall_time UNUSED)

@@ -1,6 +1,5 @@
 /* The life of a guest: created from its configuration, run, stopped, destroyed. */
 #include "vmm/vm.h"
-#include "arch/x86_64/fpu.h"
 #include "arch/x86_64/insn.h"
 #include "arch/x86_64/log.h"
 #include "arch/x86_64/tsc.h"
@@ -14,36 +13,15 @@
 #include "vmm/vcpu_load.h"
 #include "vmm/vm_image.h"
 #include "vmm/vm_memory.h"
-#include "vmx/vmx.h"
 
-static struct cpuid_answer read_host_cpuid(void *ctx, u32 leaf, u32 subleaf)
+static void make_cpuid(struct vm *vm)
 {
-    const struct cpuid_regs r = cpuid(leaf, subleaf);
+    const struct cpuid_guest guest = {.cpus = vm->config->vcpus,
+                                      .paravirt = vm->config->paravirt == CONFIG_ON,
+                                      .pv_eoi = !vcpu_gets_apic_page(vm)};
 
-    (void)ctx;
-    record_cpuid(leaf, subleaf, &r);
-    return (struct cpuid_answer){r.eax, r.ebx, r.ecx, r.edx};
-}
-
-static void build_cpuid(struct vm *vm, bool paravirt)
-{
-    const u64 xcr0 = fpu_supported_xcr0();
-    const struct cpuid_source source = {
-        .read = read_host_cpuid,
-        .cpus = vm->config->vcpus,
-        .tsc_hz = tsc_hz,
-        .host_xcr0 = xcr0,
-        .rdtscp = vmx_has_control(WORD_CPU2, CPU2_RDTSCP),
-        .invpcid = vmx_has_control(WORD_CPU2, CPU2_INVPCID),
-        .xsaves = vmx_has_control(WORD_CPU2, CPU2_XSAVES),
-        .paravirt = paravirt,
-        .pv_eoi = !vcpu_gets_apic_page(vm),
-    };
-
-    if (xcr0) /* leaf 0xd speaks of what is enabled now; the next vCPU's turn changes it */
-        xsetbv(0, xcr0);
-    record_guest(vm, &source);
-    cpuid_policy_build(&vm->cpuid, &source);
+    record_host(vm, &guest);
+    cpuid_policy_make(&vm->cpuid, &bootinfo()->cpuid, &guest);
 }
 
 static void mark_by_port(void *ctx, u32 value)
@@ -116,7 +94,7 @@ err_t vm_create(struct vm *vm, u32 id, const struct config_guest *config)
                   (unsigned long long)(hostmem()->free_frames >> 8));
         return err;
     }
-    build_cpuid(vm, config->paravirt == CONFIG_ON);
+    make_cpuid(vm);
     err = create_vcpus(vm);
     if (err == OK)
         err = vm_image_load(vm);

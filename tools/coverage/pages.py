@@ -114,7 +114,7 @@ another processor may have what this one lacks.
         return f"""# CPUID
 
 {NOTE}
-What a guest's CPUID says (`vmm/policy/cpuid.c`): of the host's answer, the bits that the masks keep; then a fix-up
+What a guest's CPUID says (`boot/cpuid_table.c`): of the host's answer, the bits that the masks keep; then a fix-up
 of what must be another value, and of what follows CR4, XCR0 or IA32_APIC_BASE at that moment. A leaf without a row reads as zeros up
 to the highest basic leaf, and above it as that one.
 {TESTS}{self.ticks_note()}

@@ -1,6 +1,7 @@
 /* See player.h. */
 #include "tools/replay/player.h"
 #include "arch/x86_64/paging.h"
+#include "boot/cpuid_table.h"
 #include "tools/unit/fake_cpu.h"
 #include "vmm/console.h"
 #include "vmm/console_turn.h"
@@ -106,6 +107,7 @@ bool player_create(const struct stream *s, const struct step *first)
 {
     const struct birth *b = player.birth = &s->birth;
     struct vm *vm = &player.vm;
+    struct cpuid_policy machine;
     const struct board_host host = {.tx = console_send, .tx_room = console_room};
 
     free_ram();
@@ -119,16 +121,17 @@ bool player_create(const struct stream *s, const struct step *first)
     vm->config = &player.config;
     for (u32 i = 0; i < b->extents; i++)
         add_ram(b->extent[i].gpa, b->extent[i].len);
-    cpuid_policy_build(&vm->cpuid, &(struct cpuid_source){.read = recorded_cpuid,
-                                                          .ctx = (void *)(uintptr_t)b,
-                                                          .cpus = 1,
-                                                          .tsc_hz = b->tsc_hz,
-                                                          .host_xcr0 = b->host_xcr0,
-                                                          .rdtscp = b->features & 1,
-                                                          .invpcid = b->features >> 1 & 1,
-                                                          .xsaves = b->features >> 2 & 1,
-                                                          .paravirt = b->features >> 3 & 1,
-                                                          .pv_eoi = b->features >> 4 & 1});
+    cpuid_policy_build(&machine, &(struct cpuid_source){.read = recorded_cpuid,
+                                                        .ctx = (void *)(uintptr_t)b,
+                                                        .tsc_hz = b->tsc_hz,
+                                                        .host_xcr0 = b->host_xcr0,
+                                                        .rdtscp = b->features & 1,
+                                                        .invpcid = b->features >> 1 & 1,
+                                                        .xsaves = b->features >> 2 & 1});
+    cpuid_policy_make(&vm->cpuid, &machine,
+                      &(struct cpuid_guest){.cpus = 1,
+                                            .paravirt = b->features >> 3 & 1,
+                                            .pv_eoi = b->features >> 4 & 1});
     create_vcpu(b, first);
     ledger_start(&vm->ledger);
     board_init(&vm->board, &host, b->tsc_hz, b->now, b->wall_time, b->memory, (u16)b->debug_exit);

@@ -2,6 +2,7 @@
 #include "abi/kvm.h"
 #include "arch/x86_64/cpuid_bits.h"
 #include "arch/x86_64/cr.h"
+#include "boot/cpuid_table.h"
 #include "config.h"
 #include "pc.h"
 #include "vmm/policy/cpuid.h"
@@ -40,19 +41,23 @@ static struct cpuid_answer nothing(void *ctx, u32 leaf, u32 subleaf)
     return (struct cpuid_answer){.eax = leaf == 0 ? 1 : 0};
 }
 
-static struct cpuid_policy policy;
+static struct cpuid_policy policy, machine;
+
+static void make(const struct cpuid_source *source, const struct cpuid_guest *guest)
+{
+    cpuid_policy_build(&machine, source);
+    cpuid_policy_make(&policy, &machine, guest);
+}
 
 static void build(struct cpuid_answer (*read)(void *, u32, u32), bool controls)
 {
-    cpuid_policy_build(&policy, &(struct cpuid_source){.read = read,
-                                                       .cpus = 1,
-                                                       .tsc_hz = 50000000,
-                                                       .host_xcr0 = 0x2e7,
-                                                       .rdtscp = controls,
-                                                       .invpcid = controls,
-                                                       .xsaves = controls,
-                                                       .paravirt = controls,
-                                                       .pv_eoi = controls});
+    make(&(struct cpuid_source){.read = read,
+                                .tsc_hz = 50000000,
+                                .host_xcr0 = 0x2e7,
+                                .rdtscp = controls,
+                                .invpcid = controls,
+                                .xsaves = controls},
+         &(struct cpuid_guest){.cpus = 1, .paravirt = controls, .pv_eoi = controls});
 }
 
 static struct cpuid_answer ask(u32 leaf, u32 subleaf, u64 cr4, u64 xcr0)
@@ -104,17 +109,17 @@ static void test_hides_what_a_guest_must_not_see(void **state)
 /* SMBIOS tables repeat leaf 1: the loader makes it of the machine's by pc.h alone. */
 static void test_what_the_loader_tells(void **state)
 {
-    struct cpuid_source source = {.read = all_ones, .tsc_hz = 50000000};
+    const struct cpuid_source source = {.read = all_ones, .tsc_hz = 50000000};
     u32 live;
 
     (void)state;
-    for (source.cpus = 1; source.cpus <= CONFIG_VCPUS_MAX; source.cpus++) {
-        cpuid_policy_build(&policy, &source);
+    for (u32 cpus = 1; cpus <= CONFIG_VCPUS_MAX; cpus++) {
+        make(&source, &(struct cpuid_guest){.cpus = cpus});
 
         const struct cpuid_answer *a = cpuid_find(&policy, 1, 0, &live);
 
         assert_int_equal(a->eax, 0xffffffff);
-        assert_int_equal(a->edx, PC_1_EDX | (source.cpus > 1 ? PC_1_EDX_HTT : 0));
+        assert_int_equal(a->edx, PC_1_EDX | (cpus > 1 ? PC_1_EDX_HTT : 0));
     }
 }
 
@@ -138,23 +143,22 @@ static void test_says_who_it_is(void **state)
 static void test_kvms_interface_can_be_left_out(void **state)
 {
     const u32 always = BIT32(1) | BIT32(3) | BIT32(5) | BIT32(24);
-    struct cpuid_source source = {.read = all_ones, .tsc_hz = 50000000, .pv_eoi = true};
-    u32 entries;
+    const struct cpuid_source source = {.read = all_ones, .tsc_hz = 50000000};
+    struct cpuid_guest guest = {.cpus = 1, .pv_eoi = true};
 
     (void)state;
-    cpuid_policy_build(&policy, &source); /* above the maximum: the highest basic leaf */
+    make(&source, &guest); /* above the maximum: the highest basic leaf */
     for (u32 leaf = 0x40000100; leaf < 0x40000200; leaf++)
         assert_int_equal(ask(leaf, 0, 0, 1).ebx, ask(0x16, 0, 0, 1).ebx);
     assert_int_equal(policy.kvm_features, 0);
-    entries = policy.entries;
-    source.paravirt = true;
-    cpuid_policy_build(&policy, &source);
-    assert_int_equal(policy.entries, entries + 2);
+    guest.paravirt = true;
+    make(&source, &guest);
     assert_int_equal(policy.kvm_features, always | KVM_FEATURE_PV_EOI);
+    assert_int_equal(ask(0x40000101, 7, 0, 1).eax, always | KVM_FEATURE_PV_EOI);
     assert_int_equal(ask(0x400000ff, 0, 0, 1).eax, 0);
     assert_int_equal(ask(0x40000102, 0, 0, 1).eax, 50);
-    source.pv_eoi = false;
-    cpuid_policy_build(&policy, &source);
+    guest.pv_eoi = false;
+    make(&source, &guest);
     assert_int_equal(policy.kvm_features, always);
     assert_int_equal(ask(0x40000101, 7, 0, 1).eax, always);
 }
@@ -167,7 +171,8 @@ static void test_clock_leaves_are_true(void **state)
 
     assert_int_equal((u64)a.ecx * a.ebx / a.eax, 50000000);
     assert_int_equal(ask(0x16, 0, 0, 1).eax, 50);
-    cpuid_policy_build(&policy, &(struct cpuid_source){.read = all_ones, .tsc_hz = 5000000000ull});
+    make(&(struct cpuid_source){.read = all_ones, .tsc_hz = 5000000000ull},
+         &(struct cpuid_guest){.cpus = 1});
     const struct cpuid_answer fast = ask(0x15, 0, 0, 1);
 
     assert_int_equal((u64)fast.ecx * fast.ebx / fast.eax, 5000000000ull);

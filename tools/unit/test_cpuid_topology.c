@@ -2,6 +2,7 @@
  * software takes to the numbers (SDM Vol. 3A, "Hierarchical Mapping of CPUID Extended Topology
  * Leaf"). */
 #include "arch/x86_64/cpuid_bits.h"
+#include "boot/cpuid_table.h"
 #include "vmm/policy/cpuid.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +31,10 @@ static struct cpuid_answer host(void *ctx, u32 leaf, u32 subleaf)
 
 static void build(u32 cpus)
 {
-    cpuid_policy_build(&policy, &(struct cpuid_source){.read = host, .cpus = cpus});
+    struct cpuid_policy machine;
+
+    cpuid_policy_build(&machine, &(struct cpuid_source){.read = host});
+    cpuid_policy_make(&policy, &machine, &(struct cpuid_guest){.cpus = cpus});
 }
 
 static struct cpuid_answer ask(u32 leaf, u32 subleaf, u32 apic_id)

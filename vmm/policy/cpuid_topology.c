@@ -23,28 +23,37 @@ static u32 ids(u32 cpus)
     return 1u << id_bits(cpus);
 }
 
-void cpuid_put_package(struct cpuid_answer *a, u32 cpus)
+/* Leaf 1: logical processors of the package, and whether they are several. */
+static void put_package(struct cpuid_answer *a, u32 cpus)
 {
     a->ebx |= ids(cpus) << LOGICAL_IN_LEAF_1;
     if (cpus > 1)
         a->edx |= CPUID_1_EDX_HTT;
 }
 
-void cpuid_put_sharing(struct cpuid_answer *a, u32 cpus)
+/* Leaf 4: who shares the cache that it describes, if it describes one. */
+static void put_sharing(struct cpuid_answer *a, u32 cpus)
 {
+    if (a->eax == 0)
+        return;
     a->eax |= (ids(cpus) - 1) << CORES_IN_PACKAGE;
     if (CACHE_LEVEL(a->eax) >= CACHE_OF_ALL)
         a->eax |= (ids(cpus) - 1) << SHARING_THREADS;
 }
 
-void cpuid_put_level(struct cpuid_answer *a, u32 subleaf, u32 cpus)
+/* Leaf 0xb: the first two of its subleaves.  EAX: of the ID, to be shifted out for the next
+ * level's.
+ */
+static void put_levels(struct cpuid_answer a[2], u32 cpus)
 {
-    static const u32 types[] = {LEVEL_SMT, LEVEL_CORE};
+    a[0] = (struct cpuid_answer){.ebx = 1, .ecx = LEVEL_SMT};
+    a[1] = (struct cpuid_answer){.eax = id_bits(cpus), .ebx = cpus, .ecx = LEVEL_CORE | 1};
+}
 
-    *a = (struct cpuid_answer){.ecx = subleaf};
-    if (subleaf >= ARRAY_LEN(types))
-        return; /* no more levels */
-    a->ecx |= types[subleaf];
-    a->eax = subleaf ? id_bits(cpus) : 0; /* of the ID, to be shifted out for the next level's */
-    a->ebx = subleaf ? cpus : 1;
+void cpuid_put_topology(struct cpuid_policy *p, u32 cpus)
+{
+    put_package(&p->entry[p->basic[1].first], cpus);
+    for (u32 i = 0; i < p->basic[4].count; i++)
+        put_sharing(&p->entry[p->basic[4].first + i], cpus);
+    put_levels(&p->entry[p->basic[0xb].first], cpus);
 }

@@ -185,7 +185,7 @@ void record_open(u8 *data, u64 size, u64 exits_limit)
     recorder.complete = recorder.len;
 }
 
-void record_guest(const struct vm *vm, const struct cpuid_source *source)
+void record_guest(const struct vm *vm, const struct record_host *host)
 {
     recorder.on = recorder.data && !recorder.full;
     recorder.running = false;
@@ -197,10 +197,9 @@ void record_guest(const struct vm *vm, const struct cpuid_source *source)
         return;
     put_byte(RECORD_GUEST);
     put(vm->id);
-    put(source->tsc_hz);
-    put(source->host_xcr0);
-    put((u64)source->rdtscp | (u64)source->invpcid << 1 | (u64)source->xsaves << 2 |
-        (u64)source->paravirt << 3 | (u64)source->pv_eoi << 4);
+    put(host->tsc_hz);
+    put(host->xcr0);
+    put(host->features);
 }
 
 void record_cpuid(u32 leaf, u32 subleaf, const struct cpuid_regs *answer)

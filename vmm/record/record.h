@@ -29,3 +29,11 @@ void record_open(u8 *data, u64 size, u64 exits_limit);
 #define RECORD_MODEL_WORDS 6u
 _Static_assert(WORD_END + RECORD_MODEL_WORDS == WORD_FIELDS, "these and no others");
 void record_models(const struct vcpu *v, u64 out[RECORD_MODEL_WORDS]);
+
+/* A guest begins: what of the machine its CPUID policy depends on, then the machine's leaves. */
+struct record_host {
+    u64 tsc_hz, xcr0;
+    u64 features; /* bits: RDTSCP, INVPCID, XSAVES; paravirt, pv_eoi */
+};
+void record_guest(const struct vm *vm, const struct record_host *host);
+void record_cpuid(u32 leaf, u32 subleaf, const struct cpuid_regs *answer);
