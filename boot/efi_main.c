@@ -24,6 +24,7 @@
 #include "boot/plans.h"
 #include "boot/power_ways.h"
 #include "boot/precheck.h"
+#include "boot/processors.h"
 #include "drivers/platform/pci.h"
 #include "lib/mem.h"
 #include "version.h"
@@ -97,6 +98,7 @@ static void read_machine(struct boot_info *info)
     info->processor = models_find(cpuid(1, 0).eax, cpuid(1, 0).ecx & CPUID_1_ECX_HYPERVISOR);
     info->rsdp = firmware_rsdp();
     acpi_view_read(info);
+    processors_list(&info->acpi);
     acpi = info->has_acpi ? &info->acpi : NULL;
     power_ways_off(acpi, &pci, &info->off);
     power_ways_reset(acpi, &info->reset);

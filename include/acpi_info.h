@@ -46,7 +46,7 @@ struct acpi_info {
     u8 reset_value;
 
     u64 lapic_address;
-    u32 cpu_count; /* enabled processors listed in cpu_apic_id[] */
+    u32 cpu_count; /* enabled processors in cpu_apic_id[]: without a MADT, by boot/processors.c */
     u32 cpus_left_out;
     u32 ioapic_count;
     u32 mcfg_count;

@@ -83,7 +83,7 @@ struct boot_info {
      * memory but that of mem[] and no device but the consoles, and returns from its entry point, by
      * RET on the stack and the page tables that it got, out of VMX operation. */
     u64 lab;
-    u32 has_acpi; /* 0: no tables, or none that can be read; acpi is then zeroed */
+    u32 has_acpi; /* 0: no tables, or none that can be read; acpi then has processors alone */
     struct acpi_info acpi;
     struct power_plan off, reset;
     struct processor_model processor;

@@ -67,14 +67,11 @@ static void cpu_main(void)
 
 void cpu_start_others(const struct acpi_info *acpi)
 {
-    struct smp_plan plan = {.entry = cpu_main};
+    struct smp_plan plan = {
+        .entry = cpu_main, .apic_id = acpi->cpu_apic_id, .count = acpi->cpu_count};
 
     if (acpi->cpus_left_out > 0)
         log_warning("smp: the firmware lists %u CPUs more than Lintel uses", acpi->cpus_left_out);
-    if (acpi->cpu_count > 0) {
-        plan.apic_id = acpi->cpu_apic_id;
-        plan.count = acpi->cpu_count;
-    }
     if (hostmem_take_low(SMP_LOW_PAGES * PAGE_SIZE, &plan.low) != OK) {
         log_warning("smp: no free memory below 1 MiB, the other CPUs are left out");
         return;

@@ -8,5 +8,5 @@
 void cpu_trace_start(struct vmm_cpu *block);
 /* VMX operation and mitigations.  The errors of vmx_cpu_enable(), and E_NOMEM. */
 err_t cpu_vmx_start(const struct boot_info *info);
-/* Starts the other CPUs, which then idle; with the lists of `acpi` if it has any. */
+/* Starts the other CPUs, which then idle; those that `acpi` lists. */
 void cpu_start_others(const struct acpi_info *acpi);

@@ -5,7 +5,7 @@
 %include "asm_offsets.inc"
 
         global  ap_trampoline, ap_trampoline_end, ap_parameters, ap_protected, ap_long
-        extern  ap_main, ap_root, ap_slot, ap_found, ap_found_id, cpus, cpu_stacks
+        extern  ap_main, ap_root, ap_slot, cpus, cpu_stacks
 
 %define AT(label) (label - ap_trampoline)
 
@@ -78,8 +78,6 @@ ap_trampoline_end:
 ap_start:
         mov     rax, [ap_root]
         mov     cr3, rax
-        cmp     dword [ap_slot], AP_EVERYBODY
-        je      .count
         mov     eax, AP_NOBODY
         xchg    eax, [ap_slot]          ; one that comes late finds no number
         cmp     eax, CPUS_MAX
@@ -87,18 +85,6 @@ ap_start:
 .halt:
         cli
         hlt
-        jmp     .halt
-
-; All processors come here at once.
-.count:
-        mov     eax, 1
-        cpuid
-        shr     ebx, 24                 ; initial APIC id
-        mov     eax, 1
-        lock xadd [ap_found], eax
-        cmp     eax, CPUS_MAX
-        jae     .halt
-        mov     [ap_found_id + rax * 4], ebx
         jmp     .halt
 
 ; This is CPU number EAX.

@@ -39,15 +39,15 @@ enum apic_reg {
 
 /* Interrupt command register; physical destinations only: not every emulator gives a CPU in x2APIC
  * mode its logical id. */
-#define ICR_FIXED      (0u << 8)
-#define ICR_NMI        (4u << 8)
-#define ICR_INIT       (5u << 8)
-#define ICR_STARTUP    (6u << 8)
-#define ICR_PENDING    BIT32(12)
-#define ICR_ASSERT     BIT32(14)
-#define ICR_ALL_OTHERS (3u << 18)
-#define ICR_POLLS_MAX  1000000u
-#define XAPIC_ID_MAX   0xfeu /* 0xff is everybody */
+#define ICR_FIXED     (0u << 8)
+#define ICR_NMI       (4u << 8)
+#define ICR_INIT      (5u << 8)
+#define ICR_STARTUP   (6u << 8)
+#define ICR_PENDING   BIT32(12)
+#define ICR_ASSERT    BIT32(14)
+#define ICR_POLLS_MAX 1000000u
+#define XAPIC_ID_MAX  0xfeu /* 0xff is everybody */
+#define X2APIC_ID_MAX 0xfffffffeu
 
 /* 8259 pair */
 #define PIC1_COMMAND       0x20u
@@ -247,17 +247,13 @@ void apic_init_cpu(void)
 
 bool apic_can_reach(u32 id)
 {
-    return id <= XAPIC_ID_MAX || (xapic == NULL && id != APIC_ALL_OTHERS);
+    return id <= (xapic == NULL ? X2APIC_ID_MAX : XAPIC_ID_MAX);
 }
 
 /* Returns when the APIC has sent it.  A write of the MSR is not ordered behind earlier stores (SDM
  * Vol. 3A, "MSR Access in x2APIC Mode"). */
 static void send(u32 id, u32 command)
 {
-    if (id == APIC_ALL_OTHERS) {
-        command |= ICR_ALL_OTHERS;
-        id = 0;
-    }
     if (xapic == NULL) {
         __asm__ volatile("mfence\n\tlfence" : : : "memory");
         wrmsr(MSR_X2APIC_ICR, (u64)id << 32 | command | ICR_ASSERT);

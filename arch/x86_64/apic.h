@@ -34,7 +34,6 @@ void apic_send_ipi(u32 cpu, u8 vector);
 void apic_send_nmi(u32 cpu);
 
 /* By APIC id, for smp.c; `page` is below 1 MiB. */
-#define APIC_ALL_OTHERS 0xffffffffu
 bool apic_can_reach(u32 id);
 void apic_send_init(u32 id);
 void apic_send_startup(u32 id, hpa_t page);

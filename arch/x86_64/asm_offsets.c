@@ -66,7 +66,6 @@ void asm_offsets(void)
     SYMBOL(CPU_STACKS_SIZE, sizeof(struct cpu_stacks));
     SYMBOL(CPUS_MAX, CPUS_MAX);
     SYMBOL(AP_NOBODY, AP_NOBODY);
-    SYMBOL(AP_EVERYBODY, AP_EVERYBODY);
 
     SYMBOL(CR0_PROTECTED, CR0_PE | CR0_ET | CR0_NE | CR0_WP);
     SYMBOL(CR0_PG, CR0_PG);

@@ -20,13 +20,11 @@
 /* Microseconds.  SDM: 10 ms after INIT, 200 us after the first startup IPI. */
 #define AFTER_INIT    10000u
 #define AFTER_STARTUP 200u
-#define COUNTING      50000u
 #define LIMIT_START   100000u
 #define LIMIT_ANSWER  100000u
 #define LIMIT_ENTRY   2000000u
 
 #define TSC_READINGS  64u
-#define APIC_ID_NONE  0xffffffffu
 #define TABLE_ENTRIES 512u
 #define TABLE_ENTRY   3u    /* present, writable: of an entry for another table */
 #define LEAF_ENTRY    0x21u /* present, accessed: read and fetch */
@@ -58,11 +56,9 @@ void ap_main(u32 id);
 
 /* For ap_trampoline.asm. */
 extern u64 ap_root;
-extern u32 ap_slot, ap_found, ap_found_id[CPUS_MAX];
+extern u32 ap_slot;
 u64 ap_root;
 u32 ap_slot = AP_NOBODY;
-u32 ap_found;
-u32 ap_found_id[CPUS_MAX];
 
 static u32 running = 1;
 static void (*entry)(void);
@@ -284,39 +280,6 @@ static bool start(u32 id, u32 apic, hpa_t page)
     return true;
 }
 
-/* Ascending, so that a CPU has the same number at each start. */
-static void sort(u32 *id, u32 count)
-{
-    for (u32 i = 1; i < count; i++)
-        for (u32 j = i; j > 0 && id[j - 1] > id[j]; j--) {
-            const u32 swapped = id[j];
-
-            id[j] = id[j - 1];
-            id[j - 1] = swapped;
-        }
-}
-
-/* Every processor that there is leaves its APIC id in ap_found_id[].  Returns how many. */
-static u32 count_processors(hpa_t page)
-{
-    memset(ap_found_id, 0xff, sizeof(ap_found_id));
-    store_release(&ap_slot, AP_EVERYBODY);
-    apic_send_init(APIC_ALL_OTHERS);
-    tsc_delay_us(AFTER_INIT);
-    apic_send_startup(APIC_ALL_OTHERS, page);
-    tsc_delay_us(AFTER_STARTUP);
-    apic_send_startup(APIC_ALL_OTHERS, page);
-    tsc_delay_us(COUNTING);
-    store_release(&ap_slot, AP_NOBODY);
-
-    const u32 found = load_acquire(&ap_found);
-
-    if (found > CPUS_MAX)
-        log_warning("smp: %u CPUs beside the boot CPU, %u are looked at", found, CPUS_MAX);
-    sort(ap_found_id, CPUS_MAX);
-    return MIN(found, CPUS_MAX);
-}
-
 static bool already_runs(u32 apic)
 {
     for (u32 i = 0; i < running; i++)
@@ -330,7 +293,7 @@ static void start_all(const u32 *apic, u32 count, hpa_t page)
     u32 too_many = 0;
 
     for (u32 i = 0; i < count; i++) {
-        if (apic[i] == APIC_ID_NONE || already_runs(apic[i]))
+        if (already_runs(apic[i]))
             continue;
         if (running == CPUS_MAX)
             too_many++;
@@ -369,12 +332,8 @@ u32 smp_start(const struct smp_plan *plan)
     panic_set_stop(stop_others);
 
     place_trampoline(plan->low);
-    if (plan->apic_id != NULL)
-        start_all(plan->apic_id, plan->count, plan->low);
-    else
-        start_all(ap_found_id, count_processors(plan->low), plan->low);
+    start_all(plan->apic_id, plan->count, plan->low);
     remove_trampoline(plan->low);
-    log_info("smp: %u CPU%s, %s", running, running == 1 ? "" : "s",
-             plan->apic_id != NULL ? "as listed by the firmware" : "found by a broadcast");
+    log_info("smp: %u CPU%s", running, running == 1 ? "" : "s");
     return running;
 }

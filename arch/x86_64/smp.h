@@ -8,14 +8,12 @@
  * that CR3 of a processor without 64-bit mode can name. */
 #define SMP_LOW_PAGES 2u
 
-/* Of ap_slot, in place of a CPU's number. */
-#define AP_NOBODY    0xffffffffu /* a processor that starts now halts */
-#define AP_EVERYBODY 0xfffffffeu /* each leaves its APIC id, and halts */
+/* Of ap_slot, in place of a CPU's number: a processor that starts now halts. */
+#define AP_NOBODY 0xffffffffu
 
 struct smp_plan {
     hpa_t low; /* SMP_LOW_PAGES pages; not used any more when smp_start() has returned */
-    /* As the firmware lists them, the boot CPU among them or not; NULL: nobody knows, so that a
-     * broadcast asks. */
+    /* As the firmware lists them, the boot CPU among them or not. */
     const u32 *apic_id;
     u32 count;
     /* Called on each other CPU, with IF=0, on its own stack and with all that arch/ has.  Calls
@@ -25,7 +23,7 @@ struct smp_plan {
 };
 
 /* On the boot CPU, after apic_init(): returns how many CPUs run, itself among them.  They are
- * numbered from 0 without gaps, in the order of the list or of their APIC ids.  A CPU that does not
+ * numbered from 0 without gaps, in the order of the list.  A CPU that does not
  * come up, does not answer IPIs, has another time-stamp counter, or that entry() refuses is
  * reported and waits for a startup IPI that nobody sends. */
 u32 smp_start(const struct smp_plan *plan);
