@@ -14,6 +14,14 @@ static const struct {
 #include "vmx/vmcs_fields.def"
 };
 
+const char *vmcs_field_name(u64 encoding)
+{
+    for (u32 f = 0; f < VMCS_FIELDS; f++)
+        if (fields[f].encoding == encoding)
+            return fields[f].name;
+    return "?";
+}
+
 static void say_msr(u32 cpu, u32 msr, u64 value)
 {
     log_error(DUMP_MARK "cpu=%u msr 0x%x=0x%llx", cpu, msr, (unsigned long long)value);
