@@ -2,6 +2,7 @@
 #include "boot/console.h"
 #include "boot/firmware.h"
 #include "boot/screen.h"
+#include "boot/uart_open.h"
 #include "drivers/platform/fbcon.h"
 #include "drivers/platform/uart.h"
 #include "lib/fmt.h"

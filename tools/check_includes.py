@@ -22,7 +22,7 @@ ALLOWED = {
     "boot": ("include/", "arch/x86_64/insn.h", "arch/x86_64/msr.h", "arch/x86_64/cr.h",
              "arch/x86_64/cpuid_bits.h", "arch/x86_64/lib/", "vmx/caps.h", "vmx/controls.def",
              "vmx/controls.h", "vmx/delivery.h", "vmx/mitigation.h",
-             "vmm/policy/cpuid_xsave.h", "drivers/platform/uart.h",
+             "vmm/policy/cpuid_xsave.h", "drivers/platform/uart.h", "drivers/platform/uart_regs.h",
              "drivers/platform/fbcon.h", "drivers/platform/pci.h"),
     # Guests' images and tables: pure, for whoever makes guests.
     "boot/load": ("include/",),

@@ -8,14 +8,9 @@
 /* COM1 to COM4 by convention. */
 extern const u16 uart_bases[UART_PORTS];
 
-/* Is there a 16550 at these eight I/O ports?  A loop-back test of the modem lines: nothing is
- * sent, and every register is as before afterwards.  Waits (bounded) for a byte on its way. */
-bool uart_probe(u16 base);
-
-/* 115200 baud, 8 bits, no parity, one stop bit, FIFOs on and empty, interrupts off. */
-void uart_init(u16 base);
-
-bool uart_tx_ready(u16 base);
+/* All bits of `status` (LSR_... of uart_regs.h) are 1; false: not in any time that a working port
+ * needs. */
+bool uart_wait(u16 base, u8 status);
 /* False: the byte was not taken in any time that a working port needs; give the port up. */
 bool uart_put(u16 base, u8 byte);
 /* Fills an empty transmit FIFO without waiting; returns how many bytes went (0: not empty yet). */
