@@ -21,6 +21,7 @@
 #include "boot/models.h"
 #include "boot/modules.h"
 #include "boot/needs.h"
+#include "boot/pic.h"
 #include "boot/plans.h"
 #include "boot/power_ways.h"
 #include "boot/precheck.h"
@@ -165,6 +166,8 @@ static u64 stack_for(const struct boot_info *info)
 
 static NORETURN void start(struct boot_info *info, const struct elf_plan *plan)
 {
+    cli();
+    pic_mask();
     console_save_cursor(&info->fb);
     info->checksum = 0 - boot_info_sum(info);
     handoff((u64)info, info->tables_root, plan->entry, stack_for(info));

@@ -49,16 +49,6 @@ enum apic_reg {
 #define XAPIC_ID_MAX  0xfeu /* 0xff is everybody */
 #define X2APIC_ID_MAX 0xfffffffeu
 
-/* 8259 pair */
-#define PIC1_COMMAND       0x20u
-#define PIC1_DATA          0x21u
-#define PIC2_COMMAND       0xa0u
-#define PIC2_DATA          0xa1u
-#define PIC_ICW1_INIT_ICW4 0x11u
-#define PIC_ICW4_8086      0x01u
-#define PIC_CASCADE_LINE   2u
-#define PIC_VECTOR         0xf0u /* away from exceptions, should a spurious IRQ 7 or 15 come */
-
 /* I/O APIC: an index and a data register */
 #define IOAPIC_DEFAULT         0xfec00000ull
 #define IOAPIC_DATA            4u /* index in 32-bit words */
@@ -100,20 +90,6 @@ void apic_eoi(void)
 }
 
 /* ------------------------------------------------------------ silence */
-
-static void mask_8259(void)
-{
-    outb(PIC1_COMMAND, PIC_ICW1_INIT_ICW4);
-    outb(PIC2_COMMAND, PIC_ICW1_INIT_ICW4);
-    outb(PIC1_DATA, PIC_VECTOR);
-    outb(PIC2_DATA, PIC_VECTOR + 8);
-    outb(PIC1_DATA, BIT32(PIC_CASCADE_LINE));
-    outb(PIC2_DATA, PIC_CASCADE_LINE);
-    outb(PIC1_DATA, PIC_ICW4_8086);
-    outb(PIC2_DATA, PIC_ICW4_8086);
-    outb(PIC1_DATA, 0xff);
-    outb(PIC2_DATA, 0xff);
-}
 
 void apic_mask_ioapic(hpa_t base)
 {
@@ -226,7 +202,6 @@ static void start_local(void)
 
 void apic_init(void)
 {
-    mask_8259();
     apic_mask_ioapic((hpa_t){IOAPIC_DEFAULT});
     start_local();
     has_deadline = cpuid(1, 0).ecx & CPUID_1_ECX_TSC_DEADLINE;

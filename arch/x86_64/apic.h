@@ -1,5 +1,6 @@
 /* The host's local APIC (x2APIC if the CPU has it and leaving it is never needed; xAPIC else),
- * used for the idle timer, IPIs and spurious interrupts.  8259s and I/O APIC lines are masked.
+ * used for the idle timer, IPIs and spurious interrupts.  I/O APIC lines are masked;
+ * the 8259s were by the loader.
  * SDM Vol. 3A, "Advanced Programmable Interrupt Controller (APIC)". */
 #pragma once
 #include "lib/types.h"
