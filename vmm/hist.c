@@ -10,11 +10,6 @@ u64 hist_bucket_first(u32 bucket)
     return (u64)((bucket & (BIT32(HIST_SUB_BITS) - 1)) | BIT32(HIST_SUB_BITS)) << (group - 1);
 }
 
-u64 hist_bucket_last(u32 bucket)
-{
-    return bucket + 1 < HIST_BUCKETS ? hist_bucket_first(bucket + 1) - 1 : UINT32_MAX;
-}
-
 u64 hist_count(const struct hist *h)
 {
     u64 count = 0;

@@ -22,9 +22,8 @@ static inline void hist_add(struct hist *h, u64 value)
     h->bucket[hist_bucket(value)]++;
 }
 
-/* value: at most UINT32_MAX.  The smallest and the largest value of a bucket. */
+/* The smallest value of a bucket. */
 u64 hist_bucket_first(u32 bucket);
-u64 hist_bucket_last(u32 bucket);
 
 u64 hist_count(const struct hist *h);
 /* The first value of the bucket that holds the sample of rank ceil(count * permille / 1000); 0 if

@@ -101,17 +101,14 @@ static void emit(enum log_level level, const char *line, size_t len)
     unlock();
 }
 
-void log_vline(enum log_level level, const char *format, va_list args)
+/* Behind `len` bytes of the line: the text, cut off if it is too long, and the newline.  Returns
+ * how many there are now. */
+static size_t end_line(char line[LINE_MAX], size_t len, const char *format, va_list args)
 {
-    const bool for_machines = strncmp(format, machine_mark, sizeof(machine_mark) - 1) == 0;
-    char line[LINE_MAX];
-    size_t len = for_machines ? 0 : put_prefix(line, level);
-
-    len += fmt_vbuf(line + len, sizeof(line) - 1 - len, format, args);
-    if (len > sizeof(line) - 2) /* cut off: what is there ends with a terminator */
-        len = sizeof(line) - 2;
+    len += fmt_vbuf(line + len, LINE_MAX - 1 - len, format, args);
+    len = MIN(len, LINE_MAX - 2); /* cut off: what is there ends with a terminator */
     line[len] = '\n';
-    emit(for_machines ? LOG_ERROR : level, line, len + 1);
+    return len + 1;
 }
 
 void log_bulk(const char *format, ...)
@@ -121,14 +118,13 @@ void log_bulk(const char *format, ...)
 
     va_start(args, format);
 
-    const size_t len = MIN(fmt_vbuf(line, sizeof(line) - 1, format, args), sizeof(line) - 2);
+    const size_t len = end_line(line, 0, format, args);
 
     va_end(args);
-    line[len] = '\n';
     lock();
     for (struct log_sink *sink = sinks; sink != NULL; sink = sink->next)
         if (!sink->people && (forced || !sink->paused))
-            sink->write(sink->ctx, line, len + 1);
+            sink->write(sink->ctx, line, len);
     unlock();
 }
 
@@ -139,14 +135,13 @@ void log_to(struct log_sink *sink, const char *format, ...)
 
     va_start(args, format);
 
-    const size_t len = MIN(fmt_vbuf(line, sizeof(line) - 1, format, args), sizeof(line) - 2);
+    const size_t len = end_line(line, 0, format, args);
 
     va_end(args);
-    line[len] = '\n';
     lock();
     if (log_memory != NULL)
-        log_ring_put(log_memory, line, len + 1);
-    sink->write(sink->ctx, line, len + 1);
+        log_ring_put(log_memory, line, len);
+    sink->write(sink->ctx, line, len);
     unlock();
 }
 
@@ -176,9 +171,13 @@ size_t log_copy(u64 from, char *to, size_t most)
 
 void log_line(enum log_level level, const char *format, ...)
 {
+    const bool for_machines = strncmp(format, machine_mark, sizeof(machine_mark) - 1) == 0;
+    char line[LINE_MAX];
+    size_t len = for_machines ? 0 : put_prefix(line, level);
     va_list args;
 
     va_start(args, format);
-    log_vline(level, format, args);
+    len = end_line(line, len, format, args);
     va_end(args);
+    emit(for_machines ? LOG_ERROR : level, line, len);
 }

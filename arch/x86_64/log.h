@@ -3,7 +3,6 @@
 #pragma once
 #include "lib/log_ring.h"
 #include "lib/types.h"
-#include <stdarg.h>
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
@@ -25,7 +24,6 @@ enum log_level log_change_level(u64 max);
 void log_add_sink(struct log_sink *sink);
 void log_line(enum log_level level, const char *format, ...)
     PRINTF_LIKE(2, 3); /* adds the newline */
-void log_vline(enum log_level level, const char *format, va_list args);
 /* A line "LINTEL-..." out of many for programs: neither the memory ring nor a screen takes it. */
 void log_bulk(const char *format, ...) PRINTF_LIKE(1, 2);
 /* A line for programs to one sink alone, whether it is paused or not; the memory ring takes it,
