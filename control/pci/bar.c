@@ -16,6 +16,17 @@ static struct pci_device *device_with(const struct pci_bus *b, unsigned n)
     return d->bar[n % PCI_BARS].size != 0 ? d : NULL;
 }
 
+/* The low bits of a register, which say what it is ("Base Addresses"). */
+static u8 kind_bits(const struct pci_bar *bar)
+{
+    return bar->space == PCI_PORTS ? 3 : 15;
+}
+
+static bool is_decoded(const struct pci_device *d, unsigned i)
+{
+    return pci_command_has(d, d->bar[i].space == PCI_PORTS ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY);
+}
+
 /* Where the guest wants it. */
 static u64 wanted(const struct pci_device *d, unsigned i)
 {
@@ -23,33 +34,37 @@ static u64 wanted(const struct pci_device *d, unsigned i)
 
     for (unsigned byte = 0; byte < (d->bar[i].wide ? 8u : 4u); byte++)
         at |= (u64)d->config[PCI_BAR0 + 4 * i + byte] << 8 * byte;
-    return at & ~15ull;
+    return at & ~(u64)kind_bits(&d->bar[i]);
 }
 
 static void place(struct pci_device *d, unsigned i, u64 at)
 {
     for (unsigned byte = 0; byte < (d->bar[i].wide ? 8u : 4u); byte++)
         d->config[PCI_BAR0 + 4 * i + byte] =
-            (u8)(at >> 8 * byte) | (byte == 0 ? d->config[PCI_BAR0 + 4 * i] & 15 : 0);
+            (u8)(at >> 8 * byte) |
+            (byte == 0 ? d->config[PCI_BAR0 + 4 * i] & kind_bits(&d->bar[i]) : 0);
 }
 
-static bool in_window(const struct pci_bus *b, u64 at, u64 size)
+static bool in_window(const struct pci_bus *b, enum pci_space space, u64 at, u64 size)
 {
     const u64 last = at + size - 1;
 
     for (unsigned i = 0; i < PCI_WINDOWS; i++)
-        if (last >= at && at >= b->window[i].first && last <= b->window[i].last)
+        if (b->window[i].space == space && last >= at && at >= b->window[i].first &&
+            last <= b->window[i].last)
             return true;
     return false;
 }
 
 /* A mapped BAR that has a byte of [at, at + size); NULL if none has. */
-static const struct pci_device *taken_by(const struct pci_bus *b, u64 at, u64 size)
+static const struct pci_device *taken_by(const struct pci_bus *b, enum pci_space space, u64 at,
+                                         u64 size)
 {
     for (unsigned n = 0; n < bus_bars(b); n++) {
         const struct pci_device *const d = device_with(b, n);
         const struct pci_bar *const bar = d ? &d->bar[n % PCI_BARS] : NULL;
-        if (bar && bar->mapped && at < bar->at + bar->size && bar->at < at + size)
+        if (bar && bar->mapped && bar->space == space && at < bar->at + bar->size &&
+            bar->at < at + size)
             return d;
     }
     return NULL;
@@ -73,7 +88,7 @@ static void unmap_if_changed(struct pci_device *d, unsigned i)
 {
     struct pci_bar *const bar = &d->bar[i];
 
-    if (!bar->mapped || (pci_command_has(d, PCI_COMMAND_MEMORY) && wanted(d, i) == bar->at))
+    if (!bar->mapped || (is_decoded(d, i) && wanted(d, i) == bar->at))
         return;
     d->bus->host->mapped(d->bus->ctx, d, i, false);
     bar->mapped = false;
@@ -84,13 +99,13 @@ static void map_if_good(struct pci_device *d, unsigned i)
     struct pci_bar *const bar = &d->bar[i];
     const u64 at = wanted(d, i);
 
-    if (bar->mapped || !pci_command_has(d, PCI_COMMAND_MEMORY))
+    if (bar->mapped || !is_decoded(d, i))
         return;
-    if (!in_window(d->bus, at, bar->size)) {
+    if (!in_window(d->bus, bar->space, at, bar->size)) {
         refuse(d, i, NULL);
         return;
     }
-    const struct pci_device *const other = taken_by(d->bus, at, bar->size);
+    const struct pci_device *const other = taken_by(d->bus, bar->space, at, bar->size);
     if (other) {
         refuse(d, i, other);
         return;
@@ -110,19 +125,28 @@ void pci_bars_update(struct pci_bus *b)
             map_if_good(device_with(b, n), n % PCI_BARS);
 }
 
+static u64 first_of(const struct pci_bus *b, enum pci_space space)
+{
+    for (unsigned i = 0; i < PCI_WINDOWS; i++)
+        if (b->window[i].space == space)
+            return b->window[i].first;
+    return 0;
+}
+
 err_t pci_bars_place(struct pci_bus *b)
 {
-    u64 next = b->window[0].first;
+    u64 next[PCI_SPACES] = {first_of(b, PCI_MEMORY), first_of(b, PCI_PORTS)};
 
     for (unsigned n = 0; n < bus_bars(b); n++) {
         struct pci_device *const d = device_with(b, n);
         if (!d)
             continue;
-        const u64 size = d->bar[n % PCI_BARS].size, at = ALIGN_UP(next, size);
-        if (at < next || !in_window(b, at, size))
+        const struct pci_bar *const bar = &d->bar[n % PCI_BARS];
+        const u64 at = ALIGN_UP(next[bar->space], bar->size);
+        if (at < next[bar->space] || !in_window(b, bar->space, at, bar->size))
             return E_NOMEM;
         place(d, n % PCI_BARS, at);
-        next = at + size;
+        next[bar->space] = at + bar->size;
     }
     return OK;
 }

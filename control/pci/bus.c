@@ -77,23 +77,24 @@ void pci_bus_ecam_write(struct pci_bus *b, u32 offset, unsigned width, u32 value
         pci_config_write(d, offset & 0xfff, width, value);
 }
 
-/* ---- memory ---- */
+/* ---- BARs ---- */
 
 /* Whether a BAR has all bytes of an access. */
-static bool has(const struct pci_device *d, unsigned bar, u64 gpa, unsigned width)
+static bool has(const struct pci_bar *bar, enum pci_space space, u64 at, unsigned width)
 {
-    return d->bar[bar].mapped && gpa - d->bar[bar].at <= d->bar[bar].size - width;
+    return bar->mapped && bar->space == space && at - bar->at <= bar->size - width;
 }
 
 /* The device with such a BAR. */
-static struct pci_device *bar_at(struct pci_bus *b, u64 gpa, unsigned width, unsigned *bar)
+static struct pci_device *bar_at(struct pci_bus *b, enum pci_space space, u64 at, unsigned width,
+                                 unsigned *bar)
 {
     *bar = b->last_bar;
-    if (b->last && has(b->last, b->last_bar, gpa, width))
+    if (b->last && has(&b->last->bar[b->last_bar], space, at, width))
         return b->last;
     for (u32 n = 0; n < b->devices; n++)
         for (unsigned i = 0; i < PCI_BARS; i++)
-            if (has(b->present[n], i, gpa, width)) {
+            if (has(&b->present[n]->bar[i], space, at, width)) {
                 b->last = b->present[n];
                 b->last_bar = *bar = i;
                 return b->last;
@@ -101,21 +102,21 @@ static struct pci_device *bar_at(struct pci_bus *b, u64 gpa, unsigned width, uns
     return NULL;
 }
 
-static bool is_access(u64 gpa, unsigned width)
+static bool is_access(u64 at, unsigned width)
 {
-    return (width == 1 || width == 2 || width == 4 || width == 8) && gpa % width == 0;
+    return (width == 1 || width == 2 || width == 4 || width == 8) && at % width == 0;
 }
 
-bool pci_bus_memory_read(struct pci_bus *b, u64 gpa, unsigned width, u64 *value)
+static bool bar_read(struct pci_bus *b, enum pci_space space, u64 at, unsigned width, u64 *value)
 {
     unsigned bar = 0;
-    struct pci_device *const d = bar_at(b, gpa, width, &bar);
+    struct pci_device *const d = bar_at(b, space, at, width, &bar);
 
     if (!d)
         return false;
-    const u32 offset = (u32)(gpa - d->bar[bar].at);
+    const u32 offset = (u32)(at - d->bar[bar].at);
     *value = width < 8 ? ones(width) : ~0ull;
-    if (!is_access(gpa, width))
+    if (!is_access(at, width))
         return true;
     if (width < 8)
         *value = d->ops->bar_read(d, bar, offset, width) & ones(width);
@@ -125,15 +126,15 @@ bool pci_bus_memory_read(struct pci_bus *b, u64 gpa, unsigned width, u64 *value)
     return true;
 }
 
-bool pci_bus_memory_write(struct pci_bus *b, u64 gpa, unsigned width, u64 value)
+static bool bar_write(struct pci_bus *b, enum pci_space space, u64 at, unsigned width, u64 value)
 {
     unsigned bar = 0;
-    struct pci_device *const d = bar_at(b, gpa, width, &bar);
+    struct pci_device *const d = bar_at(b, space, at, width, &bar);
 
     if (!d)
         return false;
-    const u32 offset = (u32)(gpa - d->bar[bar].at);
-    if (!is_access(gpa, width))
+    const u32 offset = (u32)(at - d->bar[bar].at);
+    if (!is_access(at, width))
         return true;
     if (width < 8) {
         d->ops->bar_write(d, bar, offset, width, (u32)value & ones(width));
@@ -142,4 +143,29 @@ bool pci_bus_memory_write(struct pci_bus *b, u64 gpa, unsigned width, u64 value)
         d->ops->bar_write(d, bar, offset + 4, 4, (u32)(value >> 32));
     }
     return true;
+}
+
+bool pci_bus_memory_read(struct pci_bus *b, u64 gpa, unsigned width, u64 *value)
+{
+    return bar_read(b, PCI_MEMORY, gpa, width, value);
+}
+
+bool pci_bus_memory_write(struct pci_bus *b, u64 gpa, unsigned width, u64 value)
+{
+    return bar_write(b, PCI_MEMORY, gpa, width, value);
+}
+
+bool pci_bus_io_read(struct pci_bus *b, u16 port, unsigned width, u32 *value)
+{
+    u64 wide;
+
+    if (!bar_read(b, PCI_PORTS, port, width, &wide))
+        return false;
+    *value = (u32)wide;
+    return true;
+}
+
+bool pci_bus_io_write(struct pci_bus *b, u16 port, unsigned width, u32 value)
+{
+    return bar_write(b, PCI_PORTS, port, width, value);
 }

@@ -39,13 +39,23 @@ static void put_rows(struct pci_device *d, const struct pci_config_row *rows, si
     }
 }
 
-/* The low bits of a BAR say what it is and take no write: so its size is found. */
+/* "Base Addresses": the low bits of a BAR say what it is. */
+static u32 bar_kind(const struct pci_bar *b)
+{
+    if (b->space == PCI_PORTS)
+        return 1;
+    return (b->wide ? 4u : 0) | (b->prefetchable ? 8u : 0);
+}
+
+/* Those below its size take no write: so that is found. */
 static void put_bar(struct pci_device *d, unsigned i)
 {
     const struct pci_bar *b = &d->bar[i];
     const u64 mask = ~(b->size - 1);
 
-    put(d->config, PCI_BAR0 + 4 * i, 4, (b->wide ? 4u : 0) | (b->prefetchable ? 8u : 0));
+    put(d->config, PCI_BAR0 + 4 * i, 4, bar_kind(b));
+    if (b->space == PCI_PORTS)
+        d->writable[PCI_COMMAND] |= PCI_COMMAND_IO;
     put(d->writable, PCI_BAR0 + 4 * i, 4, (u32)mask);
     if (b->wide)
         put(d->writable, PCI_BAR0 + 4 * i + 4, 4, (u32)(mask >> 32));

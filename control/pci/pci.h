@@ -1,9 +1,9 @@
 /* An emulated PCI bus of a guest: number 0, up to 32 devices with one function and a type-0 header
- * each.  What a device is, is a table of configuration bytes with write masks, up to six memory
- * BARs, and a few functions behind them.
- * PCI Local Bus Specification 3.0, "Configuration Space", "MSI-X Capability and Table Structure";
- * PCI Express Base Specification, "Enhanced Configuration Access Mechanism".  Pure.
- * Owner: the guest's entry in the control partition; not shared between threads. */
+ * each.  What a device is, is a table of configuration bytes with write masks, up to six BARs, and
+ * a few functions behind them. PCI Local Bus Specification 3.0, "Configuration Space", "Base
+ * Addresses", "MSI-X Capability and Table Structure"; PCI Express Base Specification, "Enhanced
+ * Configuration Access Mechanism".  Pure. Owner: the guest's entry in the control partition; not
+ * shared between threads. */
 #pragma once
 #include "lib/types.h"
 
@@ -25,6 +25,7 @@ enum {
 enum { PCI_CAP_VENDOR = 0x09, PCI_CAP_MSIX = 0x11 };
 // clang-format on
 
+#define PCI_COMMAND_IO           0x0001u
 #define PCI_COMMAND_MEMORY       0x0002u
 #define PCI_COMMAND_MASTER       0x0004u
 #define PCI_COMMAND_INTX_DISABLE 0x0400u
@@ -50,13 +51,19 @@ struct pci_device_ops {
     void (*config_written)(struct pci_device *d, u32 at, unsigned width);
 };
 
+enum pci_space { PCI_MEMORY, PCI_PORTS, PCI_SPACES };
+
 struct pci_bar {
-    u64 size;  /* bytes, a power of two from 4 KiB to 2 GiB; 0: there is none */
+    /* Bytes, a power of two: in memory from 4 KiB to 2 GiB, of ports from 4 to 256; 0: there is
+     * none. */
+    u64 size;
+    enum pci_space space;
+    /* In memory: */
     bool wide; /* 64 bits: the next one is its upper half */
     bool prefetchable;
     /* Where it answers now; nowhere if it is not mapped. */
     bool mapped;
-    u64 at; /* gpa */
+    u64 at; /* gpa, or the first port */
 };
 
 struct pci_msix {
@@ -90,15 +97,17 @@ struct pci_host {
     /* Pin INTA of a slot is pulled, or let go. */
     void (*line)(void *ctx, u8 slot, bool pulled);
     /* A BAR begins or ceases to answer at bar->at: accesses there are to come to
-     * pci_bus_memory_read() and _write() from now on, or no more. */
+     * pci_bus_memory_read() and _write(), or pci_bus_io_read() and _write(), from now on, or no
+     * more. */
     void (*mapped)(void *ctx, struct pci_device *d, unsigned bar, bool now);
     /* A line for the log, about what a guest has done wrong. */
     void (*say)(void *ctx, const struct pci_device *d, const char *text);
 };
 
-/* Guest-physical addresses where BARs may lie: no RAM, no device of the board. */
+/* Guest-physical addresses, or ports, where BARs may lie: no RAM, no device of the board. */
 struct pci_window {
     u64 first, last; /* the first and the last byte; last 0: none */
+    enum pci_space space;
 };
 
 struct pci_bus {
@@ -109,8 +118,8 @@ struct pci_bus {
     struct pci_device *device[PCI_SLOTS];  /* by slot; NULL: it is empty */
     struct pci_device *present[PCI_SLOTS]; /* the same without gaps */
     u32 devices;                           /* how many */
-    struct pci_device *last;               /* that was accessed in memory, at */
-    unsigned last_bar; /*   this BAR of it: the next access is likely there, too */
+    struct pci_device *last;               /* that was accessed by a BAR, by */
+    unsigned last_bar;                     /*   this one: the next access is likely there, too */
 };
 
 /* ---- the bus (bus.c) ---- */
@@ -130,10 +139,14 @@ void pci_bus_ecam_write(struct pci_bus *b, u32 offset, unsigned width, u32 value
  * ones; 8 bytes are two times 4. */
 bool pci_bus_memory_read(struct pci_bus *b, u64 gpa, unsigned width, u64 *value);
 bool pci_bus_memory_write(struct pci_bus *b, u64 gpa, unsigned width, u64 value);
+/* 1, 2 or 4 bytes at a port of a BAR; the same way. */
+bool pci_bus_io_read(struct pci_bus *b, u16 port, unsigned width, u32 *value);
+bool pci_bus_io_write(struct pci_bus *b, u16 port, unsigned width, u32 value);
 
 /* ---- a device's configuration space (config.c) ---- */
 
-/* Registers that each device has, then `rows`, then d->bar[], which is filled in before. */
+/* Registers that each device has, then `rows`, then d->bar[], which is filled in before; of a
+ * device that has no ports, the guest cannot switch those on. */
 void pci_device_init(struct pci_device *d, const struct pci_device_ops *ops, const char *name,
                      const struct pci_config_row *rows, size_t n);
 u32 pci_config_read(struct pci_device *d, u32 at, unsigned width);
@@ -149,10 +162,11 @@ void pci_set_line(struct pci_device *d, bool pulled);
 /* ---- BARs (bar.c) ---- */
 
 /* After a change of any: those that moved or were switched off cease to answer, those that may do
- * so begin to.  One that is not wholly in a window, or where another one is, does not. */
+ * so begin to.  One that is not wholly in a window of its space, or where another one is, does
+ * not. */
 void pci_bars_update(struct pci_bus *b);
-/* Gives each BAR a place in the first window, which lies below 4 GiB, as a PC's firmware does.
- * E_NOMEM: no room. */
+/* Gives each BAR a place in the first window of its space, which lies below 4 GiB, as a PC's
+ * firmware does.  E_NOMEM: no room. */
 err_t pci_bars_place(struct pci_bus *b);
 
 /* ---- MSI-X (msix.c) ---- */

@@ -62,7 +62,8 @@ static void say_of(void *ctx, const struct pci_device *d, const char *text)
 void bus_init(struct served_bus *b, u32 partition, u32 life, const char *guest)
 {
     static const struct pci_host host = {message, line, mapped, say_of};
-    static const struct pci_window windows[PCI_WINDOWS] = {{ABI_PCI_MEMORY, ABI_PCI_MEMORY_LAST}};
+    static const struct pci_window windows[PCI_WINDOWS] = {
+        {ABI_PCI_MEMORY, ABI_PCI_MEMORY_LAST, PCI_MEMORY}};
 
     b->partition = partition;
     b->guest = guest;

@@ -373,7 +373,7 @@ static void make_devices(void)
 {
     static const struct pci_host host = {
         .message = bus_message, .line = bus_line, .mapped = bus_mapped, .say = bus_say};
-    static const struct pci_window window[PCI_WINDOWS] = {{WINDOW_FIRST, WINDOW_LAST}};
+    static const struct pci_window window[PCI_WINDOWS] = {{WINDOW_FIRST, WINDOW_LAST, PCI_MEMORY}};
     static const struct virtio_net_wire wire = {.send = net_send, .ready = net_ready};
     static const struct virtio_console_ops console_ops = {.output = console_output,
                                                           .input = console_input};

@@ -10,8 +10,10 @@
 
 #include <cmocka.h>
 
-#define BUS_FIRST 0xc0000000ull
-#define BUS_LAST  0xc00fffffull
+#define BUS_FIRST   0xc0000000ull
+#define BUS_LAST    0xc00fffffull
+#define PORTS_FIRST 0xd000u
+#define PORTS_LAST  0xd0ffu
 
 struct fake_bus {
     struct pci_bus bus;
@@ -45,8 +47,12 @@ static inline void fake_mapped(void *ctx, struct pci_device *d, unsigned bar, bo
 {
     struct fake_bus *const f = ctx;
 
-    assert_true(d->bar[bar].mapped);
-    assert_true(d->bar[bar].at >= BUS_FIRST && d->bar[bar].at + d->bar[bar].size - 1 <= BUS_LAST);
+    const struct pci_bar *const b = &d->bar[bar];
+    const bool ports = b->space == PCI_PORTS;
+
+    assert_true(b->mapped);
+    assert_true(b->at >= (ports ? PORTS_FIRST : BUS_FIRST));
+    assert_true(b->at + b->size - 1 <= (ports ? PORTS_LAST : BUS_LAST));
     *(now ? &f->maps : &f->unmaps) += 1;
 }
 
@@ -62,7 +68,8 @@ static inline void fake_bus_init(struct fake_bus *f)
 {
     static const struct pci_host host = {
         .message = fake_message, .line = fake_line, .mapped = fake_mapped, .say = fake_say};
-    static const struct pci_window windows[PCI_WINDOWS] = {{BUS_FIRST, BUS_LAST}};
+    static const struct pci_window windows[PCI_WINDOWS] = {{BUS_FIRST, BUS_LAST, PCI_MEMORY},
+                                                           {PORTS_FIRST, PORTS_LAST, PCI_PORTS}};
 
     *f = (struct fake_bus){.messages = 0};
     pci_bus_init(&f->bus, &host, f, windows);
@@ -100,6 +107,21 @@ static inline void mem_write(struct fake_bus *f, u64 at, unsigned width, u64 val
         abort();
 }
 
+static inline u32 port_read(struct fake_bus *f, u64 port, unsigned width)
+{
+    u32 value = 0;
+
+    if (!pci_bus_io_read(&f->bus, (u16)port, width, &value))
+        abort();
+    return value;
+}
+
+static inline void port_write(struct fake_bus *f, u64 port, unsigned width, u32 value)
+{
+    if (!pci_bus_io_write(&f->bus, (u16)port, width, value))
+        abort();
+}
+
 /* What a driver finds out of a device in a slot. */
 struct drv_device {
     struct fake_bus *f;
@@ -114,7 +136,7 @@ static inline u64 bar_address(struct fake_bus *f, u8 slot, unsigned bar)
     const u32 low = cfg_read(f, slot, PCI_BAR0 + 4 * bar, 4);
     const u64 high = (low & 6) == 4 ? cfg_read(f, slot, PCI_BAR0 + 4 * bar + 4, 4) : 0;
 
-    return (low & ~15u) | high << 32;
+    return low & 1 ? low & ~3u : (low & ~15u) | high << 32;
 }
 
 /* Walks the capabilities, and makes the device answer. */
