@@ -142,7 +142,7 @@ static u64 free_place(struct pci_bar of)
             if (pci_read32(f, PCI_ID) == PCI_ABSENT || (pci_read8(f, PCI_HEADER) & 0x7f) != 0)
                 continue;
             const struct pci_bar bar = pci_bar(f, i);
-            if (bar.size != 0 && (bar.at >= 4 * GiB) == (of.at >= 4 * GiB))
+            if (bar.size != 0 && bar.ports == of.ports && (bar.at >= 4 * GiB) == (of.at >= 4 * GiB))
                 end = MAX(end, bar.at + bar.size);
             i += bar.wide;
         }
@@ -247,6 +247,25 @@ GUEST_TEST(bar_over_memory)
     EXPECT_EQ(lapic_get(VERSION) & 0xf0, 0x10);
     pci_bar_move(blk.v.pci, COMMON_BAR, bar.at);
     EXPECT_TRUE(answers_at(bar.at));
+}
+
+/* ---------------------------------------------------------------- doorbells */
+
+GUEST_TEST(each_way_to_ring)
+{
+    static const enum virtio_way ways[] = {VIRTIO_BY_MEMORY, VIRTIO_BY_PORTS};
+
+    EXPECT_TRUE(virtio_find(&blk.v, VIRTIO_ID_BLOCK, 0));
+    for (u32 i = 0; i < ARRAY_LEN(ways); i++) {
+        if (!virtio_take_way(&blk.v, ways[i])) {
+            EXPECT_EQ(ways[i], VIRTIO_BY_PORTS);
+            say("# no doorbells at ports\n");
+            continue;
+        }
+        EXPECT_TRUE(blk_restart(&blk, 0, VIRTIO_MSI_NO_VECTOR));
+        for (u32 n = 0; n < 3; n++)
+            EXPECT_EQ(blk_read(&blk, n, sector, sizeof(sector)), VIRTIO_BLK_S_OK);
+    }
 }
 
 /* "PCI configuration access capability": the registers without the BAR. */

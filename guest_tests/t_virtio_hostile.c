@@ -189,8 +189,7 @@ static void set_up_queue(struct target *t, u16 number)
 static void ring(struct target *t, u32 times)
 {
     for (u32 i = 0; i < times; i++)
-        *(volatile u16 *)(void *)(t->v.notify + (u64)upto(QUEUES) * t->v.notify_multiplier) =
-            (u16)upto(QUEUES);
+        virtio_notify(&t->v, upto(QUEUES) * t->v.notify_multiplier, (u16)upto(QUEUES));
 }
 
 /* A device as it should be, but for its queues; false: it does not come to that. */
@@ -347,7 +346,7 @@ static void attack_messages(void)
 static void put_right(void)
 {
     for (u32 i = 0; i < targets; i++)
-        pci_command(target[i].v.pci, 0, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+        pci_command(target[i].v.pci, 0, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     for (u32 i = 0; i < targets; i++) {
         for (u32 n = 0; n < PCI_BARS; n++)
             if (target[i].bar[n].size != 0)

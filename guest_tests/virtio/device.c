@@ -9,7 +9,7 @@ static volatile u8 *place(u32 f, u32 bar, u32 offset, u64 len)
 {
     const struct pci_bar b = bar < PCI_BARS ? pci_bar(f, bar) : (struct pci_bar){.size = 0};
 
-    if (b.size == 0 || b.at == 0 || offset > b.size || len > b.size - offset ||
+    if (b.size == 0 || b.ports || b.at == 0 || offset > b.size || len > b.size - offset ||
         !page_map_high(b.at, b.size)) {
         FAIL("slot %u: BAR %u at 0x%llx has no %llu bytes at 0x%x", pci_slot(f), bar,
              (unsigned long long)b.at, (unsigned long long)len, offset);
@@ -19,7 +19,7 @@ static volatile u8 *place(u32 f, u32 bar, u32 offset, u64 len)
 }
 
 /* The first structure of a kind, as the driver has to take it. */
-static volatile u8 *structure(struct virtio_device *v, u8 type, u32 least, u32 *cap)
+static volatile u8 *structure(struct virtio_device *v, u8 type, u32 least)
 {
     for (u32 at = 0; (at = pci_capability(v->pci, PCI_CAP_VENDOR, at)) != 0;) {
         const u32 len = pci_read32(v->pci, at + 12);
@@ -27,10 +27,31 @@ static volatile u8 *structure(struct virtio_device *v, u8 type, u32 least, u32 *
         if (pci_read8(v->pci, at + 3) != type || pci_read8(v->pci, at + 4) >= PCI_BARS)
             continue;
         EXPECT_TRUE(len >= least);
-        *cap = at;
         return place(v->pci, pci_read8(v->pci, at + 4), pci_read32(v->pci, at + 8), len);
     }
     return NULL;
+}
+
+/* "Notification structure layout": there may be several, and the driver may take any. */
+bool virtio_take_way(struct virtio_device *v, enum virtio_way way)
+{
+    for (u32 at = 0; (at = pci_capability(v->pci, PCI_CAP_VENDOR, at)) != 0;) {
+        const u32 number = pci_read8(v->pci, at + 4);
+
+        if (pci_read8(v->pci, at + 3) != VIRTIO_PCI_CAP_NOTIFY || number >= PCI_BARS)
+            continue;
+        const struct pci_bar bar = pci_bar(v->pci, number);
+        const u32 offset = pci_read32(v->pci, at + 8), len = pci_read32(v->pci, at + 12);
+
+        if (bar.size == 0 || way == (bar.ports ? VIRTIO_BY_MEMORY : VIRTIO_BY_PORTS))
+            continue;
+        EXPECT_TRUE(len >= 2 && offset <= bar.size && len <= bar.size - offset);
+        v->notify = bar.ports ? NULL : place(v->pci, number, offset, len);
+        v->notify_port = (u16)(bar.at + offset);
+        v->notify_multiplier = pci_read32(v->pci, at + 16);
+        return bar.ports ? bar.at != 0 : v->notify != NULL;
+    }
+    return false;
 }
 
 static bool locate_msix(struct virtio_device *v)
@@ -51,16 +72,11 @@ static bool locate_msix(struct virtio_device *v)
 
 bool virtio_locate(struct virtio_device *v)
 {
-    u32 cap = 0;
-
-    v->common =
-        (volatile struct virtio_pci_common *)structure(v, VIRTIO_PCI_CAP_COMMON, 0x38, &cap);
-    v->isr = structure(v, VIRTIO_PCI_CAP_ISR, 1, &cap);
-    v->config = structure(v, VIRTIO_PCI_CAP_DEVICE, 0, &cap); /* a type may have no registers */
-    v->notify = structure(v, VIRTIO_PCI_CAP_NOTIFY, 2, &cap);
-    if (v->common == NULL || v->isr == NULL || v->notify == NULL)
+    v->common = (volatile struct virtio_pci_common *)structure(v, VIRTIO_PCI_CAP_COMMON, 0x38);
+    v->isr = structure(v, VIRTIO_PCI_CAP_ISR, 1);
+    v->config = structure(v, VIRTIO_PCI_CAP_DEVICE, 0); /* a type may have no registers */
+    if (v->common == NULL || v->isr == NULL || !virtio_take_way(v, VIRTIO_FIRST_WAY))
         return false;
-    v->notify_multiplier = pci_read32(v->pci, cap + 16);
     return locate_msix(v);
 }
 
@@ -70,7 +86,8 @@ bool virtio_find(struct virtio_device *v, u32 type, u32 nth)
         .pci = pci_find((VIRTIO_PCI_DEVICE_BASE + type) << 16 | VIRTIO_PCI_VENDOR, nth)};
     if (v->pci == PCI_NONE)
         return false;
-    pci_command(v->pci, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, PCI_COMMAND_NO_INTX);
+    pci_command(v->pci, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER,
+                PCI_COMMAND_NO_INTX);
     if (!EXPECT_TRUE(virtio_locate(v)) || !EXPECT_TRUE(virtio_reset(v)))
         return false;
     if (v->msix != 0)

@@ -35,6 +35,12 @@ u32 pci_capability(u32 f, u8 kind, u32 after)
     return 0;
 }
 
+/* Those bits of a BAR that are no address say what it is. */
+static u32 kind_bits(u32 low)
+{
+    return low & PCI_BAR_PORTS ? 3 : 15;
+}
+
 /* What the bits of both halves become if all are written as ones. */
 static u64 bar_mask(u32 f, u32 at, bool wide)
 {
@@ -42,7 +48,7 @@ static u64 bar_mask(u32 f, u32 at, bool wide)
     u64 mask;
 
     pci_write32(f, at, ~0u);
-    mask = pci_read32(f, at) & ~15u;
+    mask = pci_read32(f, at) & ~kind_bits(low);
     pci_write32(f, at, low);
     if (!wide)
         return mask | ~0ull << 32;
@@ -57,13 +63,14 @@ struct pci_bar pci_bar(u32 f, u32 number)
     const u32 at = PCI_BAR0 + 4 * number;
     const u16 command = pci_read16(f, PCI_COMMAND);
     const u32 low = pci_read32(f, at);
-    struct pci_bar bar = {.wide = (low & 6) == PCI_BAR_WIDE};
+    struct pci_bar bar = {.ports = low & PCI_BAR_PORTS};
 
-    if (low & PCI_BAR_PORTS)
-        return (struct pci_bar){.size = 0};
-    bar.at = (low & ~15u) | (bar.wide ? (u64)pci_read32(f, at + 4) << 32 : 0);
-    pci_command(f, 0, PCI_COMMAND_MEMORY);
+    bar.wide = !bar.ports && (low & 6) == PCI_BAR_WIDE;
+    bar.at = (low & ~kind_bits(low)) | (bar.wide ? (u64)pci_read32(f, at + 4) << 32 : 0);
+    pci_command(f, 0, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
     bar.size = 0 - bar_mask(f, at, bar.wide);
+    if (bar.ports) /* the upper half may be 0 ("Base Addresses") */
+        bar.size &= 0xffff;
     if (!bar.wide && (u32)bar.size == 0)
         bar.size = 0;
     pci_write16(f, PCI_COMMAND, command);
@@ -73,7 +80,7 @@ struct pci_bar pci_bar(u32 f, u32 number)
 void pci_bar_move(u32 f, u32 number, u64 at)
 {
     const u32 reg = PCI_BAR0 + 4 * number;
-    const bool wide = (pci_read32(f, reg) & 6) == PCI_BAR_WIDE;
+    const bool wide = (pci_read32(f, reg) & (PCI_BAR_PORTS | 6)) == PCI_BAR_WIDE;
 
     pci_write32(f, reg, (u32)at);
     if (wide)

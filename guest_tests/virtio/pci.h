@@ -21,6 +21,7 @@ enum {
 enum { PCI_CAP_VENDOR = 0x09, PCI_CAP_MSIX = 0x11 };
 // clang-format on
 
+#define PCI_COMMAND_IO       0x0001u
 #define PCI_COMMAND_MEMORY   0x0002u
 #define PCI_COMMAND_MASTER   0x0004u
 #define PCI_COMMAND_NO_INTX  0x0400u
@@ -93,9 +94,10 @@ u32 pci_find(u32 id, u32 nth);
 /* The offset of the next capability of this kind behind `after` (0: the first); 0: none. */
 u32 pci_capability(u32 f, u8 kind, u32 after);
 
-/* A memory BAR as it is now. */
+/* A BAR as it is now. */
 struct pci_bar {
-    u64 at, size; /* size 0: no memory BAR */
+    u64 at, size; /* size 0: there is none */
+    bool ports;   /* these are ports, not addresses */
     bool wide;    /* 64 bits: the next one is its upper half */
 };
 /* Decoding is off meanwhile. */

@@ -60,8 +60,8 @@ bool queue_start(struct queue *q, struct virtio_device *v, u16 number, u16 size,
         return false;
     q->event_idx = virtio_has(v, VIRTIO_F_EVENT_IDX);
     make_empty(q);
-    q->doorbell =
-        (volatile u16 *)(void *)(v->notify + (u64)c->queue_notify_off * v->notify_multiplier);
+    q->v = v;
+    q->doorbell = c->queue_notify_off * v->notify_multiplier;
     c->queue_size = q->size;
     c->queue_msix_vector = vector;
     if (!EXPECT_EQ(c->queue_msix_vector, vector))
@@ -137,7 +137,7 @@ u16 queue_add_indirect(struct queue *q, const struct queue_part *parts, u32 n,
 void queue_ring(struct queue *q)
 {
     q->kicks++;
-    *q->doorbell = q->number;
+    virtio_notify(q->v, q->doorbell, q->number);
 }
 
 void queue_kick(struct queue *q)

@@ -18,7 +18,8 @@ struct queue {
     struct virtq_desc *desc;
     struct virtq_avail *avail;
     struct virtq_used *used;
-    volatile u16 *doorbell;
+    const struct virtio_device *v;
+    u32 doorbell; /* in its structure */
     u16 number, size;
     bool event_idx;
     u16 next[QUEUE_SIZE]; /* of descriptors: the list of free ones, or the chain */

@@ -12,6 +12,7 @@ from .report import side_by_side
 LIMIT = 120       # seconds, of a guest on QEMU
 END = r"^# failed (\d+)\r?\n"
 DISK_BYTES = 16 << 20
+BY_PORTS = ",modern-pio-notify=on"
 # Those that judge what a driver sees; each with how many of its tests are for Lintel's devices alone, or
 # have no device there.
 ON_QEMU = {"virtio": 3, "virtio_start": 2, "virtio_blk": 0, "virtio_net": 3, "virtio_victim": 0}
@@ -28,18 +29,20 @@ STOPPED = re.compile(r"needs a reset")
 # ---------------------------------------------------------------- QEMU's devices
 
 def qemu_devices(folder):
-    """A disk, one that is read-only, two cards on one wire, entropy."""
+    """A disk, one that is read-only, two cards on one wire, entropy.  The disk and one card have their
+    doorbells at ports, too, in front of those in memory."""
     argv = ["-device", "virtio-rng-pci,disable-legacy=on"]
     for name, properties in (("first", ",discard=unmap"), ("second", ",readonly=on")):
         file = folder / f"{name}.img"
         with open(file, "wb") as image:
             image.truncate(DISK_BYTES)
         argv += ["-drive", f"if=none,id={name},format=raw,file={file}{properties}",
-                 "-device", f"virtio-blk-pci,drive={name},serial={name},disable-legacy=on"]
+                 "-device", f"virtio-blk-pci,drive={name},serial={name},disable-legacy=on"
+                 f"{BY_PORTS if name == 'first' else ''}"]
     for number in (1, 2):
         argv += ["-netdev", f"hubport,hubid=0,id=net{number}", "-device",
                  f"virtio-net-pci,netdev=net{number},disable-legacy=on,romfile=,"
-                 f"mac=52:54:00:12:34:{number:02x}"]
+                 f"mac=52:54:00:12:34:{number:02x}{BY_PORTS if number == 1 else ''}"]
     return tuple(argv)
 
 
