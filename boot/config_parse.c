@@ -2,6 +2,7 @@
  * the manual and has the grammar.  The text is hostile: each line is checked for
  * encoding before it is read, and each value is bounded before it is stored.  Pure. */
 #include "boot/config_parse.h"
+#include "abi/control.h"
 #include "boot/config_keys.h"
 #include "boot/config_text.h"
 #include "lib/fmt.h"
@@ -301,6 +302,10 @@ static err_t check_devices(struct parser *p)
         return fail_at(p, p->guest_line, p->guest_column,
                        "guest %s has devices: allowed: served = memory, or no 'served'",
                        p->guest->name);
+    if (p->guest->debug_exit >= ABI_PCI_PORTS && p->guest->debug_exit <= ABI_PCI_PORTS_LAST)
+        return fail_at(p, p->guest_line, p->guest_column,
+                       "guest %s has devices: 0x%x to 0x%x are theirs; allowed: another debug_exit",
+                       p->guest->name, ABI_PCI_PORTS, ABI_PCI_PORTS_LAST);
     TRY(check_control(p, "devices"));
     *served = CONFIG_SERVED_MEMORY;
     return OK;

@@ -304,6 +304,8 @@ static void put_bus(void)
     begin("guest_bus", '{');
     put_number("memory", ABI_PCI_MEMORY);
     put_number("memory_last", ABI_PCI_MEMORY_LAST);
+    put_number("ports", ABI_PCI_PORTS);
+    put_number("ports_last", ABI_PCI_PORTS_LAST);
     put_number("ecam", ABI_PCI_ECAM);
     put_number("ecam_last", ABI_PCI_ECAM_LAST);
     put_number("slots", ABI_PCI_SLOTS);

@@ -170,29 +170,40 @@ static void put_device(struct out *o, const struct device *d)
 
 /* ---------------------------------------------------- the PCI bus */
 // clang-format off
-enum { SPACE_MEMORY = 0, SPACE_BUS = 2, SPACE_FIXED = 0x0c, SPACE_WRITABLE = 1 };
-enum { WINDOW_PRODUCER = 0, BUS_LEN = 13, MEMORY_LEN = 23, FIXED_LEN = 9 };
+enum { SPACE_MEMORY = 0, SPACE_IO = 1, SPACE_BUS = 2, SPACE_FIXED = 0x0c };
+enum { MEMORY_WRITABLE = 1, IO_ENTIRE_RANGE = 3 };
+enum { WINDOW_PRODUCER = 0, WORD_LEN = 13, MEMORY_LEN = 23, FIXED_LEN = 9 };
 // clang-format on
 
-/* 6.4.3.5.3 "Word Address Space Descriptor", 6.4.3.5.2 "DWord Address Space Descriptor". */
+/* 6.4.3.5.3 "Word Address Space Descriptor": of granularity 1, not translated. */
+static void put_words(struct out *o, u8 space, u8 flags, u16 first, u16 last)
+{
+    out_u8(o, RES_WORD);
+    out_le(o, WORD_LEN, 2);
+    out_u8(o, space);
+    out_u8(o, SPACE_FIXED | WINDOW_PRODUCER);
+    out_u8(o, flags);
+    out_le(o, 0, 2);
+    out_le(o, first, 2);
+    out_le(o, last, 2);
+    out_le(o, 0, 2);
+    out_le(o, last + 1u - first, 2);
+}
+
+/* 6.4.3.5.2 "DWord Address Space Descriptor". */
 static void put_bus_resources(struct out *o)
 {
     const struct resources r = resources_begin(o);
 
-    out_u8(o, RES_WORD);
-    out_le(o, BUS_LEN, 2);
-    out_u8(o, SPACE_BUS);
-    out_u8(o, SPACE_FIXED | WINDOW_PRODUCER);
-    out_u8(o, 0);
-    out_le(o, 0, 8); /* granularity, first bus, last bus, translation */
-    out_le(o, 1, 2);
+    put_words(o, SPACE_BUS, 0, 0, 0);
     put_io(o, 0xcf8, 8);
+    put_words(o, SPACE_IO, IO_ENTIRE_RANGE, ABI_PCI_PORTS, ABI_PCI_PORTS_LAST);
     out_u8(o, RES_DWORD);
     out_le(o, MEMORY_LEN, 2);
     out_u8(o, SPACE_MEMORY);
     out_u8(o, SPACE_FIXED | WINDOW_PRODUCER);
-    out_u8(o, SPACE_WRITABLE); /* not cacheable */
-    out_le(o, 0, 4);           /* granularity */
+    out_u8(o, MEMORY_WRITABLE); /* not cacheable */
+    out_le(o, 0, 4);            /* granularity */
     out_le(o, ABI_PCI_MEMORY, 4);
     out_le(o, ABI_PCI_MEMORY_LAST, 4);
     out_le(o, 0, 4); /* translation */
@@ -226,7 +237,7 @@ static void put_ecam(struct out *o)
     const struct resources r = resources_begin(o);
     out_u8(o, RES_MEMORY32_FIXED);
     out_le(o, FIXED_LEN, 2);
-    out_u8(o, SPACE_WRITABLE);
+    out_u8(o, MEMORY_WRITABLE);
     out_le(o, ABI_PCI_ECAM, 4);
     out_le(o, ABI_PCI_ECAM_LAST + 1 - ABI_PCI_ECAM, 4);
     resources_end(o, r);

@@ -4,13 +4,14 @@
 #include "control/rt.h"
 #include "control/virtio/pci.h"
 
-#define PORT_FIRST 0xcf8u
-#define PORT_LAST  0xcffu
+#define CONFIG_PORT      0xcf8u
+#define CONFIG_PORT_LAST 0xcffu
 
 static const struct abi_range ranges[] = {
-    {PORT_FIRST, PORT_LAST, ABI_PORTS, 0},
+    {CONFIG_PORT, CONFIG_PORT_LAST, ABI_PORTS, 0},
     {ABI_PCI_MEMORY, ABI_PCI_MEMORY_LAST, ABI_MEMORY, 0},
     {ABI_PCI_ECAM, ABI_PCI_ECAM_LAST, ABI_MEMORY, 0},
+    {ABI_PCI_PORTS, ABI_PCI_PORTS_LAST, ABI_PORTS, 0},
 };
 
 /* ------------------------------------------------------------ what the bus asks for */
@@ -63,7 +64,9 @@ void bus_init(struct served_bus *b, u32 partition, u32 life, const char *guest)
 {
     static const struct pci_host host = {message, line, mapped, say_of};
     static const struct pci_window windows[PCI_WINDOWS] = {
-        {ABI_PCI_MEMORY, ABI_PCI_MEMORY_LAST, PCI_MEMORY}};
+        {ABI_PCI_MEMORY, ABI_PCI_MEMORY_LAST, PCI_MEMORY},
+        {ABI_PCI_PORTS, ABI_PCI_PORTS_LAST, PCI_PORTS},
+    };
 
     b->partition = partition;
     b->guest = guest;
@@ -99,16 +102,34 @@ i64 bus_claim(const struct served_bus *b)
     return ABI_OK;
 }
 
-static void port_access(struct served_bus *b, const struct abi_request *r, u64 *value)
+static void config_access(struct served_bus *b, const struct abi_request *r, u64 *value)
 {
-    if (r->bytes > 4)
-        return;
     if (r->write) {
         pci_bus_port_write(&b->pci, (u16)r->address, r->bytes, (u32)*value);
         b->kept->address = b->pci.address;
     } else {
         *value = pci_bus_port_read(&b->pci, (u16)r->address, r->bytes);
     }
+}
+
+static NOINLINE void io_access(struct served_bus *b, const struct abi_request *r, u64 *value)
+{
+    u32 narrow;
+
+    if (r->write)
+        (void)pci_bus_io_write(&b->pci, (u16)r->address, r->bytes, (u32)*value);
+    else if (pci_bus_io_read(&b->pci, (u16)r->address, r->bytes, &narrow))
+        *value = narrow;
+}
+
+static void port_access(struct served_bus *b, const struct abi_request *r, u64 *value)
+{
+    if (r->bytes > 4)
+        return;
+    if (r->address >= ABI_PCI_PORTS)
+        io_access(b, r, value);
+    else
+        config_access(b, r, value);
 }
 
 /* 8 bytes are two times 4. */

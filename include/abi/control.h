@@ -96,9 +96,13 @@ struct abi_range {
 };
 
 /* The PCI bus of a guest whose configuration asks for devices, as its ACPI tables describe it: the
- * ports 0xcf8 to 0xcff, an ECAM area of bus 0, memory for BARs; pin INTA of each slot at a line. */
+ * ports 0xcf8 to 0xcff, an ECAM area of bus 0, memory and ports for BARs; pin INTA of each slot at
+ * a line.  The ports are those where PC firmware puts BARs (SeaBIOS, OVMF on the i440FX), and the
+ * board has nothing there (vmm/policy/io_ports.def). */
 #define ABI_PCI_MEMORY      0xe0000000ull
 #define ABI_PCI_MEMORY_LAST 0xefffffffull
+#define ABI_PCI_PORTS       0xc000u
+#define ABI_PCI_PORTS_LAST  0xcfffu
 #define ABI_PCI_ECAM        0xf0000000ull
 #define ABI_PCI_ECAM_LAST   0xf00fffffull
 #define ABI_PCI_SLOTS       32u

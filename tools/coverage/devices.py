@@ -101,7 +101,7 @@ A guest whose section of `lintel.conf` asks for a device has bus 0 with {bus['sl
 it, disks first, then networks, console and entropy.
 
 * Configuration space: ports 0xcf8 to 0xcff, or the ECAM area at {bus['ecam']:#x} to {bus['ecam_last']:#x}.
-* BARs: from {bus['memory']:#x} to {bus['memory_last']:#x}; at the start each has a place there.
+* BARs: memory from {bus['memory']:#x} to {bus['memory_last']:#x}, ports from {bus['ports']:#x} to {bus['ports_last']:#x}; at the start each has a place there.
 * INTA of slot n: line {bus['line_first']} + n modulo {bus['lines']} of the I/O APIC, level-triggered, active low. Or MSI-X.
 * Host bridge: PCI {ids(bridge)}, class {bridge['class']:06x}, subsystem {subsystem(bridge)}, without BARs.
 

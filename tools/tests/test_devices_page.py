@@ -12,6 +12,7 @@ DEVICE = {**FUNCTION, "name": "entropy", "key": "rng", "vectors": 2, "msix_bar":
           "fields": [{"of": "entropy", "name": "first", "offset": 8, "size": 4}]}
 TABLES = {
     "guest_bus": {"memory": 0xe0000000, "memory_last": 0xefffffff, "ecam": 0xf0000000,
+                  "ports": 0xc000, "ports_last": 0xcfff,
                   "ecam_last": 0xf00fffff, "slots": 32, "line_first": 16, "lines": 8},
     "host_bridge": {**FUNCTION, "device": 8, "bars": []},
     "virtio_transport": {"features": [{"bit": 32, "name": "F_VERSION_1", "when": ""}]},

@@ -21,6 +21,9 @@ COMPILERS_BYTES = [9, *range(28, 36)]
 DSDT_DEVICES = {"PIC": "{2}", "TIMR": "{0}", "RTC": "{8}", "COM1": "{4}", "SYSR": ""}
 PCI_DEVICES = ["PCI0", "ECAM"]
 PCI_SLOTS = 32
+# Granularity, first, last, translation, length.
+PCI_WINDOWS = [("WordBusNumber", [0, 0, 0, 0, 1]), ("WordIO", [0, 0xc000, 0xcfff, 0, 0x1000]),
+               ("DWordMemory", [0, 0xe0000000, 0xefffffff, 0, 0x10000000])]
 
 
 def each(test):
@@ -77,6 +80,9 @@ class GuestTables(unittest.TestCase):
         self.assertEqual(devices, [f"CPU{n}" for n in range(cpus)] + list(DSDT_DEVICES) +
                          (PCI_DEVICES if pci else []))
         self.assertEqual(text.count('"ACPI0007"'), cpus)
+        windows = re.findall(r"(Word\w+|DWord\w+)\(([^)]*)\)", text)
+        self.assertEqual([(kind, [int(n, 16) for n in re.findall(r"0x(\w+),", words)])
+                          for kind, words in windows], PCI_WINDOWS if pci else [])
         self.assertEqual("".join(re.findall(r"IRQNoFlags\(\)(\{\d+\})", text)),
                          "".join(DSDT_DEVICES.values()))
 

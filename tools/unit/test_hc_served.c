@@ -45,6 +45,16 @@ static void test_nobody_else_is_served(void **state)
     assert_int_equal(call(HC_admit, PARTITION, 0, 0, 0), ABI_EPERM);
 }
 
+/* What a guest's PCI bus has, no model has. */
+static void test_pci_bus(void **state)
+{
+    (void)state;
+    assert_int_equal(claim(0xcf8, 0xcff, ABI_PORTS), ABI_OK);
+    assert_int_equal(claim(ABI_PCI_PORTS, ABI_PCI_PORTS_LAST, ABI_PORTS), ABI_OK);
+    assert_int_equal(claim(ABI_PCI_MEMORY, ABI_PCI_MEMORY_LAST, ABI_MEMORY), ABI_OK);
+    assert_int_equal(claim(ABI_PCI_ECAM, ABI_PCI_ECAM_LAST, ABI_MEMORY), ABI_OK);
+}
+
 static void test_claims(void **state)
 {
     static const struct {
@@ -284,6 +294,7 @@ int main(void)
         cmocka_unit_test_setup(test_admit, both_new),
         cmocka_unit_test_setup(test_release, both_new),
         cmocka_unit_test_setup(test_nobody_else_is_served, both_new),
+        cmocka_unit_test_setup(test_pci_bus, both_new),
         cmocka_unit_test_setup(test_claims, both_new),
         cmocka_unit_test_setup(test_claims_are_bounded, both_new),
         cmocka_unit_test_setup(test_doorbells, both_new),
