@@ -12,3 +12,17 @@ static u8 next(void)
     input_left--;
     return *input++;
 }
+
+static inline u16 next16(void)
+{
+    const u8 low = next();
+
+    return (u16)(low | next() << 8);
+}
+
+static inline u32 next32(void)
+{
+    const u32 low = next16();
+
+    return low | (u32)next16() << 16;
+}

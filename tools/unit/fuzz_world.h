@@ -61,22 +61,6 @@ static _Alignas(64) u8 guest_low[GUEST_HALF];
 static _Alignas(64) u8 guest_high[GUEST_HALF];
 static _Alignas(64) u8 bounce[1024];
 
-/* ---- the input ---- */
-
-static u16 next16(void)
-{
-    const u8 low = next();
-
-    return (u16)(low | next() << 8);
-}
-
-static u32 next32(void)
-{
-    const u32 low = next16();
-
-    return low | (u32)next16() << 16;
-}
-
 /* ---- the guest's memory ---- */
 
 /* Wherever the address is, something of the guest's with room for 16 bytes. */
