@@ -6,7 +6,9 @@
 #include "guest_tests/rt/cmdline.h"
 #include "guest_tests/virtio/blk.h"
 
+#define PORTS_BAR  2u
 #define COMMON_BAR 4u
+#define SILENCE    tsc_ms(10) /* who does not answer until then does not answer */
 
 static struct blk blk;
 static u8 sector[VIRTIO_BLK_SECTOR];
@@ -104,7 +106,7 @@ GUEST_TEST(read_only_bits)
     EXPECT_EQ(pci_read16(blk.v.pci, PCI_COMMAND) & 0xf800, 0);
     if (pci_is_lintel())
         EXPECT_EQ(pci_read16(blk.v.pci, PCI_COMMAND),
-                  PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_NO_INTX);
+                  PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_NO_INTX);
     pci_write16(blk.v.pci, PCI_COMMAND, command);
     pci_write16(blk.v.pci, PCI_STATUS, 0xffff);
     EXPECT_EQ(pci_read16(blk.v.pci, PCI_STATUS) & PCI_STATUS_CAPS, PCI_STATUS_CAPS);
@@ -257,15 +259,97 @@ GUEST_TEST(each_way_to_ring)
 
     EXPECT_TRUE(virtio_find(&blk.v, VIRTIO_ID_BLOCK, 0));
     for (u32 i = 0; i < ARRAY_LEN(ways); i++) {
-        if (!virtio_take_way(&blk.v, ways[i])) {
-            EXPECT_EQ(ways[i], VIRTIO_BY_PORTS);
-            say("# no doorbells at ports\n");
-            continue;
-        }
+        EXPECT_TRUE(virtio_take_way(&blk.v, ways[i]));
         EXPECT_TRUE(blk_restart(&blk, 0, VIRTIO_MSI_NO_VECTOR));
         for (u32 n = 0; n < 3; n++)
             EXPECT_EQ(blk_read(&blk, n, sector, sizeof(sector)), VIRTIO_BLK_S_OK);
     }
+}
+
+/* A doorbell reads as 0, and a port that is nobody's as ones. */
+static bool rings_at(u64 port)
+{
+    return inl((u16)port) == 0;
+}
+
+static bool can_read(enum virtio_way way)
+{
+    return virtio_take_way(&blk.v, way) && blk_restart(&blk, 0, VIRTIO_MSI_NO_VECTOR) &&
+           blk_read(&blk, 0, sector, sizeof(sector)) == VIRTIO_BLK_S_OK;
+}
+
+static struct pci_bar ports_bar(void)
+{
+    EXPECT_TRUE(virtio_find(&blk.v, VIRTIO_ID_BLOCK, 0));
+    return pci_bar(blk.v.pci, PORTS_BAR);
+}
+
+GUEST_TEST(ports_move)
+{
+    static struct blk_request request;
+    u32 written;
+
+    NEEDS_LINTEL();
+    const struct pci_bar bar = ports_bar();
+    const u64 to = free_place(bar);
+
+    EXPECT_TRUE(bar.ports && bar.at >= ABI_PCI_PORTS && bar.at <= ABI_PCI_PORTS_LAST);
+    EXPECT_TRUE(can_read(VIRTIO_BY_PORTS));
+    pci_bar_move(blk.v.pci, PORTS_BAR, to);
+    EXPECT_TRUE(rings_at(to));
+    EXPECT_FALSE(rings_at(bar.at));
+    /* What was a doorbell is none; */
+    const struct queue_part part = {.at = sector, .len = sizeof(sector), .in = true};
+    EXPECT_NE(blk_add(&blk, &request, VIRTIO_BLK_T_IN, 0, &part, 1), QUEUE_NONE);
+    queue_kick(&blk.queue);
+    EXPECT_FALSE(queue_wait(&blk.queue, SILENCE));
+    /* what is one now rings. */
+    EXPECT_TRUE(virtio_take_way(&blk.v, VIRTIO_BY_PORTS));
+    queue_ring(&blk.queue);
+    EXPECT_TRUE(queue_wait(&blk.queue, tsc_ms(VIRTIO_PATIENCE)));
+    EXPECT_NE(queue_take(&blk.queue, &written), QUEUE_NONE);
+    EXPECT_EQ(request.status, VIRTIO_BLK_S_OK);
+    pci_bar_move(blk.v.pci, PORTS_BAR, bar.at);
+    EXPECT_TRUE(can_read(VIRTIO_BY_PORTS));
+}
+
+GUEST_TEST(ports_not_decoded)
+{
+    NEEDS_LINTEL();
+    const struct pci_bar bar = ports_bar();
+
+    pci_command(blk.v.pci, 0, PCI_COMMAND_IO);
+    EXPECT_FALSE(rings_at(bar.at));
+    EXPECT_TRUE(can_read(VIRTIO_BY_MEMORY));
+    pci_command(blk.v.pci, PCI_COMMAND_IO, PCI_COMMAND_MEMORY);
+    EXPECT_TRUE(rings_at(bar.at));
+    pci_command(blk.v.pci, PCI_COMMAND_MEMORY, 0);
+    EXPECT_TRUE(can_read(VIRTIO_BY_PORTS));
+}
+
+/* Over the ports of the bus itself, the board's, another device's, and nobody's. */
+GUEST_TEST(ports_elsewhere)
+{
+    NEEDS_LINTEL();
+    const struct pci_bar bar = ports_bar();
+    const u32 other =
+        pci_find((VIRTIO_PCI_DEVICE_BASE + VIRTIO_ID_BLOCK) << 16 | VIRTIO_PCI_VENDOR, 1);
+    const u64 bad[] = {0,
+                       PCI_ADDRESS_PORT,
+                       0x3f8,
+                       ABI_PCI_PORTS - bar.size,
+                       ABI_PCI_PORTS_LAST + 1,
+                       ABI_PCI_PORTS | 0x10000,
+                       other == PCI_NONE ? 0 : pci_bar(other, PORTS_BAR).at};
+
+    for (u32 i = 0; i < ARRAY_LEN(bad); i++) {
+        pci_bar_move(blk.v.pci, PORTS_BAR, bad[i]);
+        EXPECT_FALSE(rings_at(bar.at));
+        EXPECT_EQ(pci_read32(blk.v.pci, PCI_ID), 0x10421af4);
+        EXPECT_TRUE(can_read(VIRTIO_BY_MEMORY));
+    }
+    pci_bar_move(blk.v.pci, PORTS_BAR, bar.at);
+    EXPECT_TRUE(can_read(VIRTIO_BY_PORTS));
 }
 
 /* "PCI configuration access capability": the registers without the BAR. */

@@ -1,10 +1,11 @@
 /* A guest that does to its virtio devices all that a driver must not: rings full of nonsense that
- * changes while they are read, BARs over memory and over each other, doorbells by the hundred,
+ * changes while they are read, BARs over memory, ports and each other, doorbells by the hundred,
  * configuration space at random, resets under way.  seed=N rounds=N.  At the end its devices, put
  * right, work.  (docs/virtio.md, "What a driver must not do")
  *
  * Its own memory must live through what it asks for, so devices may write to the upper end of it
  * alone: tables and available rings, which are only read, then used rings, then buffers. */
+#include "abi/control.h"
 #include "guest_tests/rt/cmdline.h"
 #include "guest_tests/virtio/blk.h"
 #include "guest_tests/virtio/net.h"
@@ -17,11 +18,13 @@
 #define QUEUES        4u
 #define CFG_BYTES     20u /* of the capability that is a window into a BAR */
 #define LAPIC         0xfee00000ull
+#define PORTS_BAR     2u
 #define FIRST_VECTOR  0x30u
 
 struct target {
     struct virtio_device v;
     struct pci_bar bar[PCI_BARS];
+    struct virtio_device by_memory; /* the same with its doorbells there */
     u16 command;
     u32 window; /* the capability */
 };
@@ -189,7 +192,8 @@ static void set_up_queue(struct target *t, u16 number)
 static void ring(struct target *t, u32 times)
 {
     for (u32 i = 0; i < times; i++)
-        virtio_notify(&t->v, upto(QUEUES) * t->v.notify_multiplier, (u16)upto(QUEUES));
+        virtio_notify(one_in(2) ? &t->v : &t->by_memory, upto(QUEUES) * t->v.notify_multiplier,
+                      (u16)upto(QUEUES));
 }
 
 /* A device as it should be, but for its queues; false: it does not come to that. */
@@ -244,18 +248,29 @@ static void attack_by_reset(void)
     t->v.common->device_status = (u8)(random_u64() & ~BIT(7));
 }
 
+/* In memory and at ports, its own, others', those around; by strings, too. */
 static void attack_doorbells(void)
 {
-    struct target *const t = any_target();
+    static const u32 words[16] = {1, 2, 3};
+    const struct target *const t = any_target();
 
     for (u32 i = 0; i < 200; i++) {
-        volatile u8 *const at = t->v.notify + upto(0x200);
+        volatile u8 *const at = t->by_memory.notify + upto(0x200);
+        const u16 port =
+            (u16)(one_in(4) ? ABI_PCI_PORTS - 8 + upto(0x1010) : t->v.notify_port + upto(0x40));
+        const void *from = words;
+        u64 count = 1 + upto(ARRAY_LEN(words));
 
-        switch (upto(4)) {
+        switch (upto(9)) {
         case 0: *at = (u8)i; break;
         case 1: *(volatile u16 *)(void *)at = (u16)i; break;
         case 2: *(volatile u32 *)(void *)at = i; break;
-        default: *(volatile u64 *)(void *)at = i; break;
+        case 3: *(volatile u64 *)(void *)at = i; break;
+        case 4: outb(port, (u8)i); break;
+        case 5: outw(port, (u16)i); break;
+        case 6: outl(port, i); break;
+        case 7: (void)inl(port); break;
+        default: __asm__ volatile("rep outsl" : "+S"(from), "+c"(count) : "d"(port) : "memory");
         }
     }
 }
@@ -263,14 +278,16 @@ static void attack_doorbells(void)
 static void attack_bars(void)
 {
     struct target *const t = any_target();
-    const u32 number = upto(2) * 4;
-    const struct pci_bar *const other = &any_target()->bar[upto(2) * 4];
+    const u32 number = upto(3) * 2;
+    const struct pci_bar *const other = &any_target()->bar[upto(3) * 2];
 
-    switch (upto(5)) {
+    switch (upto(7)) {
     case 0: pci_bar_move(t->v.pci, number, other->at); break;
     case 1: pci_bar_move(t->v.pci, number, random_u64() % memory_end); break;
     case 2: pci_bar_move(t->v.pci, number, LAPIC + upto(2) * 0x1000); break;
     case 3: pci_bar_move(t->v.pci, number, random_u64()); break;
+    case 4: pci_bar_move(t->v.pci, PORTS_BAR, PCI_ADDRESS_PORT - 8 + upto(16)); break;
+    case 5: pci_bar_move(t->v.pci, PORTS_BAR, ABI_PCI_PORTS - 64 + upto(0x1080)); break;
     default: pci_write32(t->v.pci, PCI_BAR0 + 4 * upto(PCI_BARS), (u32)random_u64()); break;
     }
     if (one_in(3))
@@ -366,6 +383,8 @@ static bool add_target(u32 type, u32 nth)
         t->bar[i] = pci_bar(t->v.pci, i);
         i += t->bar[i].wide;
     }
+    t->by_memory = t->v;
+    EXPECT_TRUE(virtio_take_way(&t->by_memory, VIRTIO_BY_MEMORY));
     t->command = pci_read16(t->v.pci, PCI_COMMAND);
     while ((t->window = pci_capability(t->v.pci, PCI_CAP_VENDOR, t->window)) != 0)
         if (pci_read8(t->v.pci, t->window + 3) == VIRTIO_PCI_CAP_PCI_CFG)
@@ -398,9 +417,10 @@ static void prepare(void)
 
 GUEST_TEST(attacks)
 {
-    static void (*const attack[])(void) = {
-        attack_rings, attack_rings, attack_rings,         attack_by_reset,  attack_doorbells,
-        attack_bars,  attack_bars,  attack_configuration, attack_registers, attack_messages};
+    static void (*const attack[])(void) = {attack_rings,     attack_rings,     attack_rings,
+                                           attack_by_reset,  attack_doorbells, attack_doorbells,
+                                           attack_bars,      attack_bars,      attack_configuration,
+                                           attack_registers, attack_messages};
     const u64 rounds = cmdline_number("rounds=", 2000);
 
     random_seed(cmdline_number("seed=", 1));

@@ -234,6 +234,20 @@ GUEST_TEST(both_ways)
 static struct virtio_device small;
 static struct queue queue;
 
+/* With many cards there are more doorbells than places for them (vmm/served.h); a driver sees
+ * nothing of that, here or below. */
+GUEST_TEST(all_cards_ring)
+{
+    static const enum virtio_way ways[] = {VIRTIO_BY_PORTS, VIRTIO_BY_MEMORY};
+
+    for (u32 n = 0; virtio_find(&small, VIRTIO_ID_NET, n); n++)
+        for (u32 i = 0; i < ARRAY_LEN(ways); i++)
+            for (u16 q = 0; virtio_take_way(&small, ways[i]) && q < small.common->num_queues; q++) {
+                small.common->queue_select = q;
+                virtio_notify(&small, small.common->queue_notify_off * small.notify_multiplier, q);
+            }
+}
+
 GUEST_TEST(entropy)
 {
     static u8 bytes[64];
@@ -246,6 +260,7 @@ GUEST_TEST(entropy)
         return;
     virtio_go(&small);
     for (u32 round = 0; round < 20; round++) {
+        EXPECT_TRUE(round != 10 || virtio_take_way(&small, VIRTIO_BY_MEMORY));
         EXPECT_NE(queue_add(&queue, &part, 1), QUEUE_NONE);
         queue_kick(&queue);
         if (!EXPECT_TRUE(queue_wait(&queue, tsc_ms(VIRTIO_PATIENCE))))

@@ -4,8 +4,9 @@
  * well, and interrupts alone say that something has ended.  Now and then it resets the device.
  * Frames go to whoever listens, and some of those that come may be lost.  late=N: ticks at most
  * without a request that ended, or a frame that came; line=1: the disk's interrupt is its line, not
- * a message; seed=N.  At the end the disk is read as a whole; `disk` is the sum of what is to be on
- * it. */
+ * a message; memory=1: its doorbells are
+ * those in memory, not those at ports; seed=N.  At the end the disk is read as a whole; `disk` is
+ * the sum of what is to be on it. */
 #include "guest_tests/rt/cmdline.h"
 #include "guest_tests/rt/ioapic.h"
 #include "guest_tests/rt/nap.h"
@@ -223,7 +224,9 @@ static bool start_disk(void)
 
     if (good) {
         open_interrupts();
-        good = EXPECT_TRUE(blk_restart(&disk, ~0ull, by_line ? VIRTIO_MSI_NO_VECTOR : 1));
+        if (cmdline_number("memory=", 0))
+            good = EXPECT_TRUE(virtio_take_way(&disk.v, VIRTIO_BY_MEMORY));
+        good = good && EXPECT_TRUE(blk_restart(&disk, ~0ull, by_line ? VIRTIO_MSI_NO_VECTOR : 1));
     }
 
     if (good)

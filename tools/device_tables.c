@@ -198,6 +198,7 @@ static void put_function(const struct pci_device *d)
         begin(NULL, '{');
         put_number("bar", i);
         put_number("size", d->bar[i].size);
+        put_number("ports", d->bar[i].space == PCI_PORTS);
         put_number("wide", d->bar[i].wide);
         put_number("prefetchable", d->bar[i].prefetchable);
         end('}');

@@ -46,9 +46,12 @@ static void line(void *ctx, u8 slot, bool pulled)
 static void mapped(void *ctx, struct pci_device *d, unsigned bar, bool now)
 {
     const struct served_bus *const b = ctx;
+    struct served_device *const device = b->device[d->slot];
 
-    if (bar == VIRTIO_PCI_BAR && b->device[d->slot])
-        device_bells(b->device[d->slot], d->bar[bar].at + VIRTIO_PCI_NOTIFY_AT, now);
+    if (bar == VIRTIO_PCI_PORTS_BAR && device)
+        device_bells_at_ports(device, d->bar[bar].at, now);
+    if (bar == VIRTIO_PCI_BAR && device)
+        device_bells_in_memory(device, d->bar[bar].at + VIRTIO_PCI_NOTIFY_AT);
 }
 
 static void say_of(void *ctx, const struct pci_device *d, const char *text)
@@ -149,14 +152,27 @@ static void ecam_access(struct served_bus *b, const struct abi_request *r, u64 *
     }
 }
 
+static void memory_access(struct served_bus *b, const struct abi_request *r, u64 *value)
+{
+    if (!r->write) {
+        (void)pci_bus_memory_read(&b->pci, r->address, r->bytes, value);
+        return;
+    }
+    if (!pci_bus_memory_write(&b->pci, r->address, r->bytes, *value))
+        return;
+    const struct pci_device *const d = b->pci.last; /* who has got it */
+
+    if (b->pci.last_bar == VIRTIO_PCI_BAR && b->device[d->slot])
+        device_rung(b->device[d->slot], d->bar[VIRTIO_PCI_BAR].at + VIRTIO_PCI_NOTIFY_AT,
+                    r->address);
+}
+
 void bus_access(struct served_bus *b, const struct abi_request *r, u64 *value)
 {
     if (r->space == ABI_PORTS)
         port_access(b, r, value);
     else if (r->address >= ABI_PCI_ECAM)
         ecam_access(b, r, value);
-    else if (r->write)
-        (void)pci_bus_memory_write(&b->pci, r->address, r->bytes, *value);
     else
-        (void)pci_bus_memory_read(&b->pci, r->address, r->bytes, value);
+        memory_access(b, r, value);
 }

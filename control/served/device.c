@@ -4,7 +4,6 @@
 #include "control/rt.h"
 #include "control/virtio/pci.h"
 
-#define BELL_BYTES    4u
 #define TRUSTED_AFTER 5000u /* ms in one life: what kills at once has done so by then */
 
 static void on_ring(void *ctx)
@@ -25,20 +24,43 @@ static void take_ports(struct served_device *d)
     }
 }
 
-void device_bells(const struct served_device *d, u64 at, bool now)
+/* A write to this address, or none any more.  Without a place for it, it is a forwarded access. */
+static void set_bell(const struct served_bell *b, enum abi_space space, u64 address, bool now)
+{
+    const struct abi_doorbell bell = {.address = address, .space = space, .port = b->port};
+
+    if (!b->port)
+        return;
+    if (now)
+        (void)abi_doorbell(b->device->partition, rt_physical(&bell));
+    else
+        (void)abi_undoorbell(b->device->partition, rt_physical(&bell));
+}
+
+void device_bells_at_ports(const struct served_device *d, u64 first, bool now)
+{
+    for (u32 queue = 0; queue < ARRAY_LEN(d->bell); queue++)
+        set_bell(&d->bell[queue], ABI_PORTS, first + (u64)queue * VIRTIO_PCI_BELL, now);
+}
+
+/* Also when they begin: an earlier life may have left some, with event ports of its own. */
+void device_bells_in_memory(struct served_device *d, u64 at)
 {
     for (u32 queue = 0; queue < ARRAY_LEN(d->bell); queue++) {
-        const struct abi_doorbell bell = {.address = at + (u64)queue * BELL_BYTES,
-                                          .space = ABI_MEMORY,
-                                          .port = d->bell[queue].port};
-
-        if (!bell.port)
-            continue;
-        if (now)
-            (void)abi_doorbell(d->partition, rt_physical(&bell));
-        else
-            (void)abi_undoorbell(d->partition, rt_physical(&bell));
+        set_bell(&d->bell[queue], ABI_MEMORY, at + (u64)queue * VIRTIO_PCI_BELL, false);
+        d->bell[queue].in_memory = false;
     }
+}
+
+void device_rung(struct served_device *d, u64 at, u64 gpa)
+{
+    const u64 queue = (gpa - at) / VIRTIO_PCI_BELL;
+
+    if (gpa < at || queue >= ARRAY_LEN(d->bell) || (gpa - at) % VIRTIO_PCI_BELL != 0 ||
+        d->bell[queue].in_memory)
+        return;
+    d->bell[queue].in_memory = true; /* asked for once, whether there was a place or not */
+    set_bell(&d->bell[queue], ABI_MEMORY, gpa, true);
 }
 
 /* What the last program has kept of it, if there was one. */

@@ -11,7 +11,8 @@ struct served_device;
 struct served_bell {
     struct served_device *device;
     u16 queue;
-    u32 port; /* 0: none */
+    bool in_memory; /* it was asked for there, too */
+    u32 port;       /* 0: none */
 };
 
 struct served_device {
@@ -43,5 +44,10 @@ static inline void device_keep(const struct served_device *d)
         kept_absolve(d->kept);
 }
 void device_end(struct served_device *d);
-/* Its notify area begins, or ceases, to be at this gpa. */
-void device_bells(const struct served_device *d, u64 at, bool now);
+/* Its doorbells begin, or cease, to be at ports from this one. */
+void device_bells_at_ports(const struct served_device *d, u64 first, bool now);
+/* The same in memory.  There a queue's begins with its first ring, a forwarded access, which
+ * device_rung() is told of: most drivers take the ports, and then those in memory would only take
+ * places in the guest's table (vmm/served.h) that the ports' need, or are found quickest at. */
+void device_bells_in_memory(struct served_device *d, u64 at);
+void device_rung(struct served_device *d, u64 at, u64 gpa);

@@ -3,17 +3,17 @@
 #include "control/virtio/common.h"
 
 /* A page for each structure, so that each can be treated in its own way. */
-#define COMMON_AT  0x0000u
-#define ISR_AT     0x1000u
-#define DEVICE_AT  0x2000u
-#define BAR_SIZE   0x4000u
-#define MSIX_SIZE  0x1000u
-#define PBA_AT     0x0800u
-#define NOTIFY_LEN 4u /* bytes for each queue's doorbell */
+#define COMMON_AT 0x0000u
+#define ISR_AT    0x1000u
+#define DEVICE_AT 0x2000u
+#define BAR_SIZE  0x4000u
+#define MSIX_SIZE 0x1000u
+#define PBA_AT    0x0800u
 
 /* Where the capabilities are in the configuration space. */
 // clang-format off
 enum { CAP_MSIX = 0x40, CAP_COMMON = 0x50, CAP_ISR = 0x60, CAP_DEVICE = 0x70, CAP_NOTIFY = 0x80, CAP_CFG = 0xa0,
+       CAP_PORTS = 0xc0,
        CFG_BAR = CAP_CFG + 4, CFG_OFFSET = CAP_CFG + 8, CFG_LENGTH = CAP_CFG + 12, CFG_DATA = CAP_CFG + 16 };
 // clang-format on
 
@@ -23,6 +23,12 @@ static struct virtio_device *virtio_of(struct pci_device *d)
 }
 
 /* ---- the BARs ---- */
+
+static void ring(struct virtio_device *v, u32 at)
+{
+    if (at % VIRTIO_PCI_BELL == 0)
+        virtio_kick(v, at / VIRTIO_PCI_BELL); /* the value says the same once more */
+}
 
 static u32 structure_read(struct virtio_device *v, u32 offset, unsigned width)
 {
@@ -48,28 +54,31 @@ static void structure_write(struct virtio_device *v, u32 offset, unsigned width,
         if (v->ops->config_write && at < v->config_len && width <= v->config_len - at)
             v->ops->config_write(v, at, width, value);
         break;
-    case VIRTIO_PCI_NOTIFY_AT:
-        if (at % NOTIFY_LEN == 0)
-            virtio_kick(v, at / NOTIFY_LEN); /* the value says the same once more */
-        break;
+    case VIRTIO_PCI_NOTIFY_AT: ring(v, at); break;
     default: break;
     }
 }
 
 static u32 bar_read(struct pci_device *d, unsigned bar, u32 offset, unsigned width)
 {
-    if (bar == VIRTIO_PCI_MSIX_BAR)
-        return pci_msix_read(d, offset, width);
-    return structure_read(virtio_of(d), offset, width);
+    switch (bar) {
+    case VIRTIO_PCI_MSIX_BAR: return pci_msix_read(d, offset, width);
+    case VIRTIO_PCI_BAR: return structure_read(virtio_of(d), offset, width);
+    default: return 0; /* doorbells */
+    }
 }
 
 static void bar_write(struct pci_device *d, unsigned bar, u32 offset, unsigned width, u32 value)
 {
-    virtio_of(d)->changed |= bar == VIRTIO_PCI_MSIX_BAR || offset < VIRTIO_PCI_NOTIFY_AT;
-    if (bar == VIRTIO_PCI_MSIX_BAR)
-        pci_msix_write(d, offset, width, value);
-    else
-        structure_write(virtio_of(d), offset, width, value);
+    struct virtio_device *const v = virtio_of(d);
+
+    v->changed |=
+        bar == VIRTIO_PCI_MSIX_BAR || (bar == VIRTIO_PCI_BAR && offset < VIRTIO_PCI_NOTIFY_AT);
+    switch (bar) {
+    case VIRTIO_PCI_MSIX_BAR: pci_msix_write(d, offset, width, value); break;
+    case VIRTIO_PCI_BAR: structure_write(v, offset, width, value); break;
+    default: ring(v, offset); break;
+    }
 }
 
 /* ---- the window in the configuration space ("PCI configuration access capability") ---- */
@@ -80,37 +89,38 @@ static u32 get32(const struct pci_device *d, u32 at)
            (u32)d->config[at + 3] << 24;
 }
 
-/* Where the window shows to; false: nowhere. */
-static bool window(const struct pci_device *d, u32 *offset, u32 *width)
+/* Where the window shows to: any of the structures above, mapped or not.  False: nowhere. */
+static bool window(const struct pci_device *d, u32 *bar, u32 *offset, u32 *width)
 {
+    *bar = d->config[CFG_BAR];
     *offset = get32(d, CFG_OFFSET);
     *width = get32(d, CFG_LENGTH);
-    return d->config[CFG_BAR] == VIRTIO_PCI_BAR && (*width == 1 || *width == 2 || *width == 4) &&
-           *offset % *width == 0 && *offset < BAR_SIZE;
+    return (*bar == VIRTIO_PCI_BAR || *bar == VIRTIO_PCI_PORTS_BAR) &&
+           (*width == 1 || *width == 2 || *width == 4) && *offset % *width == 0 &&
+           *offset < d->bar[*bar].size;
 }
 
 static void config_read(struct pci_device *d, u32 at, unsigned width)
 {
-    u32 offset, len, value = ~0u;
+    u32 bar, offset, len, value = ~0u;
 
     if (at + width <= CFG_DATA || at >= CFG_DATA + 4)
         return;
-    if (window(d, &offset, &len))
-        value = structure_read(virtio_of(d), offset, len);
+    if (window(d, &bar, &offset, &len))
+        value = bar_read(d, bar, offset, len);
     for (unsigned i = 0; i < 4; i++)
         d->config[CFG_DATA + i] = (u8)(value >> 8 * i);
 }
 
 static void config_written(struct pci_device *d, u32 at, unsigned width)
 {
-    u32 offset, len;
+    u32 bar, offset, len;
 
     virtio_of(d)->changed = true;
     if (at == PCI_COMMAND) /* a bus master from now on, it may be */
         virtio_kick_all(virtio_of(d));
-    if (at + width > CFG_DATA && at < CFG_DATA + 4 && window(d, &offset, &len))
-        structure_write(virtio_of(d), offset, len,
-                        get32(d, CFG_DATA) & (len == 4 ? ~0u : BIT32(8 * len) - 1));
+    if (at + width > CFG_DATA && at < CFG_DATA + 4 && window(d, &bar, &offset, &len))
+        bar_write(d, bar, offset, len, get32(d, CFG_DATA) & (len == 4 ? ~0u : BIT32(8 * len) - 1));
 }
 
 static const struct pci_device_ops ops = {.bar_read = bar_read,
@@ -124,11 +134,22 @@ static const struct pci_device_ops ops = {.bar_read = bar_read,
 #define CAP_WORD(next, len, type)                                                                  \
     (PCI_CAP_VENDOR | (u32)(next) << 8 | (u32)(len) << 16 | (u32)(type) << 24)
 
+/* The least that is not below n. */
+static u32 power_of_two(u32 n)
+{
+    u32 power = 1;
+
+    while (power < n)
+        power *= 2;
+    return power;
+}
+
 void virtio_pci_init(struct virtio_device *v, const char *name, u32 class)
 {
     const u16 vectors = (u16)MIN(v->queues + 1u, PCI_VECTORS_MAX);
     /* A structure of no bytes is no structure. */
-    const u32 behind_isr = v->config_len ? CAP_DEVICE : CAP_NOTIFY;
+    const u32 behind_isr = v->config_len ? CAP_DEVICE : CAP_PORTS;
+    const u32 bells = v->queues * VIRTIO_PCI_BELL;
     // clang-format off
     const struct pci_config_row rows[] = {
         /* at                   bytes  value                                writable */
@@ -151,15 +172,20 @@ void virtio_pci_init(struct virtio_device *v, const char *name, u32 class)
         { CAP_ISR + 4,          4,     VIRTIO_PCI_BAR,                      0 },
         { CAP_ISR + 8,          4,     ISR_AT,                              0 },
         { CAP_ISR + 12,         4,     1,                                   0 },
-        { CAP_DEVICE,           4,     CAP_WORD(CAP_NOTIFY, 16, VIRTIO_PCI_CAP_DEVICE), 0 },
+        { CAP_DEVICE,           4,     CAP_WORD(CAP_PORTS, 16, VIRTIO_PCI_CAP_DEVICE), 0 },
         { CAP_DEVICE + 4,       4,     VIRTIO_PCI_BAR,                      0 },
         { CAP_DEVICE + 8,       4,     DEVICE_AT,                           0 },
         { CAP_DEVICE + 12,      4,     v->config_len,                       0 },
+        { CAP_PORTS,            4,     CAP_WORD(CAP_NOTIFY, VIRTIO_PCI_NOTIFY_CAP_LEN, VIRTIO_PCI_CAP_NOTIFY), 0 },
+        { CAP_PORTS + 4,        4,     VIRTIO_PCI_PORTS_BAR,                0 },
+        { CAP_PORTS + 8,        4,     0,                                   0 },
+        { CAP_PORTS + 12,       4,     bells,                               0 },
+        { CAP_PORTS + 16,       4,     VIRTIO_PCI_BELL,                     0 },
         { CAP_NOTIFY,           4,     CAP_WORD(CAP_CFG, VIRTIO_PCI_NOTIFY_CAP_LEN, VIRTIO_PCI_CAP_NOTIFY), 0 },
         { CAP_NOTIFY + 4,       4,     VIRTIO_PCI_BAR,                      0 },
         { CAP_NOTIFY + 8,       4,     VIRTIO_PCI_NOTIFY_AT,                0 },
-        { CAP_NOTIFY + 12,      4,     v->queues * NOTIFY_LEN,              0 },
-        { CAP_NOTIFY + 16,      4,     NOTIFY_LEN,                          0 },
+        { CAP_NOTIFY + 12,      4,     bells,                               0 },
+        { CAP_NOTIFY + 16,      4,     VIRTIO_PCI_BELL,                     0 },
         { CAP_CFG,              4,     CAP_WORD(0, VIRTIO_PCI_CFG_CAP_LEN, VIRTIO_PCI_CAP_PCI_CFG), 0 },
         { CFG_BAR,              1,     0,                                   0xff },
         { CFG_OFFSET,           4,     0,                                   ~0u },
@@ -169,6 +195,8 @@ void virtio_pci_init(struct virtio_device *v, const char *name, u32 class)
     // clang-format on
 
     v->pci.bar[VIRTIO_PCI_MSIX_BAR] = (struct pci_bar){.size = MSIX_SIZE};
+    v->pci.bar[VIRTIO_PCI_PORTS_BAR] =
+        (struct pci_bar){.size = power_of_two(bells), .space = PCI_PORTS};
     v->pci.bar[VIRTIO_PCI_BAR] =
         (struct pci_bar){.size = BAR_SIZE, .wide = true, .prefetchable = true};
     v->pci.msix = (struct pci_msix){

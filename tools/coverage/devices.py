@@ -39,6 +39,8 @@ def count(row):
 
 
 def bar_kind(bar):
+    if bar["ports"]:
+        return "ports"
     return ", ".join(["64 bits" if bar["wide"] else "32 bits"] + ["prefetchable"] * bar["prefetchable"])
 
 
@@ -109,7 +111,8 @@ it, disks first, then networks, console and entropy.
 All are virtio devices of the modern interface alone (OASIS VIRTIO 1.2), and offer these features beside their own:
 
 {features(tables["virtio_transport"]["features"])}
-A doorbell is 4 bytes of the structure `doorbells` for each queue. The tables show each device with all that it can have.
+A doorbell is 4 bytes of each structure `doorbells` for each queue: at ports, whose capability comes first, and in memory, for
+drivers that do not know ports. The tables show each device with all that it can have.
 
 {"".join(virtio(row) + chr(10) for row in tables["guest_device"])}# The machine's devices
 

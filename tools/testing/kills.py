@@ -46,7 +46,8 @@ def survivors(options, plan):
     """One for each partition of the disk."""
     for number, (name, text) in enumerate(PARTS.items()):
         one = together.guest(options, "virtio_survivor", name, {"memory": "8M"}, seed=plan.seed + number,
-                             ticks=START + plan.kills * EACH + LINGER, late=plan.late, line=number % 2)
+                             ticks=START + plan.kills * EACH + LINGER, late=plan.late, line=number % 2,
+                             memory=int(number == 2))
         one.devices = (("disk", text), ("net", "inner"))
         yield one
 

@@ -4,7 +4,8 @@ import unittest
 from coverage import devices
 
 FUNCTION = {"vendor": 0x1af4, "device": 0x1044, "subsystem_vendor": 0x1af4, "subsystem": 0x1044,
-            "revision": 1, "class": 0xff00, "bars": [{"bar": 4, "size": 0x4000, "wide": 1, "prefetchable": 1}]}
+            "revision": 1, "class": 0xff00, "bars": [{"bar": 2, "size": 8, "ports": 1, "wide": 0, "prefetchable": 0},
+                     {"bar": 4, "size": 0x4000, "ports": 0, "wide": 1, "prefetchable": 1}]}
 DEVICE = {**FUNCTION, "name": "entropy", "key": "rng", "vectors": 2, "msix_bar": 0, "pending_at": 0x800,
           "structures": [{"name": "doorbells", "bar": 4, "offset": 0x3000, "length": 4}],
           "queue_names": "buffers", "queues_least": 1, "queues_most": 2, "queue_size": 16,
@@ -32,6 +33,7 @@ class Page(unittest.TestCase):
     def test_rows(self):
         """Each table's row, as it is to be read."""
         for line in ("| entropy | `rng` | 1af4:1044 | 00ff00 | 1 to 2 | 16 |",
+                     "| 2 | 8 bytes | ports |",
                      "| 4 | 16 KiB | 64 bits, prefetchable |",
                      "| 0 | 0x0 | 32 | MSI-X table |",
                      "| 0 | 0x800 | 8 | MSI-X pending bits |",

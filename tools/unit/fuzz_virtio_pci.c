@@ -125,6 +125,18 @@ static void any_memory(struct fuzz_device *d)
     (void)pci_bus_memory_read(&w.bus, at, 1u << width % 4, &value);
 }
 
+/* At a device's doorbells, or at any port of the window and around it. */
+static void any_port(struct fuzz_device *d)
+{
+    const u8 where = next(), width = next();
+    const u64 bells = d->v->pci.bar[VIRTIO_PCI_PORTS_BAR].at + where % 64;
+    const u16 port = (u16)(width & 0x40 ? PORTS_FIRST - 32 + where : bells);
+    u32 value;
+
+    (void)pci_bus_io_write(&w.bus, port, 1u << width % 3, where);
+    (void)pci_bus_io_read(&w.bus, port, 1u << width % 3, &value);
+}
+
 static void host_side(u8 what)
 {
     switch (what % 6) {
@@ -151,7 +163,7 @@ static void step(void)
     const u8 op = next(), a = next();
     struct fuzz_device *const d = &w.device[a % DEVICES];
 
-    switch (op % 13) { /* an input that has ended gives zeros */
+    switch (op % 14) { /* an input that has ended gives zeros */
     case 0: (void)virtio_work(d->v); break;
     case 1: *guest_u16(GUEST_BASE + next16()) = next16(); break;
     case 2:
@@ -164,6 +176,7 @@ static void step(void)
     case 9: host_side(a); break;
     case 10: add_command(a, next(), next()); break;
     case 11: virtio_poll_queue(d->v, (u16)(a / DEVICES % d->v->queues), a & 0x80); break;
+    case 12: any_port(d); break;
     default:
         if (a == 0xff)
             take_memory_back();

@@ -27,6 +27,8 @@
 #define DATA_AT      0x1000u
 #define WINDOW_FIRST 0xc0000000ull
 #define WINDOW_LAST  0xc003ffffull
+#define PORTS_FIRST  0xd000u
+#define PORTS_LAST   0xd07fu
 #define POOL         5u
 #define SECTORS      64u
 #define DEPTH        2u
@@ -225,10 +227,17 @@ static void bus_line(void *ctx, u8 slot, bool pulled)
     CHECK(slot < PCI_SLOTS);
 }
 
+static bool in_window(const struct pci_bar *b)
+{
+    if (b->space == PCI_PORTS)
+        return b->at >= PORTS_FIRST && b->at + b->size - 1 <= PORTS_LAST;
+    return b->at >= WINDOW_FIRST && b->at + b->size - 1 <= WINDOW_LAST;
+}
+
 static void bus_mapped(void *ctx, struct pci_device *d, unsigned bar, bool now)
 {
     (void)ctx, (void)now;
-    CHECK(d->bar[bar].at >= WINDOW_FIRST && d->bar[bar].at + d->bar[bar].size - 1 <= WINDOW_LAST);
+    CHECK(in_window(&d->bar[bar]));
 }
 
 static void bus_say(void *ctx, const struct pci_device *d, const char *text)
@@ -249,7 +258,7 @@ static void common_write(struct virtio_device *v, u32 at, unsigned width, u64 va
 
 static void check_bars(void)
 {
-    u64 at[DEVICES * 2], end[DEVICES * 2];
+    const struct pci_bar *bar[DEVICES * PCI_BARS];
     u32 n = 0;
 
     for (u32 i = 0; i < DEVICES; i++)
@@ -257,10 +266,10 @@ static void check_bars(void)
             const struct pci_bar *const b = &w.device[i].v->pci.bar[k];
             if (!b->mapped)
                 continue;
-            at[n] = b->at, end[n] = b->at + b->size;
             for (u32 m = 0; m < n; m++)
-                CHECK(end[m] <= at[n] || end[n] <= at[m]);
-            n++;
+                CHECK(bar[m]->space != b->space || bar[m]->at + bar[m]->size <= b->at ||
+                      b->at + b->size <= bar[m]->at);
+            bar[n++] = b;
         }
 }
 
@@ -357,7 +366,8 @@ static void make_devices(void)
 {
     static const struct pci_host host = {
         .message = bus_message, .line = bus_line, .mapped = bus_mapped, .say = bus_say};
-    static const struct pci_window window[PCI_WINDOWS] = {{WINDOW_FIRST, WINDOW_LAST, PCI_MEMORY}};
+    static const struct pci_window window[PCI_WINDOWS] = {{WINDOW_FIRST, WINDOW_LAST, PCI_MEMORY},
+                                                          {PORTS_FIRST, PORTS_LAST, PCI_PORTS}};
     static const struct virtio_net_wire wire = {.send = net_send, .ready = net_ready};
     static const struct virtio_console_ops console_ops = {.output = console_output,
                                                           .input = console_input};
@@ -392,7 +402,7 @@ static void set_up(struct fuzz_device *d, u64 features, u8 how)
     struct virtio_device *const v = d->v;
 
     pci_bus_ecam_write(&w.bus, (u32)v->pci.slot << 15 | PCI_COMMAND, 2,
-                       PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+                       PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     if (how & 1)
         pci_bus_ecam_write(&w.bus, (u32)v->pci.slot << 15 | 0x42, 2, 0x8000); /* MSI-X */
     common_write(v, 0x14, 1, 0);

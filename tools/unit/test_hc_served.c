@@ -48,11 +48,17 @@ static void test_nobody_else_is_served(void **state)
 /* What a guest's PCI bus has, no model has. */
 static void test_pci_bus(void **state)
 {
+    u64 taken = 0;
+
     (void)state;
     assert_int_equal(claim(0xcf8, 0xcff, ABI_PORTS), ABI_OK);
     assert_int_equal(claim(ABI_PCI_PORTS, ABI_PCI_PORTS_LAST, ABI_PORTS), ABI_OK);
     assert_int_equal(claim(ABI_PCI_MEMORY, ABI_PCI_MEMORY_LAST, ABI_MEMORY), ABI_OK);
     assert_int_equal(claim(ABI_PCI_ECAM, ABI_PCI_ECAM_LAST, ABI_MEMORY), ABI_OK);
+    /* Doorbells at its ports in a row have each its own place. */
+    for (u32 i = 0; i < SERVED_BELLS; i++)
+        taken |= BIT(served_bell_place(ABI_PCI_PORTS + 4 * i));
+    assert_true(taken == ~0ull);
 }
 
 static void test_claims(void **state)

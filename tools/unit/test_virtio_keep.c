@@ -19,7 +19,7 @@ static void look_at_disk(const struct job *j)
 /* Requests that are in the disk are done or not; nobody is told. */
 static void restart(void)
 {
-    const u64 where = blk.v.pci.bar[4].at;
+    const u64 where = blk.v.pci.bar[4].at, ports = blk.v.pci.bar[2].at;
 
     for (u32 i = 0; i < disk.count; i++)
         if (drv_random() % 2)
@@ -32,6 +32,7 @@ static void restart(void)
     virtio_use_journals(&blk.v, journals);
     assert_int_equal(virtio_restore(&blk.v, &kept), OK);
     assert_true(blk.v.pci.bar[4].mapped && blk.v.pci.bar[4].at == where);
+    assert_true(blk.v.pci.bar[2].mapped && blk.v.pci.bar[2].at == ports);
     assert_true(f.messages >= QUEUES);
 }
 
@@ -83,6 +84,7 @@ static void test_turns(void **state)
     virtio_keep(&blk.v, &kept);
     assert_int_equal(kept.latest, first);
     mem_write(&f, d.notify, 2, 0); /* a doorbell is no change */
+    port_write(&f, d.ports, 2, 0);
     virtio_keep(&blk.v, &kept);
     assert_int_equal(kept.latest, first);
     SET_COMMON(&d, queue_select, 1);

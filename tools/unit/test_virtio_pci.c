@@ -253,6 +253,50 @@ static void test_broken_ring(void **state)
     assert_true(COMMON(&d, device_status) & VIRTIO_STATUS_NEEDS_RESET);
 }
 
+/* By each of the BARs, and by the window in the configuration space to each with decoding off. */
+static void test_doorbells(void **state)
+{
+    enum { CAP = 0xa0, DATA = CAP + 16 };
+    static const struct {
+        u32 bar, offset;
+        bool window;
+    } ways[] = {{VIRTIO_PCI_PORTS_BAR, 0, false},
+                {VIRTIO_PCI_BAR, VIRTIO_PCI_NOTIFY_AT, false},
+                {VIRTIO_PCI_PORTS_BAR, 0, true},
+                {VIRTIO_PCI_BAR, VIRTIO_PCI_NOTIFY_AT, true}};
+    const struct drv_buffer b = {DATA_AT, 16, true};
+    const u32 decoding = PCI_COMMAND_IO | PCI_COMMAND_MEMORY;
+    u32 head, len;
+
+    (void)state;
+    run(ALL);
+    assert_int_equal(d.multiplier, VIRTIO_PCI_BELL);
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        cfg_write(&f, SLOT, PCI_COMMAND, 2, PCI_COMMAND_MASTER | (ways[i].window ? 0 : decoding));
+        cfg_write(&f, SLOT, CAP + 4, 1, ways[i].bar);
+        cfg_write(&f, SLOT, CAP + 8, 4, ways[i].offset);
+        cfg_write(&f, SLOT, CAP + 12, 4, 2);
+        work(); /* a new bus master's queues are looked at */
+        (void)drv_add(&q, &b, 1, 0, 0);
+        (void)drv_show(&q);
+        work();
+        assert_false(drv_used(&q, &head, &len)); /* nobody has rung */
+        if (ways[i].window)
+            cfg_write(&f, SLOT, DATA, 2, 0);
+        else if (ways[i].bar == VIRTIO_PCI_BAR)
+            mem_write(&f, d.notify, 2, 0);
+        else
+            port_write(&f, d.ports, 2, 0);
+        work();
+        assert_true(drv_used(&q, &head, &len));
+    }
+    cfg_write(&f, SLOT, PCI_COMMAND, 2, decoding);
+    assert_int_equal(port_read(&f, d.ports, 4), 0);
+    assert_int_equal(mem_read(&f, d.notify, 4), 0);
+    port_write(&f, d.ports + 1, 1, 0); /* between two doorbells */
+    assert_int_equal(COMMON(&d, device_status), RUNNING);
+}
+
 /* As firmware does it that has mapped no BAR. */
 static void test_window(void **state)
 {
@@ -272,8 +316,8 @@ static void test_window(void **state)
     assert_int_equal(rng.v.status, 3);
     static const struct {
         u32 bar, offset, length;
-    } nowhere[] = {{0, 0, 4}, {5, 0, 4}, {4, 0x4000, 4}, {4, ~3u, 4},
-                   {4, 2, 4}, {4, 0, 3}, {4, 0, 8}};
+    } nowhere[] = {{0, 0, 4}, {5, 0, 4}, {0xff, 0, 4}, {4, 0x4000, 4}, {4, ~3u, 4}, {4, 2, 4},
+                   {4, 0, 3}, {4, 0, 8}, {2, 4, 4},    {2, 2, 4},      {2, ~3u, 4}};
     for (size_t i = 0; i < ARRAY_LEN(nowhere); i++) {
         cfg_write(&f, SLOT, CAP + 4, 1, nowhere[i].bar);
         cfg_write(&f, SLOT, CAP + 8, 4, nowhere[i].offset);
@@ -297,6 +341,7 @@ int main(void)
         cmocka_unit_test_setup(test_reset_waits, begin),
         cmocka_unit_test_setup(test_line, begin),
         cmocka_unit_test_setup(test_broken_ring, begin),
+        cmocka_unit_test_setup(test_doorbells, begin),
         cmocka_unit_test_setup(test_window, begin),
     };
 

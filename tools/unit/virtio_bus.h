@@ -127,6 +127,7 @@ struct drv_device {
     struct fake_bus *f;
     u8 slot;
     u64 common, isr, config, notify, msix; /* gpa */
+    u64 ports;                             /* doorbells at ports, which come first */
     u32 multiplier;
     u64 memory; /* behind the queues */
 };
@@ -139,11 +140,16 @@ static inline u64 bar_address(struct fake_bus *f, u8 slot, unsigned bar)
     return low & 1 ? low & ~3u : (low & ~15u) | high << 32;
 }
 
+static inline bool is_ports(struct fake_bus *f, u8 slot, u32 cap)
+{
+    return cfg_read(f, slot, PCI_BAR0 + 4 * cfg_read(f, slot, cap + 4, 1), 4) & 1;
+}
+
 /* Walks the capabilities, and makes the device answer. */
 static inline void drv_find(struct drv_device *d, struct fake_bus *f, u8 slot)
 {
     *d = (struct drv_device){.f = f, .slot = slot};
-    cfg_write(f, slot, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    cfg_write(f, slot, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     assert_true(cfg_read(f, slot, PCI_STATUS, 2) & PCI_STATUS_CAPABILITIES);
     for (u32 cap = cfg_read(f, slot, PCI_CAPABILITIES, 1), n = 0; cap != 0 && n < 16; n++) {
         const u64 at =
@@ -158,14 +164,15 @@ static inline void drv_find(struct drv_device *d, struct fake_bus *f, u8 slot)
         case VIRTIO_PCI_CAP_ISR: d->isr = at; break;
         case VIRTIO_PCI_CAP_DEVICE: d->config = at; break;
         case VIRTIO_PCI_CAP_NOTIFY:
-            d->notify = at;
+            assert_true(d->ports ? !d->notify : !d->notify && is_ports(f, slot, cap));
+            *(d->ports ? &d->notify : &d->ports) = at;
             d->multiplier = cfg_read(f, slot, cap + 16, 4);
             break;
         default: break;
         }
         cap = cfg_read(f, slot, cap + 1, 1);
     }
-    assert_true(d->msix && d->common && d->isr && d->notify && d->multiplier);
+    assert_true(d->msix && d->common && d->isr && d->notify && d->ports && d->multiplier);
     assert_int_equal(d->config != 0,
                      cfg_read(f, slot, PCI_DEVICE_ID, 2) != VIRTIO_PCI_DEVICE_BASE + VIRTIO_ID_RNG);
 }
@@ -237,5 +244,5 @@ static inline void drv_ok(struct drv_device *d)
 static inline void drv_kick(struct drv_device *d, u16 number)
 {
     SET_COMMON(d, queue_select, number);
-    mem_write(d->f, d->notify + (u64)COMMON(d, queue_notify_off) * d->multiplier, 2, number);
+    port_write(d->f, d->ports + (u64)COMMON(d, queue_notify_off) * d->multiplier, 2, number);
 }
