@@ -218,7 +218,7 @@ __attribute__((noinline)) bool control_serve(struct vcpu *v, struct exit *x)
     }
     store_release(&c->called, 0);
     if (waits)
-        wake_by(c, v, control, own.tsc);
+        wake_by(c, v, control, rdtsc());
     else
         vcpu_wake(control);
     vcpu_todo(v, TODO_TURN);
