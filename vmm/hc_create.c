@@ -44,7 +44,7 @@ static bool is_good(const struct abi_guest_spec *s)
 {
     return IS_TEXT(s->name) && is_name(s->name) && IS_TEXT(s->devices) && IS_TEXT(s->kernel) &&
            IS_TEXT(s->initrd) && IS_TEXT(s->cmdline) && s->vcpus - 1 < ABI_VCPUS_MAX &&
-           s->held <= 1 && s->memory >= 2 * LARGE_PAGE_SIZE &&
+           s->held <= 1 && s->apicv_off <= 1 && s->memory >= 2 * LARGE_PAGE_SIZE &&
            IS_ALIGNED(s->memory, LARGE_PAGE_SIZE);
 }
 
@@ -65,6 +65,7 @@ static void configure(struct config_guest *c, const struct abi_guest_spec *s)
     c->weight = SCHED_WEIGHT_DEFAULT;
     c->period = PERIOD_MS;
     c->paravirt = CONFIG_ON;
+    c->apicv = s->apicv_off ? CONFIG_APICV_OFF : CONFIG_APICV_AUTO;
     c->served = CONFIG_SERVED_MEMORY;
     memcpy(c->name, s->name, sizeof(c->name));
     memcpy(c->devices, s->devices, sizeof(c->devices));

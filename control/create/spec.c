@@ -145,6 +145,8 @@ bool spec_make(const struct shell_order *o, const char *volume, struct abi_guest
         option[OPTION_create_memory].given ? option[OPTION_create_memory].number : MEMORY;
     spec->vcpus = option[OPTION_create_vcpus].given ? (u32)option[OPTION_create_vcpus].number : 1;
     spec->held = option[OPTION_create_paused].given;
+    spec->apicv_off =
+        option[OPTION_create_apicv].given && strcmp(option[OPTION_create_apicv].text, "off") == 0;
     if (option[OPTION_create_cmdline].given)
         fmt_buf(spec->cmdline, sizeof(spec->cmdline), "%s", option[OPTION_create_cmdline].text);
     if (!make_file(&option[OPTION_create_kernel], volume, spec->kernel, why) ||

@@ -147,7 +147,8 @@ struct abi_guest_spec {
     char name[ABI_NAME_MAX]; /* as lintel.conf's; no other guest has it */
     u64 memory;              /* bytes: a multiple of 2 MiB, at least 4 MiB */
     u32 vcpus;               /* 1 to ABI_VCPUS_MAX */
-    u32 held;                /* 1: it begins when `start` says so */
+    u16 held;                /* 1: it begins when `start` says so */
+    u16 apicv_off;           /* 1: as lintel.conf's "apicv = off" */
     char devices[ABI_DEVICES_MAX];
     char kernel[ABI_PATH_MAX], initrd[ABI_PATH_MAX];
     char cmdline[ABI_CMDLINE_MAX];

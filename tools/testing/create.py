@@ -15,12 +15,13 @@ LINUX = 600
 DISK_MIB = 8
 TRIES = 40
 MAC = "52:54:00:00:00:77"
-MADE = (f'create linux --kernel \\lintel\\{{kernel}} --initrd {{initrd}} --memory 96M --vcpus 2 --network '
+# Two virtual CPUs on one, and Linux: machines.BY_LINTEL says why Lintel delivers its interrupts.
+MADE = (f'create linux --kernel {{kernel}} --initrd {{initrd}} --memory 96M --vcpus 2 --apicv off --network '
         f'switch=inner,mac={MAC} --disk file=\\lintel\\disk.img --cmdline "{{words}}"')
 # They kill the control partition: while a guest is loaded, which takes two seconds.
 KILLERS = {"once": {"kills": 1, "ticks": 20_000_000, "start": 30_000_000},
            "often": {"kills": 4, "ticks": 240_000_000}}
-WORDS = f"{QUICK} lintel.disk=make"
+WORDS = QUICK.replace("rodata=off", "lintel.disk=make")  # a line of the shell has 255 characters
 BUSY = ("create db --kernel virtio_survivor.flat --memory 8M --disk memory=4M --network switch=inner "
         f'--cmdline "seed=1 ticks={10**15}"')
 # What is typed, what the answer has.

@@ -116,6 +116,17 @@ static void test_created_held(void **state)
     assert_int_equal(orders_to_start(), PLACE);
 }
 
+static void test_created_without_apicv(void **state)
+{
+    (void)state;
+    assert_int_equal(create(), MADE);
+    assert_int_equal(bootinfo()->config.guest[PLACE].apicv, CONFIG_APICV_AUTO);
+    world_new(state);
+    spec.apicv_off = 1;
+    assert_int_equal(create(), MADE);
+    assert_int_equal(bootinfo()->config.guest[PLACE].apicv, CONFIG_APICV_OFF);
+}
+
 static void test_refused(void **state)
 {
     static const char *const names[] = {"", "-a", ".", "a b", "a/b", "\x80", "a\n"};
@@ -137,6 +148,9 @@ static void test_refused(void **state)
     spec.held = 2;
     assert_int_equal(create(), ABI_EINVAL);
     spec.held = 0;
+    spec.apicv_off = 2;
+    assert_int_equal(create(), ABI_EINVAL);
+    spec.apicv_off = 0;
     spec.memory = 0;
     assert_int_equal(create(), ABI_EINVAL);
     spec.memory = 2 * MiB;
@@ -277,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_create, world_new),
         cmocka_unit_test_setup(test_created_held, world_new),
+        cmocka_unit_test_setup(test_created_without_apicv, world_new),
         cmocka_unit_test_setup(test_refused, world_new),
         cmocka_unit_test_setup(test_texts_end, world_new),
         cmocka_unit_test_setup(test_spec, world_new),

@@ -47,6 +47,7 @@ static void test_defaults(void **state)
     assert_int_equal(spec.memory, 64 * MiB);
     assert_int_equal(spec.vcpus, 1);
     assert_int_equal(spec.held, 0);
+    assert_int_equal(spec.apicv_off, 0);
     assert_string_equal(spec.kernel, VOLUME "/lintel/vmlinuz");
     assert_string_equal(spec.initrd, "");
     assert_string_equal(spec.cmdline, "");
@@ -58,13 +59,14 @@ static void test_all(void **state)
     (void)state;
     make("create web --kernel \\vm\\linux --initrd /vm/initrd --cmdline 'a  b' --memory 1G --vcpus "
          "8 "
-         "--paused");
+         "--paused --apicv off");
     assert_string_equal(spec.kernel, VOLUME "/vm/linux");
     assert_string_equal(spec.initrd, VOLUME "/vm/initrd");
     assert_string_equal(spec.cmdline, "a  b");
     assert_int_equal(spec.memory, GiB);
     assert_int_equal(spec.vcpus, 8);
     assert_int_equal(spec.held, 1);
+    assert_int_equal(spec.apicv_off, 1);
     make("create web --kernel ide0::\\vm\\linux");
     assert_string_equal(spec.kernel, "ide0::/vm/linux");
 }
