@@ -37,7 +37,7 @@ void print_error(const char *format, ...)
     (void)format;
 }
 
-#define TABLES 100u
+#define EPT_TABLES 100u
 
 static struct fake pages;
 
@@ -51,7 +51,7 @@ static void begin(void)
                                    .to_phys = fake_to_phys,
                                    .to_virt = fake_to_virt,
                                    .ctx = &pages,
-                                   .tables_left = TABLES,
+                                   .tables_left = EPT_TABLES,
                                    .phys_bits = 52};
     grant_drop_all();
     ring.written = 2 * TRACE_RECORDS + 10;
@@ -122,7 +122,7 @@ static void judge(i64 result)
     REQUIRE(vm.console.event < ABI_EVENTS);
     REQUIRE(vm.console.head - vm.console.tail[READER_PORT] < GUEST_CONSOLE_SIZE);
     REQUIRE(vm.console.typed_head - vm.console.typed_tail <= GUEST_CONSOLE_TYPED);
-    REQUIRE(pages.live <= 1 + TABLES);
+    REQUIRE(pages.live <= 1 + EPT_TABLES);
     ept_for_each(&the_control.ept, judge_leaf, NULL);
 }
 
