@@ -14,7 +14,7 @@ MOST = 8       # with each other CPU model: once, since every CPU takes its shar
 GUEST = "fpu"
 RESETS = 5
 TIMEOUT = 720
-COUNTED = re.compile(r"^[^\n]*smp: (\d+) CPUs?, ", re.MULTILINE)
+COUNTED = re.compile(r"^[^\n]*smp: (\d+) CPUs?\r?$", re.MULTILINE)
 ANSWERS = re.compile(r"^[^\n]*smp: CPU (\d+) answers: APIC id (\d+), ", re.MULTILINE)
 LEFT_OUT = re.compile(r"^[^\n]*smp: [^\n]*left out[^\n]*", re.MULTILINE)
 # Written by each CPU when it is in VMX operation.
@@ -76,10 +76,10 @@ FAULTS = (
           lintel.PANIC_STATUS),
     Fault("a CPU that halts", "trap_init", b"\xf4\xeb\xfd", 3,  # HLT, and again
           (r"smp: the CPU with APIC id 1 is left out: it does not start",
-           r"smp: CPU 1 answers: APIC id 2, ", r"smp: 2 CPUs, "), 0),
+           r"smp: CPU 1 answers: APIC id 2, ", r"smp: 2 CPUs"), 0),
     Fault("a CPU that is refused", "cpu_main", b"\xc3", 3,  # RET
           (r"smp: the CPU with APIC id 1 is left out: see above",
-           r"smp: CPU 1 answers: APIC id 2, ", r"smp: 2 CPUs, "), 0),
+           r"smp: CPU 1 answers: APIC id 2, ", r"smp: 2 CPUs"), 0),
 )
 
 
