@@ -51,14 +51,14 @@ HV_ASM := $(sort $(wildcard arch/x86_64/*.asm vmx/*.asm vmm/lab/*.asm))
 HV_OBJ := $(HV_C:%.c=$(O)/hv/%.o) $(HV_ASM:%.asm=$(O)/hv/%.asm.o) $(O)/hv/font.o
 
 # BOOTX64.EFI: boot/, with the loaders of guests and the tables that they find, and the pure or freestanding pieces that it shares with hv.elf.
-BOOT_C := $(sort $(wildcard boot/*.c boot/load/*.c boot/pc/*.c arch/x86_64/lib/*.c)) drivers/platform/uart.c \
+BOOT_C := $(sort $(wildcard boot/*.c boot/load/*.c boot/pc/*.c)) $(filter-out %/json.c,$(sort $(wildcard arch/x86_64/lib/*.c))) drivers/platform/uart.c \
           drivers/platform/fbcon.c drivers/platform/pci.c vmx/delivery.c vmm/policy/cpuid_xsave.c
 BOOT_ASM := $(sort $(wildcard boot/*.asm))
 BOOT_OBJ := $(BOOT_C:%.c=$(O)/efi/%.o) $(BOOT_ASM:%.asm=$(O)/efi/%.asm.o) $(O)/efi/font.o
 
 # Modules that know no hardware: compiled for the host by the unit tests and the fuzzers.
 PURE_C := $(sort $(wildcard ept/*.c vmm/dev/*.c boot/load/*.c boot/pc/*.c)) vmm/board.c vmm/policy/io.c vmm/pmm.c \
-          vmm/lab/json.c vmm/lab/stats.c vmm/insn.c vmm/hist.c vmm/exit_stats.c vmm/sched.c vmx/delivery.c $(wildcard tools/explain/check*.c vmx/mitigation*.c) tools/explain/dump_read.c \
+          arch/x86_64/lib/json.c vmm/lab/stats.c vmm/insn.c vmm/hist.c vmm/exit_stats.c vmm/sched.c vmx/delivery.c $(wildcard tools/explain/check*.c vmx/mitigation*.c) tools/explain/dump_read.c \
           boot/caps.c boot/ctl.c boot/wishes.c boot/cpuid_table.c boot/cpuid_xsave.c boot/config_parse.c boot/config_keys.c boot/config_text.c boot/needs.c boot/clock_choice.c boot/plan_keep.c boot/elf_load.c boot/memmap.c boot/models.c boot/tables.c drivers/platform/fbcon.c \
           vmm/policy/cpuid.c vmm/policy/cpuid_topology.c vmm/policy/cpuid_xsave.c vmm/policy/msr.c vmm/policy/cr.c vmm/mmio.c vmm/tss.c vmm/pvclock.c vmm/irq.c \
           vmm/insn_execute.c \

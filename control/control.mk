@@ -4,7 +4,7 @@
 CONTROL_MODULES := $(sort $(wildcard $(foreach d,create disk guest machine manage net pci served shell virtio,control/$d/*.c) \
                    $(addprefix drivers/io/,ata*.c e1000*.c ide*.c virt*.c))) \
                    $(addprefix drivers/io/,disk.c nic.c pci.c pci_irq.c prd.c ps2.c scancode.c)
-CONTROL_C := $(sort $(wildcard control/*.c)) arch/x86_64/lib/fmt.c arch/x86_64/lib/mem.c arch/x86_64/lib/str.c vmm/lab/json.c
+CONTROL_C := $(sort $(wildcard control/*.c)) arch/x86_64/lib/fmt.c arch/x86_64/lib/json.c arch/x86_64/lib/mem.c arch/x86_64/lib/str.c
 CONTROL_C += $(CONTROL_MODULES)
 # It loads the guests that it makes.
 CONTROL_C += $(sort $(wildcard boot/load/*.c boot/pc/*.c))

@@ -107,7 +107,7 @@ $(O)/guest_tests/seven.txt:
 	@echo 7 > $@
 
 # ---------------------------------------------------------------- native.elf
-NATIVE_C := $(sort $(wildcard guest_tests/native/*.c boot/load/*.c arch/x86_64/lib/*.c)) drivers/platform/uart.c
+NATIVE_C := $(filter-out %/json.c,$(sort $(wildcard guest_tests/native/*.c boot/load/*.c arch/x86_64/lib/*.c))) drivers/platform/uart.c
 NATIVE_ASM := $(sort $(wildcard guest_tests/native/*.asm))
 NATIVE_OBJ := $(NATIVE_C:%.c=$(O)/hv/%.o) $(NATIVE_ASM:%.asm=$(O)/hv/%.asm.o)
 

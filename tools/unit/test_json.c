@@ -1,4 +1,4 @@
-/* vmm/lab/json.c: exact texts, the escapes, and what does not fit. */
+/* arch/x86_64/lib/json.c: exact texts, the escapes, and what does not fit. */
 #include "lib/json.h"
 #include <setjmp.h>
 #include <stdarg.h>

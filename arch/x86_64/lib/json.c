@@ -1,5 +1,4 @@
-/* The JSON writer; see json.h.  For the laboratory, and for the control partition's shell; the
- * hypervisor itself writes none.  Pure. */
+/* The JSON writer; see json.h.  Pure. */
 #include "lib/json.h"
 #include "lib/fmt.h"
 #include "lib/mem.h"
