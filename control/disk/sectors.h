@@ -13,10 +13,9 @@ struct sectors {
     u32 sector_size; /* a power of two, 512 to SECTOR_MAX */
 };
 
+/* A command costs a disk more than its bytes do. */
 #define SECTORS_WINDOWS 4u
-#define SECTORS_ROOM                                                                               \
-    (32 * KiB) /* for the buffer: a command costs a disk more than its bytes do                    \
-                */
+#define SECTORS_ROOM    (32 * KiB) /* for the buffer */
 
 /* The sectors of a disk; each read waits for the disk, as long as the driver lets its device take.
  * What is read comes with some of the sectors behind it, into one of a few windows: tables lie in
@@ -35,8 +34,7 @@ struct disk_sectors {
 };
 
 /* `buffer`: at least sector_size bytes, best SECTORS_ROOM.  E_INVAL: it is too small, or the disk
- * takes no request of a sector.  Reads give
- * disk_submit()'s errors, or E_IO. */
+ * takes no request of a sector.  Reads give disk_submit()'s errors, or E_IO. */
 err_t disk_sectors(struct disk_sectors *d, struct disk *disk, const struct io_segment *buffer,
                    struct sectors *s);
 

@@ -1,8 +1,7 @@
 /* Which interrupt of the local APIC goes in with the next entry, and which window is asked for,
  * without a virtual-APIC page: by vcpu_prepare(), against the rules of irq_plan(). */
 #include "tools/unit/fake_guest.h"
-#include "vmm/console.h"
-#include "vmm/console_turn.h"
+#include "tools/unit/quiet_console.h"
 #include "vmm/irq.h"
 #include "vmm/todo.h"
 
@@ -10,23 +9,6 @@
 #define NMI_WINDOW       BIT(22)
 #define FIRST            0x61
 #define SECOND           0x51
-
-u64 console_due(void)
-{
-    return ~0ull;
-}
-
-bool console_turn(const struct vcpu *self, u64 at)
-{
-    (void)self, (void)at;
-    return false;
-}
-
-bool console_typed(struct vm *of, u8 *byte)
-{
-    (void)of, (void)byte;
-    return false;
-}
 
 /* What there is, a bit each. */
 enum { IF = 1, STI = 2, MOV_SS = 4, EXCEPTION = 8, NMI = 16, MORE = 32, HELD_BACK = 64, ALL = 128 };

@@ -1,7 +1,6 @@
 /* When a vCPU that has rung a doorbell lends its turn to the control partition. */
 #include "tools/unit/fake_guest.h"
-#include "vmm/console.h"
-#include "vmm/console_turn.h"
+#include "tools/unit/quiet_console.h"
 #include "vmm/cpu_share.h"
 #include "vmm/todo.h"
 
@@ -10,23 +9,6 @@
 #define VECTOR 0x51u
 
 static struct vcpu control;
-
-u64 console_due(void)
-{
-    return ~0ull;
-}
-
-bool console_turn(const struct vcpu *self, u64 at)
-{
-    (void)self, (void)at;
-    return false;
-}
-
-bool console_typed(struct vm *of, u8 *byte)
-{
-    (void)of, (void)byte;
-    return false;
-}
 
 /* It has rung, and the time that it may go on for is over. */
 static int rung(void **state)

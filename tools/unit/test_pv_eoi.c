@@ -1,33 +1,15 @@
 /* EOIs in guest memory (MSR_KVM_PV_EOI): as good as a write to the register, in every order. */
-#include "vmm/console.h"
-#include "vmm/console_turn.h"
 #include "vmm/pv.h"
 #include "vmm/todo.h"
 #include "vmm/vcpu_irq.h"
 
 #include "tools/unit/fake_guest.h"
+#include "tools/unit/quiet_console.h"
 
 #define AT     0x6000ull
 #define VECTOR 0x41u
 
 /* Below vmm/todo.c: nobody types, and nobody sleeps. */
-u64 console_due(void)
-{
-    return ~0ull;
-}
-
-bool console_turn(const struct vcpu *self, u64 at)
-{
-    (void)self, (void)at;
-    return false;
-}
-
-bool console_typed(struct vm *of, u8 *byte)
-{
-    (void)of, (void)byte;
-    return false;
-}
-
 static enum verdict enable(u64 value)
 {
     r[RCX] = MSR_KVM_PV_EOI;

@@ -1,27 +1,9 @@
 /* A vCPU that is told to keep off its CPU, or to go to another one. */
 #include "tools/unit/fake_guest.h"
-#include "vmm/console.h"
-#include "vmm/console_turn.h"
+#include "tools/unit/quiet_console.h"
 #include "vmm/todo.h"
 #include "vmm/vcpu_first.h"
 #include "vmm/vm_end.h"
-
-u64 console_due(void)
-{
-    return ~0ull;
-}
-
-bool console_turn(const struct vcpu *self, u64 at)
-{
-    (void)self, (void)at;
-    return false;
-}
-
-bool console_typed(struct vm *of, u8 *byte)
-{
-    (void)of, (void)byte;
-    return false;
-}
 
 static int fresh(void **state)
 {

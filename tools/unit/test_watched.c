@@ -1,26 +1,8 @@
 /* What vcpu_prepare() looks at before each entry of some vCPUs: exits that are counted, and a
  * triple fault. */
 #include "tools/unit/fake_guest.h"
-#include "vmm/console.h"
-#include "vmm/console_turn.h"
+#include "tools/unit/quiet_console.h"
 #include "vmm/todo.h"
-
-u64 console_due(void)
-{
-    return ~0ull;
-}
-
-bool console_turn(const struct vcpu *self, u64 at)
-{
-    (void)self, (void)at;
-    return false;
-}
-
-bool console_typed(struct vm *of, u8 *byte)
-{
-    (void)of, (void)byte;
-    return false;
-}
 
 static struct vcpu other;
 static struct exit_stats other_stats;
